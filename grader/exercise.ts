@@ -1,0 +1,78 @@
+/**
+ * What an exercise is: a function the student writes, the checks that judge it, and the known mistakes that
+ * the checks must reject.
+ *
+ * A check sees the submission only through `call`: the function may run in this process (a notebook cell) or
+ * in a child process (grading), and a check cannot tell the difference. Checks compute their own references.
+ */
+import type * as tf from '@tensorflow/tfjs';
+import type { Rng } from 'dgm';
+
+/** What may be passed to a submission's function and come back from it. */
+export type Value =
+  | undefined
+  | null
+  | boolean
+  | number
+  | string
+  | tf.Tensor
+  | Rng
+  | readonly Value[]
+  | { readonly [key: string]: Value };
+
+export interface Trial {
+  /** Calls the student's function. Rejects with what it threw, or with the reason it could not answer. */
+  readonly call: (...args: readonly Value[]) => Promise<Value>;
+  /** Draws the inputs of this check: other numbers for each check, exercise and seed. */
+  readonly rng: Rng;
+}
+
+export interface Check {
+  /** What must hold, as a sentence: "each row sums to 1". */
+  readonly name: string;
+  /** Resolves when it holds; throws a `Mismatch` (or whatever `call` threw) when it does not. */
+  run(trial: Trial): Promise<void>;
+}
+
+/** A wrong solution that the checks must reject: the authored solution with one edit. */
+export interface Mistake {
+  readonly name: string;
+  /** Where this mistake was made, or why people make it. */
+  readonly source: string;
+  /** Text that occurs exactly once in the solution's body, and what stands there instead. */
+  readonly replace: string;
+  readonly by: string;
+}
+
+export interface Exercise {
+  /** `family.notion`, for example `mixture.responsibilities`. */
+  readonly id: string;
+  /** Chapter number and name, for example `03-mixtures`. */
+  readonly chapter: string;
+  /** The function's name in the notebook. */
+  readonly functionName: string;
+  readonly title: string;
+  readonly points: number;
+  readonly checks: readonly Check[];
+  readonly mistakes: readonly Mistake[];
+}
+
+/** A check's verdict that something is wrong: what was expected, what came, and a hint. */
+export class Mismatch extends Error {
+  constructor(
+    readonly expected: string,
+    readonly got: string,
+    readonly hint?: string,
+  ) {
+    super(`expected ${expected}, got ${got}${hint === undefined ? '' : `; ${hint}`}`);
+    this.name = 'Mismatch';
+  }
+}
+
+/** Thrown by an exercise that nobody has written yet. */
+export class NotWritten extends Error {
+  constructor(readonly exercise: string) {
+    super(`${exercise} is not written yet: replace this line by your solution`);
+    this.name = 'NotWritten';
+  }
+}
