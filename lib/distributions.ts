@@ -1,0 +1,85 @@
+/**
+ * Log-densities and divergences, in nats: data [B, ...event] in, one number per example [B] out.
+ *
+ * Every Gaussian is given by its mean `mu` and `logVar` = ln σ²; parameters broadcast against the data.
+ * Sources: Bishop, Pattern Recognition and Machine Learning (2006), appendix B; Cover and Thomas, Elements of
+ * Information Theory (2006), chapter 2 for the divergences.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { sumEvent } from './tensor';
+
+/** ln 2π */
+export const LOG_2PI = Math.log(2 * Math.PI);
+
+/**
+ * Independent Gaussians: Σ_d −½ (ln 2π + logVar_d + (x_d − mu_d)² / exp logVar_d).
+ * @param x [B, ...event] @returns [B], a density (may exceed 0)
+ */
+export function logNormal(x: tf.Tensor, mu: tf.Tensor, logVar: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const squares = x.sub(mu).square().mul(logVar.neg().exp());
+    return sumEvent(squares.add(logVar).add(LOG_2PI).mul(-0.5));
+  });
+}
+
+/**
+ * Independent coins, given by their logits l = ln (p / (1 − p)): Σ_d x_d l_d − ln(1 + exp l_d).
+ * @param x [B, ...event] of 0 and 1 @returns [B]
+ */
+export function logBernoulli(x: tf.Tensor, logits: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => sumEvent(x.mul(logits).sub(tf.softplus(logits))));
+}
+
+/**
+ * Independent categorical variables: Σ_d ln softmax(logits_d)[x_d].
+ * A value that is no integer in 0 … V − 1 has probability 0, so its row is −∞.
+ * @param x [B, D] of 0 … V − 1 @param logits [D, V] or [B, D, V] @returns [B]
+ */
+export function logCategorical(x: tf.Tensor, logits: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const picked = oneHotValues(x, logits.shape.at(-1)!).mul(tf.logSoftmax(logits)); // [B, D, V]
+    return sumEvent(picked).add(logLattice(x, logits.shape.at(-1)!));
+  });
+}
+
+/** [..., V]: 1 at the value, 0 elsewhere. */
+export function oneHotValues(x: tf.Tensor, values: number): tf.Tensor {
+  return tf.tidy(() => tf.oneHot(x.toInt() as tf.Tensor1D, values).toFloat());
+}
+
+/** 0 where every coordinate is an integer in 0 … V − 1, else −∞: [B, ...event] → [B]. */
+export function logLattice(x: tf.Tensor, values: number): tf.Tensor {
+  return tf.tidy(() => {
+    const inside = x.equal(x.floor()).logicalAnd(x.greaterEqual(0)).logicalAnd(x.less(values));
+    const all = inside.reshape([x.shape[0]!, -1]).all(1);
+    return tf.where(all, tf.zeros([x.shape[0]!]), tf.fill([x.shape[0]!], -Infinity));
+  });
+}
+
+/**
+ * KL[N(mu, exp logVar) ‖ N(muP, exp logVarP)]
+ * = ½ Σ_d (logVarP − logVar − 1 + (exp logVar + (mu − muP)²) / exp logVarP).
+ * @param mu [B, ...event]; the second Gaussian is standard normal unless given @returns [B], ≥ 0
+ */
+export function klNormal(
+  mu: tf.Tensor,
+  logVar: tf.Tensor,
+  muP: tf.Tensor = tf.scalar(0),
+  logVarP: tf.Tensor = tf.scalar(0),
+): tf.Tensor {
+  return tf.tidy(() => {
+    const spread = logVar.exp().add(mu.sub(muP).square()).mul(logVarP.neg().exp());
+    return sumEvent(logVarP.sub(logVar).sub(1).add(spread).mul(0.5));
+  });
+}
+
+/**
+ * KL[Cat(softmax a) ‖ Cat(softmax b)] = Σ_v p_v (ln p_v − ln q_v), summed over the other axes.
+ * @param a [B, ..., V] @param b the same shape, or one that broadcasts @returns [B], ≥ 0
+ */
+export function klCategorical(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const logP = tf.logSoftmax(a);
+    return sumEvent(logP.exp().mul(logP.sub(tf.logSoftmax(b))));
+  });
+}

@@ -1,0 +1,109 @@
+/**
+ * Expectation maximisation for models with a finite latent variable (Dempster, Laird and Rubin, 1977):
+ *   E: r_nk = p(k | x_n) under the present weights;
+ *   M: weights ← argmax Σ_n Σ_k r_nk ln p(x_n, k) (+ ln prior, where the model has pseudo-counts).
+ * No step lowers the log-likelihood (plus log-prior): there is no learning rate to choose.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { exampleCount } from './batches';
+import { evaluate } from './evaluation';
+import { host } from './host';
+import type { GenerativeModel, Rng } from './model';
+import { progressLine } from './progress';
+import type { Best, Epoch, TrainingData } from './training';
+import { getWeights, setWeights } from './weights';
+
+/** A model whose latent variable takes K values, and whose M-step has a closed form. */
+export interface LatentModel extends GenerativeModel {
+  /** K */
+  readonly components: number;
+  /** p(k | x): [B, ...event] → [B, K], rows sum to 1 */
+  responsibilities(x: tf.Tensor): tf.Tensor;
+  /** Sets the weights to those that maximise the expected complete log-likelihood: x [N, ...event], r [N, K] */
+  mStep(x: tf.Tensor, r: tf.Tensor): void;
+}
+
+export interface EmOptions {
+  /** At most this many iterations. */
+  readonly iterations: number;
+  /** 'data': a first M-step from random responsibilities; 'weights': go on from the model's weights. Default: 'data'. */
+  readonly start?: 'data' | 'weights';
+  /** Stop when an iteration gains less than this, in nats per training example. Default: 0.001. */
+  readonly tolerance?: number;
+  /** Stop after this many iterations without a better validation likelihood. Default: never. */
+  readonly patience?: number;
+  readonly rng: Rng;
+  readonly signal?: AbortSignal;
+  readonly quiet?: boolean;
+}
+
+export interface EmResult {
+  /** −log p(x) after each iteration, in nats per example: as `fit`'s history, one iteration an epoch. */
+  readonly history: readonly Epoch[];
+  readonly best: { readonly epoch: number; readonly validation: number } | null;
+  readonly stopped: 'iterations' | 'tolerance' | 'patience' | 'interrupted';
+  readonly milliseconds: number;
+}
+
+/**
+ * Trains by EM. With validation data the model ends with the weights of its best iteration.
+ * @throws when the likelihood is not finite
+ */
+export async function em(model: LatentModel, data: TrainingData, options: EmOptions): Promise<EmResult> {
+  const { iterations, start = 'data', tolerance = 1e-3, rng } = options;
+  if (!Number.isInteger(iterations) || iterations < 1) throw new Error(`em: iterations must be an integer ≥ 1, got ${iterations}`);
+  const started = performance.now();
+  const line = progressLine({ quiet: options.quiet ?? false });
+  const history: Epoch[] = [];
+  let best: Best | null = null;
+  let stopped: EmResult['stopped'] = 'iterations';
+  if (start === 'data') startFromData(model, data.train.x, rng.fork('start'));
+  while (history.length < iterations) {
+    if (interrupted(options.signal)) {
+      stopped = 'interrupted';
+      break;
+    }
+    step(model, data.train.x);
+    const record = measure(model, data, history.length + 1, rng);
+    const gain = (history.at(-1)?.loss ?? Infinity) - record.loss;
+    history.push(record);
+    if (record.validation !== undefined && record.validation < (best?.validation ?? Infinity))
+      best = { epoch: record.epoch, validation: record.validation, weights: getWeights(model) };
+    line.update(describe(record));
+    if (gain < tolerance) stopped = 'tolerance';
+    else if (options.patience !== undefined && best && record.epoch - best.epoch >= options.patience) stopped = 'patience';
+    if (stopped !== 'iterations') break;
+    await new Promise((resolve) => setImmediate(resolve)); // lets the stop button through
+  }
+  if (best) setWeights(model, best.weights);
+  const milliseconds = performance.now() - started;
+  line.done(`EM, ${history.length} iterations (${stopped})${history.length > 0 ? ` · ${describe(history.at(-1)!)}` : ''} · ${(milliseconds / 1000).toFixed(1)} s`);
+  return { history, best: best && { epoch: best.epoch, validation: best.validation }, stopped, milliseconds };
+}
+
+function step(model: LatentModel, x: tf.Tensor): void {
+  tf.tidy(() => model.mStep(x, model.responsibilities(x)));
+}
+
+/** Responsibilities that favour one random component each: symmetric ones would never tell components apart. */
+function startFromData(model: LatentModel, x: tf.Tensor, rng: Rng): void {
+  tf.tidy(() => model.mStep(x, tf.softmax(rng.normal([x.shape[0]!, model.components]).mul(START_SPREAD))));
+}
+
+const START_SPREAD = 3;
+
+function measure(model: LatentModel, data: TrainingData, epoch: number, rng: Rng): Epoch {
+  exampleCount(data.train);
+  const loss = evaluate(model, data.train, rng.fork('train')).nats;
+  if (!Number.isFinite(loss)) throw new Error(`em: the training likelihood is ${loss} after iteration ${epoch}; look for data outside the model's support`);
+  if (!data.validation) return { epoch, loss };
+  return { epoch, loss, validation: evaluate(model, data.validation, rng.fork('validation')).nats };
+}
+
+function interrupted(signal: AbortSignal | undefined): boolean {
+  return (signal?.aborted ?? false) || (host()?.interruptSignal().aborted ?? false);
+}
+
+function describe({ loss, validation }: Epoch): string {
+  return `loss ${loss.toFixed(2)}${validation === undefined ? '' : ` · validation ${validation.toFixed(2)}`}`;
+}

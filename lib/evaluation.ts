@@ -1,0 +1,83 @@
+/** Step 6: the likelihood of new inputs, with its kind, its error, and something to compare it with. */
+import * as tf from '@tensorflow/tfjs';
+import { batches } from './batches';
+import type { Batch, GenerativeModel, Rng } from './model';
+
+/** A model's likelihood on a set of examples. */
+export interface Evaluation {
+  /** What the number is: exact, a bound, or an estimate. */
+  readonly kind: 'exact' | 'lower-bound' | 'estimate';
+  /** Mean negative log-likelihood, in nats per example: smaller is better. */
+  readonly nats: number;
+  /** Standard error of that mean over the examples. */
+  readonly standardError: number;
+  /** Negative log-likelihood of each example, in nats. */
+  readonly perExample: Float32Array;
+}
+
+/**
+ * Mean of −log p(x) over the examples.
+ * @throws when the model has no log-likelihood (unnormalised, implicit), or when a value is NaN
+ */
+export function evaluate(
+  model: GenerativeModel,
+  data: Batch,
+  rng: Rng,
+  { batchSize = 500 }: { readonly batchSize?: number } = {},
+): Evaluation {
+  const { likelihood } = model;
+  if (!('logProb' in likelihood))
+    throw new Error(
+      `evaluate: this model's likelihood is ${likelihood.kind}, so it has no log p(x); compare samples, or estimate the likelihood first`,
+    );
+  const nats: number[] = [];
+  for (const [index, batch] of batches(data, batchSize).entries()) {
+    const values = tf.tidy(() => likelihood.logProb(batch.x, rng.fork(`batch ${index}`)).neg().dataSync());
+    nats.push(...values);
+    batch.dispose();
+  }
+  const bad = nats.findIndex(Number.isNaN);
+  if (bad >= 0) throw new Error(`evaluate: log p(x) of example ${bad} is NaN; look at the weights and at that example`);
+  return { kind: likelihood.kind, ...meanAndError(nats), perExample: Float32Array.from(nats) };
+}
+
+function meanAndError(values: readonly number[]): { nats: number; standardError: number } {
+  const n = values.length;
+  const mean = values.reduce((sum, value) => sum + value, 0) / n;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, n - 1);
+  return { nats: mean, standardError: Math.sqrt(variance / n) };
+}
+
+/**
+ * Bits per dimension: nats / (D ln 2). For printing only; everything else is in nats per example.
+ * @param eventShape the shape of one example, whose size is D
+ */
+export function bitsPerDim(nats: number, eventShape: readonly number[]): number {
+  return nats / (eventShape.reduce((size, n) => size * n, 1) * Math.LN2);
+}
+
+/** One setting of a sweep, and its likelihood on the validation set. */
+export interface SweepResult<Setting> {
+  readonly setting: Setting;
+  readonly model: GenerativeModel;
+  readonly validation: Evaluation;
+}
+
+/**
+ * Trains one model per setting and ranks them by validation likelihood, best first. The test set plays no part.
+ * @param train makes and trains the model of one setting
+ */
+export async function sweep<Setting>(
+  settings: readonly Setting[],
+  train: (setting: Setting, rng: Rng) => Promise<GenerativeModel> | GenerativeModel,
+  validation: Batch,
+  rng: Rng,
+): Promise<SweepResult<Setting>[]> {
+  if (settings.length === 0) throw new Error('sweep: expected at least one setting, got none');
+  const results: SweepResult<Setting>[] = [];
+  for (const [index, setting] of settings.entries()) {
+    const model = await train(setting, rng.fork(`setting ${index}`));
+    results.push({ setting, model, validation: evaluate(model, validation, rng.fork('validation')) });
+  }
+  return results.sort((a, b) => a.validation.nats - b.validation.nats);
+}

@@ -1,0 +1,262 @@
+/**
+ * Mixture models:  p(x) = Σ_k π_k p(x | θ_k),  k = 1 … K.
+ *
+ * Two members: components that are diagonal Gaussians (for real x) or products of categorical variables (for
+ * integer x). Both can be trained by gradient and by expectation maximisation.
+ * Sources: McLachlan and Peel, Finite Mixture Models (2000); Dempster, Laird and Rubin (1977); Bishop, Pattern
+ * Recognition and Machine Learning (2006), chapter 9.
+ * Left out: full covariances (D² weights a component), and split and merge moves against poor optima.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { LOG_2PI, logLattice, oneHotValues } from '../distributions';
+import type { LatentModel } from '../em';
+import type { Card, Family, GenerativeModel, Rng } from '../model';
+import { constant, table } from '../networks';
+import { categorical } from '../random';
+import { expectShape } from '../tensor';
+
+// 1 Family: the log-density of every component, and of their mixture
+
+/** Σ_d ln N(x_d; mu_kd, exp logVar_kd) for each component: x [B, D], mu and logVar [K, D] → [B, K]. */
+export function logNormalComponents(x: tf.Tensor, mu: tf.Tensor, logVar: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const { D } = expectShape('logNormalComponents: x', x, ['B', 'D']);
+    const { K } = expectShape('logNormalComponents: mu', mu, ['K', 'D'], { D: D! });
+    expectShape('logNormalComponents: logVar', logVar, ['K', 'D'], { K: K!, D: D! });
+    // (x − mu)² / σ² multiplied out, so that no [B, K, D] array is made; the common shift keeps the terms small
+    const shift = mu.mean(0); // [D]
+    const precision = logVar.neg().exp(); // [K, D]
+    const z = x.sub(shift); // [B, D]
+    const m = mu.sub(shift); // [K, D]
+    const squares = z.square().matMul(precision, false, true).sub(z.matMul(m.mul(precision), false, true).mul(2)); // [B, K]
+    const perComponent = m.square().mul(precision).add(logVar).add(LOG_2PI).sum(1); // [K]
+    return squares.add(perComponent).mul(-0.5);
+  });
+}
+
+/** Σ_d ln softmax(logits_kd)[x_d] for each component: x [B, D] of 0 … V − 1, logits [K, D, V] → [B, K]. */
+export function logCategoricalComponents(x: tf.Tensor, logits: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const { K, D, V } = expectShape('logCategoricalComponents: logits', logits, ['K', 'D', 'V']);
+    expectShape('logCategoricalComponents: x', x, ['B', 'D'], { D: D! });
+    const picked = oneHotValues(x, V!).reshape([-1, D! * V!]); // [B, D V]
+    return picked.matMul(tf.logSoftmax(logits).reshape([K!, D! * V!]), false, true); // [B, K]
+  });
+}
+
+export interface MixtureModel extends LatentModel {
+  /** ln π_k + ln p(x | θ_k): [B, ...event] → [B, K] */
+  logJoint(x: tf.Tensor): tf.Tensor;
+  /** The weights as readers know them: pi [K], and the components' own. Copies: the caller disposes them. */
+  parameters(): Readonly<Record<string, tf.Tensor>>;
+}
+
+// 2 Network h: none; the parameters are tables of weights, the same for every x
+
+interface Components {
+  readonly variables: readonly tf.Variable[];
+  logProb(x: tf.Tensor): tf.Tensor; // [B, D] → [B, K]
+  support(x: tf.Tensor): tf.Tensor; // [B, D] → [B], 0 or −∞
+  mStep(x: tf.Tensor, r: tf.Tensor): void; // [N, D], [N, K]
+  draw(k: tf.Tensor, rng: Rng): tf.Tensor; // [B] → [B, D]
+  parameters(): Record<string, tf.Tensor>;
+}
+
+export interface GaussianMixtureConfig {
+  readonly components: number;
+  readonly eventShape: readonly number[];
+  /** Where the means start: N(mean, scale²) around the data's own. */
+  readonly mean: number;
+  readonly scale: number;
+  /** No variance falls below this: a component on a single point would have an infinite likelihood. */
+  readonly varianceFloor: number;
+  /** EM: every component also sees this many imaginary examples with the mean and variance of all data. */
+  readonly pseudoCount: number;
+  readonly learningRate: number;
+  readonly batchSize: number;
+}
+
+function gaussianComponents(config: GaussianMixtureConfig, rng: Rng): Components {
+  const { components: K, mean, scale, varianceFloor, pseudoCount } = config;
+  const D = sizeOf(config.eventShape);
+  const mu = table([K, D], rng.fork('mu'), { mean, scale });
+  const raw = constant([K, D], 2 * Math.log(scale)); // variance = floor + exp raw
+  const logVar = () => raw.exp().add(varianceFloor).log();
+  return {
+    variables: [mu, raw],
+    logProb: (x) => tf.tidy(() => logNormalComponents(x, mu, logVar())),
+    support: (x) => tf.zeros([x.shape[0]!]),
+    mStep(x, r) {
+      tf.tidy(() => {
+        const { mean: m, variance } = tf.moments(x, 0); // [D]: of all data
+        const z = x.sub(m);
+        const n = r.sum(0).add(pseudoCount).expandDims(1); // [K, 1]
+        const centre = r.matMul(z, true).div(n); // [K, D]: the component's mean − m
+        const second = r.matMul(z.square(), true).add(variance.mul(pseudoCount)).div(n);
+        mu.assign(centre.add(m));
+        raw.assign(second.sub(centre.square()).sub(varianceFloor).maximum(TINY).log() as tf.Tensor<tf.Rank.R2>);
+      });
+    },
+    draw: (k, rng) =>
+      tf.tidy(() => {
+        const noise = rng.normal([k.shape[0]!, D]).mul(tf.gather(logVar().mul(0.5).exp(), k as tf.Tensor1D));
+        return noise.add(tf.gather(mu, k as tf.Tensor1D));
+      }),
+    parameters: () => ({ mu: mu.clone(), logVar: tf.tidy(logVar) }),
+  };
+}
+
+const TINY = 1e-12; // keeps ln of a variance at its floor finite
+
+export interface CategoricalMixtureConfig {
+  readonly components: number;
+  readonly eventShape: readonly number[];
+  /** Each coordinate is an integer in 0 … values − 1. */
+  readonly values: number;
+  /** EM: imaginary examples of every value in every component; 0 would forbid what a component has not seen. */
+  readonly pseudoCount: number;
+  readonly learningRate: number;
+  readonly batchSize: number;
+}
+
+function categoricalComponents(config: CategoricalMixtureConfig, rng: Rng): Components {
+  const { components: K, values: V, pseudoCount } = config;
+  const D = sizeOf(config.eventShape);
+  const logits = table([K, D, V], rng.fork('logits'), { scale: 0.5 });
+  return {
+    variables: [logits],
+    logProb: (x) => logCategoricalComponents(x, logits),
+    support: (x) => logLattice(x, V),
+    mStep(x, r) {
+      tf.tidy(() => {
+        const counts = r.matMul(oneHotValues(x, V).reshape([-1, D * V]), true); // [K, D V]
+        logits.assign(counts.add(pseudoCount).log().reshape([K, D, V]) as tf.Tensor<tf.Rank.R3>);
+      });
+    },
+    draw: (k, rng) => tf.tidy(() => categorical(tf.gather(logits, k as tf.Tensor1D), rng).toFloat()),
+    parameters: () => ({ probabilities: tf.softmax(logits) }),
+  };
+}
+
+function mixture(config: GaussianMixtureConfig | CategoricalMixtureConfig, parts: Components): MixtureModel {
+  const { eventShape, components: K } = config;
+  const D = sizeOf(eventShape);
+  const logits = constant([K], 0);
+  const flat = (x: tf.Tensor) => {
+    expectShape('mixture: x', x, ['B', ...eventShape]);
+    return x.reshape([-1, D]);
+  };
+  const logJoint = (x: tf.Tensor) => tf.tidy(() => parts.logProb(flat(x)).add(tf.logSoftmax(logits))); // [B, K]
+  const logProb = (x: tf.Tensor) => tf.tidy(() => tf.logSumExp(logJoint(x), 1).add(parts.support(flat(x)))); // [B]
+  return {
+    eventShape,
+    logJoint,
+    responsibilities: (x) => tf.tidy(() => tf.softmax(logJoint(x))), // softmax subtracts the row's maximum first
+    mStep(x, r) {
+      parts.mStep(flat(x), r);
+      tf.tidy(() => logits.assign(r.sum(0).add(config.pseudoCount).log() as tf.Tensor1D));
+    },
+    components: K,
+    parameters: () => ({ pi: tf.softmax(logits), ...parts.parameters() }),
+
+    // 3 Objective: the mean negative log-likelihood, by log-sum-exp over the components
+    objectives: [
+      {
+        name: 'negative log-likelihood',
+        variables: [logits, ...parts.variables],
+        loss: ({ x }) => tf.tidy(() => tf.logSumExp(logJoint(x), 1).mean().neg()),
+      },
+    ],
+
+    // 4 Optimiser: Adam (`learningRate`), or none: an EM step has no step size
+    // 5 Training: `fit` (training.ts) by gradient, `em` (em.ts) in closed form
+
+    // 6 Likelihood of new inputs: exact
+    likelihood: { kind: 'exact', logProb },
+
+    // 7 Sampling: a component first, then x from it
+    sample: (count, rng) =>
+      tf.tidy(() => {
+        const k = categorical(logits.expandDims(0).tile([count, 1]), rng.fork('component')); // [count]
+        return parts.draw(k, rng.fork('x')).reshape([count, ...eventShape]);
+      }),
+  };
+}
+
+const card: Omit<Card, 'title'> = {
+  forward: 'O(B K D): every component looks at every example',
+  inference: 'O(B K D), exact: the responsibilities p(k | x)',
+  sampling: 'O(D) for one example: draw k, then x',
+  objective: 'exact log-likelihood, by gradient or by EM',
+  network: 'none: tables of weights',
+  representation: 'which component an example belongs to: K numbers',
+  row: {
+    training: 'stable',
+    likelihood: 'exact',
+    sampling: 'fast',
+    lossyCompression: false,
+    losslessCompression: true,
+    representation: true,
+  },
+};
+
+/** Components N(mu_k, diag exp logVar_k), for real x. Weights: K (1 + 2 D). */
+export const gaussianMixture: Family<GaussianMixtureConfig> & {
+  create(config: Readonly<GaussianMixtureConfig>, rng: Rng): MixtureModel;
+} = {
+  name: 'gaussian-mixture',
+  reference: 'McLachlan and Peel, Finite Mixture Models (2000), chapter 3',
+  card: { title: 'Mixture of diagonal Gaussians', ...card },
+  defaults: {
+    components: 25, // as many as the book's mixture on digits
+    eventShape: [64],
+    mean: 8.5, // the middle of 0 … 17, where dequantised pixels lie
+    scale: 5, // about the spread of the pixels
+    varianceFloor: 1 / 12, // of U[0, 1): dequantised integers cannot be sharper
+    pseudoCount: 1, // one imaginary example keeps an empty component alive and hardly moves a full one
+    learningRate: 0.05, // the means have some ten units to travel, which Adam's usual 0.001 would take thousands of steps for
+    batchSize: 100,
+  },
+  grid: { components: [1, 5, 10, 25, 50] },
+  tiny: {
+    config: {
+      components: 3,
+      eventShape: [2],
+      mean: 0,
+      scale: 1,
+      varianceFloor: 0.1,
+      pseudoCount: 0.1,
+      learningRate: 0.05,
+      batchSize: 50,
+    },
+    support: { kind: 'continuous', low: -12, high: 12 },
+  },
+  create: (config, rng) => mixture(config, gaussianComponents(config, rng)),
+};
+
+/** Components Π_d Cat(softmax logits_kd), for integers. Weights: K (1 + D V). */
+export const categoricalMixture: Family<CategoricalMixtureConfig> & {
+  create(config: Readonly<CategoricalMixtureConfig>, rng: Rng): MixtureModel;
+} = {
+  name: 'categorical-mixture',
+  reference: 'McLachlan and Peel, Finite Mixture Models (2000), section 5.3 (latent class analysis)',
+  card: { title: 'Mixture of categorical variables', ...card },
+  defaults: {
+    components: 5,
+    eventShape: [64],
+    values: 17,
+    pseudoCount: 0.1, // chosen on the validation set, see chapter 03
+    learningRate: 0.05, // logits travel a few units; ten times Adam's usual rate gets there in some hundred steps
+    batchSize: 100,
+  },
+  grid: { components: [1, 2, 5, 10, 20], pseudoCount: [0.01, 0.1, 1] },
+  tiny: {
+    config: { components: 2, eventShape: [3], values: 3, pseudoCount: 0.1, learningRate: 0.05, batchSize: 50 },
+    support: { kind: 'discrete', values: [0, 1, 2] },
+  },
+  create: (config, rng) => mixture(config, categoricalComponents(config, rng)),
+};
+
+function sizeOf(eventShape: readonly number[]): number {
+  return eventShape.reduce((size, n) => size * n, 1);
+}

@@ -1,0 +1,87 @@
+/** The one file that knows the quirks of TensorFlow.js. */
+import * as tf from '@tensorflow/tfjs';
+
+/** A dimension of an expected shape: a size, or a letter that must mean the same size wherever it recurs. */
+export type Dimension = number | string;
+
+/**
+ * Asserts a tensor's shape at a public door and returns the sizes its letters stand for.
+ * @example const { B } = expectShape('flow.coupling: x', x, ['B', 64]);
+ * @throws "flow.coupling: x must be [B, 64], got [64]; add a batch axis"
+ */
+export function expectShape(
+  what: string,
+  tensor: tf.Tensor,
+  shape: readonly Dimension[],
+  sizes: Readonly<Record<string, number>> = {},
+): Record<string, number> {
+  if (!(tensor instanceof tf.Tensor)) throw new Error(`${what} must be a tensor [${shape.join(', ')}], got ${describe(tensor)}`);
+  const found: Record<string, number> = { ...sizes };
+  const fits =
+    tensor.rank === shape.length &&
+    shape.every((dimension, axis) => {
+      const size = tensor.shape[axis]!;
+      if (typeof dimension === 'number') return dimension === size;
+      found[dimension] ??= size;
+      return found[dimension] === size;
+    });
+  if (fits) return found;
+  throw new Error(`${what} must be [${shape.join(', ')}]${where(shape, sizes)}, got [${tensor.shape.join(', ')}]${remedy(tensor.rank, shape.length)}`);
+}
+
+function describe(value: unknown): string {
+  return value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value;
+}
+
+function where(shape: readonly Dimension[], sizes: Readonly<Record<string, number>>): string {
+  const known = shape.filter((d): d is string => typeof d === 'string' && sizes[d] !== undefined);
+  return known.length === 0 ? '' : ` with ${known.map((d) => `${d} = ${sizes[d]}`).join(', ')}`;
+}
+
+function remedy(rank: number, wanted: number): string {
+  if (rank === wanted - 1) return '; add a batch axis';
+  return rank === wanted + 1 ? '; remove an axis' : '';
+}
+
+/** x with its gradient cut off: value x, derivative 0. tfjs has no stopGradient operation. */
+export function detach(x: tf.Tensor): tf.Tensor {
+  return tf.customGrad((value: unknown) => ({
+    value: (value as tf.Tensor).clone(),
+    gradFunc: (dy: tf.Tensor) => tf.zerosLike(dy),
+  }))(x);
+}
+
+/** Sum over every axis but the first: [B, ...event] → [B]. */
+export function sumEvent(x: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => x.reshape([x.shape[0]!, -1]).sum(1));
+}
+
+/**
+ * ln ((1/n) Σ exp x) along an axis, without overflow: the largest term is taken out before exponentiating.
+ * @param x [..., n, ...] → [..., ...]
+ */
+export function logMeanExp(x: tf.Tensor, axis: number): tf.Tensor {
+  return tf.tidy(() => tf.logSumExp(x, axis).sub(Math.log(x.shape.at(axis)!)));
+}
+
+/** The number in a scalar tensor, which is disposed. */
+export function scalar(x: tf.Tensor): number {
+  const value = x.dataSync()[0]!;
+  x.dispose();
+  return value;
+}
+
+/**
+ * Runs `body` and disposes every tensor made meanwhile, but for those in what it returns.
+ * As tf.tidy, which refuses an async function.
+ */
+export async function tidyAsync<T extends tf.TensorContainer>(body: () => Promise<T>): Promise<T> {
+  tf.engine().startScope();
+  let result: T | undefined;
+  try {
+    result = await body();
+    return result;
+  } finally {
+    tf.engine().endScope(result as tf.TensorContainer);
+  }
+}
