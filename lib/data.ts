@@ -51,27 +51,23 @@ export function load(name: string, folder: string = process.env['DGM_DATA'] ?? w
   const rows = frame.height;
   const { train, validation, test } = entry.split;
   if (rows !== train + validation + test) throw new Error(`${file}: expected ${train + validation + test} examples, got ${rows}`);
-  return tf.tidy(() => {
-    const x = tf.tensor2d(Float32Array.from(columnMajorToRows(features)), [rows, features.width]);
-    const y = tf.tensor1d(Int32Array.from(frame.getColumn(entry.label).toArray() as number[]), 'int32');
-    const part = (start: number, size: number): Labelled => ({
-      x: tf.keep(x.slice([start, 0], [size, -1]).reshape([size, ...entry.eventShape])),
-      y: tf.keep(y.slice([start], [size])),
-    });
-    const parts = [part(0, train), part(train, validation), part(train + validation, test)] as const;
-    return {
-      name,
-      eventShape: entry.eventShape,
-      values: entry.values,
-      frame,
-      train: parts[0],
-      validation: parts[1],
-      test: parts[2],
-      source: entry.source,
-      licence: entry.licence,
-      dispose: () => parts.forEach((p) => tf.dispose([p.x, p.y])),
-    };
-  });
+  const x = tf.tensor(Float32Array.from(features.rows().flat() as number[]), [rows, ...entry.eventShape]);
+  const y = tf.tensor1d(Int32Array.from(frame.getColumn(entry.label).toArray() as number[]), 'int32');
+  const part = (start: number, size: number): Labelled => ({ x: tf.slice(x, start, size), y: tf.slice(y, start, size) });
+  const parts = [part(0, train), part(train, validation), part(train + validation, test)] as const;
+  tf.dispose([x, y]);
+  return {
+    name,
+    eventShape: entry.eventShape,
+    values: entry.values,
+    frame,
+    train: parts[0],
+    validation: parts[1],
+    test: parts[2],
+    source: entry.source,
+    licence: entry.licence,
+    dispose: () => parts.forEach((p) => tf.dispose([p.x, p.y])),
+  };
 }
 
 /** The names that `load` knows. */
@@ -119,8 +115,4 @@ function polarsModule(): typeof polars {
       { cause: error },
     );
   }
-}
-
-function columnMajorToRows(frame: polars.DataFrame): number[] {
-  return frame.rows().flat() as number[];
 }

@@ -214,7 +214,7 @@ export const gaussianMixture: Family<GaussianMixtureConfig> & {
     scale: 5, // about the spread of the pixels
     varianceFloor: 1 / 12, // of U[0, 1): dequantised integers cannot be sharper
     pseudoCount: 1, // one imaginary example keeps an empty component alive and hardly moves a full one
-    learningRate: 0.05, // the means have some ten units to travel, which Adam's usual 0.001 would take thousands of steps for
+    learningRate: 0.1, // the means have some ten units to travel: with Adam's usual 0.001 that takes thousands of steps
     batchSize: 100,
   },
   grid: { components: [1, 5, 10, 25, 50] },
@@ -245,11 +245,11 @@ export const categoricalMixture: Family<CategoricalMixtureConfig> & {
     components: 5,
     eventShape: [64],
     values: 17,
-    pseudoCount: 0.1, // chosen on the validation set, see chapter 03
+    pseudoCount: 0.2, // chosen on the validation set, see chapter 03
     learningRate: 0.05, // logits travel a few units; ten times Adam's usual rate gets there in some hundred steps
     batchSize: 100,
   },
-  grid: { components: [1, 2, 5, 10, 20], pseudoCount: [0.01, 0.1, 1] },
+  grid: { components: [1, 2, 5, 10, 20], pseudoCount: [0.05, 0.2, 0.5] },
   tiny: {
     config: { components: 2, eventShape: [3], values: 3, pseudoCount: 0.1, learningRate: 0.05, batchSize: 50 },
     support: { kind: 'discrete', values: [0, 1, 2] },
