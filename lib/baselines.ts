@@ -11,7 +11,13 @@ export function uniformBaseline(eventShape: readonly number[], values: number): 
     eventShape,
     likelihood: { kind: 'exact', logProb: (x) => tf.tidy(() => logLattice(x, values).sub(size * Math.log(values))) },
     objectives: [],
-    sample: (count, rng) => tf.tidy(() => rng.uniform([count, ...eventShape]).mul(values).floor()),
+    sample: (count, rng) =>
+      tf.tidy(() =>
+        rng
+          .uniform([count, ...eventShape])
+          .mul(values)
+          .floor(),
+      ),
   };
 }
 
@@ -21,7 +27,11 @@ export function uniformBaseline(eventShape: readonly number[], values: number): 
  * the posterior mean under a symmetric Dirichlet(α) prior (Murphy, Probabilistic Machine Learning, 2022, 4.6.3).
  * @param alpha pseudo-count of every value; 0 would forbid what the training set lacks
  */
-export function histogramBaseline(train: Batch, values: number, { alpha = 0.3 }: { readonly alpha?: number } = {}): GenerativeModel {
+export function histogramBaseline(
+  train: Batch,
+  values: number,
+  { alpha = 0.3 }: { readonly alpha?: number } = {},
+): GenerativeModel {
   if (!(alpha > 0)) throw new Error(`histogramBaseline: alpha must be > 0, got ${alpha}`);
   const eventShape = train.x.shape.slice(1);
   const logits = tf.tidy(() => oneHotValues(train.x, values).sum(0).add(alpha).log()); // [...event, V]

@@ -39,7 +39,8 @@ export function exampleCount(data: Batch): number {
   const n = data.x.shape[0] ?? 0;
   if (data.x.rank < 2 || n === 0)
     throw new Error(`data: x must be [N, ...event] with N ≥ 1, got [${data.x.shape.join(', ')}]`);
-  if (data.y && data.y.shape[0] !== n) throw new Error(`data: y must have N = ${n} labels, got [${data.y.shape.join(', ')}]`);
+  if (data.y && data.y.shape[0] !== n)
+    throw new Error(`data: y must have N = ${n} labels, got [${data.y.shape.join(', ')}]`);
   return n;
 }
 

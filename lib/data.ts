@@ -50,10 +50,14 @@ export function load(name: string, folder: string = process.env['DGM_DATA'] ?? w
   const features = frame.drop(entry.label);
   const rows = frame.height;
   const { train, validation, test } = entry.split;
-  if (rows !== train + validation + test) throw new Error(`${file}: expected ${train + validation + test} examples, got ${rows}`);
+  if (rows !== train + validation + test)
+    throw new Error(`${file}: expected ${train + validation + test} examples, got ${rows}`);
   const x = tf.tensor(Float32Array.from(features.rows().flat() as number[]), [rows, ...entry.eventShape]);
   const y = tf.tensor1d(Int32Array.from(frame.getColumn(entry.label).toArray() as number[]), 'int32');
-  const part = (start: number, size: number): Labelled => ({ x: tf.slice(x, start, size), y: tf.slice(y, start, size) });
+  const part = (start: number, size: number): Labelled => ({
+    x: tf.slice(x, start, size),
+    y: tf.slice(y, start, size),
+  });
   const parts = [part(0, train), part(train, validation), part(train + validation, test)] as const;
   tf.dispose([x, y]);
   return {
@@ -94,10 +98,14 @@ function workbookFolder(): string {
 
 function verify(name: string, file: string, sha256: string): void {
   if (!existsSync(file))
-    throw new Error(`load: the file of '${name}' is missing: ${file}; restore it with: git checkout datasets, or set DGM_DATA to the folder that has it`);
+    throw new Error(
+      `load: the file of '${name}' is missing: ${file}; restore it with: git checkout datasets, or set DGM_DATA to the folder that has it`,
+    );
   const got = createHash('sha256').update(readFileSync(file)).digest('hex');
   if (got !== sha256)
-    throw new Error(`load: ${file} is damaged or another version: expected sha256 ${sha256}, got ${got}; restore it with: git checkout datasets`);
+    throw new Error(
+      `load: ${file} is damaged or another version: expected sha256 ${sha256}, got ${got}; restore it with: git checkout datasets`,
+    );
 }
 
 function readFrame(file: string): polars.DataFrame {

@@ -21,7 +21,8 @@ export function dequantise(x: tf.Tensor, rng: Rng): tf.Tensor {
  */
 export function dequantised(model: GenerativeModel): GenerativeModel {
   const { likelihood } = model;
-  if (likelihood.kind !== 'exact') throw new Error(`dequantised: expected a model with an exact density, got ${likelihood.kind}`);
+  if (likelihood.kind !== 'exact')
+    throw new Error(`dequantised: expected a model with an exact density, got ${likelihood.kind}`);
   const noisy = (batch: Batch, rng: Rng): Batch => ({ ...batch, x: dequantise(batch.x, rng.fork('dequantise')) });
   return {
     eventShape: model.eventShape,

@@ -51,7 +51,8 @@ export interface EmResult {
  */
 export async function em(model: LatentModel, data: TrainingData, options: EmOptions): Promise<EmResult> {
   const { iterations, start = 'data', tolerance = 1e-3, rng } = options;
-  if (!Number.isInteger(iterations) || iterations < 1) throw new Error(`em: iterations must be an integer ≥ 1, got ${iterations}`);
+  if (!Number.isInteger(iterations) || iterations < 1)
+    throw new Error(`em: iterations must be an integer ≥ 1, got ${iterations}`);
   const started = performance.now();
   const line = progressLine({ quiet: options.quiet ?? false });
   const history: Epoch[] = [];
@@ -71,13 +72,16 @@ export async function em(model: LatentModel, data: TrainingData, options: EmOpti
       best = { epoch: record.epoch, validation: record.validation, weights: getWeights(model) };
     line.update(describe(record));
     if (gain < tolerance) stopped = 'tolerance';
-    else if (options.patience !== undefined && best && record.epoch - best.epoch >= options.patience) stopped = 'patience';
+    else if (options.patience !== undefined && best && record.epoch - best.epoch >= options.patience)
+      stopped = 'patience';
     if (stopped !== 'iterations') break;
     await new Promise((resolve) => setImmediate(resolve)); // lets the stop button through
   }
   if (best) setWeights(model, best.weights);
   const milliseconds = performance.now() - started;
-  line.done(`EM, ${history.length} iterations (${stopped})${history.length > 0 ? ` · ${describe(history.at(-1)!)}` : ''} · ${(milliseconds / 1000).toFixed(1)} s`);
+  line.done(
+    `EM, ${history.length} iterations (${stopped})${history.length > 0 ? ` · ${describe(history.at(-1)!)}` : ''} · ${(milliseconds / 1000).toFixed(1)} s`,
+  );
   return { history, best: best && { epoch: best.epoch, validation: best.validation }, stopped, milliseconds };
 }
 
@@ -95,7 +99,10 @@ const START_SPREAD = 3;
 function measure(model: LatentModel, data: TrainingData, epoch: number, rng: Rng): Epoch {
   exampleCount(data.train);
   const loss = evaluate(model, data.train, rng.fork('train')).nats;
-  if (!Number.isFinite(loss)) throw new Error(`em: the training likelihood is ${loss} after iteration ${epoch}; look for data outside the model's support`);
+  if (!Number.isFinite(loss))
+    throw new Error(
+      `em: the training likelihood is ${loss} after iteration ${epoch}; look for data outside the model's support`,
+    );
   if (!data.validation) return { epoch, loss };
   return { epoch, loss, validation: evaluate(model, data.validation, rng.fork('validation')).nats };
 }

@@ -32,7 +32,12 @@ export function evaluate(
     );
   const nats: number[] = [];
   for (const [index, batch] of batches(data, batchSize).entries()) {
-    const values = tf.tidy(() => likelihood.logProb(batch.x, rng.fork(`batch ${index}`)).neg().dataSync());
+    const values = tf.tidy(() =>
+      likelihood
+        .logProb(batch.x, rng.fork(`batch ${index}`))
+        .neg()
+        .dataSync(),
+    );
     nats.push(...values);
     batch.dispose();
   }
@@ -57,9 +62,9 @@ export function bitsPerDim(nats: number, eventShape: readonly number[]): number 
 }
 
 /** One setting of a sweep, and its likelihood on the validation set. */
-export interface SweepResult<Setting> {
+export interface SweepResult<Setting, Model extends GenerativeModel = GenerativeModel> {
   readonly setting: Setting;
-  readonly model: GenerativeModel;
+  readonly model: Model;
   readonly validation: Evaluation;
 }
 
@@ -67,14 +72,14 @@ export interface SweepResult<Setting> {
  * Trains one model per setting and ranks them by validation likelihood, best first. The test set plays no part.
  * @param train makes and trains the model of one setting
  */
-export async function sweep<Setting>(
+export async function sweep<Setting, Model extends GenerativeModel>(
   settings: readonly Setting[],
-  train: (setting: Setting, rng: Rng) => Promise<GenerativeModel> | GenerativeModel,
+  train: (setting: Setting, rng: Rng) => Promise<Model> | Model,
   validation: Batch,
   rng: Rng,
-): Promise<SweepResult<Setting>[]> {
+): Promise<SweepResult<Setting, Model>[]> {
   if (settings.length === 0) throw new Error('sweep: expected at least one setting, got none');
-  const results: SweepResult<Setting>[] = [];
+  const results: SweepResult<Setting, Model>[] = [];
   for (const [index, setting] of settings.entries()) {
     const model = await train(setting, rng.fork(`setting ${index}`));
     results.push({ setting, model, validation: evaluate(model, validation, rng.fork('validation')) });

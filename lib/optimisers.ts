@@ -49,7 +49,12 @@ export function adam(learningRate: number, options: AdamOptions = {}): Optimiser
 /** AdamW (Loshchilov and Hutter, 2019, algorithm 2): Adam, and w ← w − η λ w outside of its moments. */
 export function adamW(
   learningRate: number,
-  { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01 }: AdamOptions & { readonly weightDecay?: number } = {},
+  {
+    beta1 = 0.9,
+    beta2 = 0.999,
+    epsilon = 1e-8,
+    weightDecay = 0.01,
+  }: AdamOptions & { readonly weightDecay?: number } = {},
 ): Optimiser {
   requirePositive('adam: learningRate', learningRate);
   return {

@@ -15,7 +15,8 @@ export function expectShape(
   shape: readonly Dimension[],
   sizes: Readonly<Record<string, number>> = {},
 ): Record<string, number> {
-  if (!(tensor instanceof tf.Tensor)) throw new Error(`${what} must be a tensor [${shape.join(', ')}], got ${describe(tensor)}`);
+  if (!(tensor instanceof tf.Tensor))
+    throw new Error(`${what} must be a tensor [${shape.join(', ')}], got ${describe(tensor)}`);
   const found: Record<string, number> = { ...sizes };
   const fits =
     tensor.rank === shape.length &&
@@ -26,7 +27,9 @@ export function expectShape(
       return found[dimension] === size;
     });
   if (fits) return found;
-  throw new Error(`${what} must be [${shape.join(', ')}]${where(shape, sizes)}, got [${tensor.shape.join(', ')}]${remedy(tensor.rank, shape.length)}`);
+  throw new Error(
+    `${what} must be [${shape.join(', ')}]${where(shape, sizes)}, got [${tensor.shape.join(', ')}]${remedy(tensor.rank, shape.length)}`,
+  );
 }
 
 function describe(value: unknown): string {

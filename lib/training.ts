@@ -105,6 +105,16 @@ export async function fit(model: GenerativeModel, data: TrainingData, options: F
   };
 }
 
+/**
+ * A number of epochs or iterations scaled by the environment variable DGM_BUDGET (default 1), at least 1: a
+ * chapter shortened to `DGM_BUDGET=0.05` still runs every line.
+ */
+export function budgeted(epochs: number): number {
+  const budget = Number(process.env['DGM_BUDGET'] ?? 1);
+  if (!(budget > 0)) throw new Error(`DGM_BUDGET must be a positive number, got '${process.env['DGM_BUDGET']}'`);
+  return Math.max(1, Math.round(epochs * budget));
+}
+
 /** Writes a checkpoint to a file. */
 export function saveCheckpoint(checkpoint: Checkpoint, file: string): void {
   saveJson(file, checkpoint);
@@ -114,7 +124,9 @@ export function saveCheckpoint(checkpoint: Checkpoint, file: string): void {
 export function loadCheckpoint(file: string): Checkpoint {
   const content = loadJson(file) as Partial<Checkpoint> | null;
   if (content?.format !== 'dgm-checkpoint' || content.version !== 1)
-    throw new Error(`${file}: expected a checkpoint of format dgm-checkpoint 1, got ${String(content?.format)} ${String(content?.version)}`);
+    throw new Error(
+      `${file}: expected a checkpoint of format dgm-checkpoint 1, got ${String(content?.format)} ${String(content?.version)}`,
+    );
   return content as Checkpoint;
 }
 
@@ -134,7 +146,9 @@ function startRun(model: GenerativeModel, data: TrainingData, options: FitOption
   const { resume } = options;
   if (resume) {
     if (resume.optimisers.length !== steppers.length)
-      throw new Error(`resume: the model has ${steppers.length} objectives, the checkpoint ${resume.optimisers.length}; use the same model`);
+      throw new Error(
+        `resume: the model has ${steppers.length} objectives, the checkpoint ${resume.optimisers.length}; use the same model`,
+      );
     setWeights(model, resume.weights);
     steppers.forEach((stepper, i) => stepper.restore(resume.optimisers[i]!));
   }
@@ -176,7 +190,8 @@ async function runEpoch(run: Run, signal: AbortSignal, line: ReturnType<typeof p
     }
   }
   const validation = data.validation && validationLoss(model, data.validation, options.rng.fork('validation'));
-  if (validation !== undefined && Number.isNaN(validation)) throw notFinite('validation loss', validation, `epoch ${epoch}`);
+  if (validation !== undefined && Number.isNaN(validation))
+    throw notFinite('validation loss', validation, `epoch ${epoch}`);
   run.history.push({ epoch, loss: sum / n, ...(validation === undefined ? {} : { validation }) });
   if (validation !== undefined && validation < (run.best?.validation ?? Infinity))
     run.best = { epoch, validation, weights: getWeights(model) };
@@ -197,7 +212,9 @@ function stepAll(steppers: readonly Stepper[], batch: Batch, rng: Rng, where: st
 }
 
 function notFinite(what: string, value: number, where: string): Error {
-  return new Error(`fit: ${what} is ${value} in ${where}; lower the learning rate, or look for a logarithm or division of 0`);
+  return new Error(
+    `fit: ${what} is ${value} in ${where}; lower the learning rate, or look for a logarithm or division of 0`,
+  );
 }
 
 /** −log p(x) where the model has one, else its objectives on held-out data. */
@@ -234,7 +251,8 @@ function anySignal(...signals: readonly (AbortSignal | undefined)[]): AbortSigna
 
 function status(run: Run, epoch: number, loss: number, steps: number, elapsed: number): string {
   const perStep = elapsed / steps;
-  const stepsLeft = Math.ceil(exampleCount(run.data.train) / run.options.batchSize) * (run.options.epochs - epoch + 1) - steps;
+  const stepsLeft =
+    Math.ceil(exampleCount(run.data.train) / run.options.batchSize) * (run.options.epochs - epoch + 1) - steps;
   const best = run.best ? ` · validation ${run.best.validation.toFixed(2)} (best, epoch ${run.best.epoch})` : '';
   return (
     `epoch ${epoch}/${run.options.epochs} · loss ${loss.toFixed(2)}${best} · ${perStep.toFixed(1)} ms/step · ` +
@@ -244,7 +262,9 @@ function status(run: Run, epoch: number, loss: number, steps: number, elapsed: n
 
 function summary(run: Run, stopped: FitResult['stopped'], milliseconds: number): string {
   const reason = { epochs: 'all epochs done', patience: 'no better for a while', interrupted: 'interrupted' }[stopped];
-  const best = run.best ? ` · validation ${run.best.validation.toFixed(2)} at epoch ${run.best.epoch}, whose weights are kept` : '';
+  const best = run.best
+    ? ` · validation ${run.best.validation.toFixed(2)} at epoch ${run.best.epoch}, whose weights are kept`
+    : '';
   const loss = run.history.length > 0 ? ` · loss ${run.history.at(-1)!.loss.toFixed(2)}` : '';
   return `${run.history.length} epochs (${reason})${loss}${best} · ${seconds(milliseconds)} · ${tf.getBackend()}`;
 }

@@ -67,7 +67,9 @@ export function saveWeights(model: GenerativeModel, file: string): void {
 export function loadWeights(model: GenerativeModel, file: string): void {
   const content = loadJson(file) as { format?: unknown; version?: unknown; weights?: Weight[] } | null;
   if (content?.format !== 'dgm-weights' || content.version !== 1 || !Array.isArray(content.weights))
-    throw new Error(`${file}: expected weights of format dgm-weights 1, got ${String(content?.format)} ${String(content?.version)}`);
+    throw new Error(
+      `${file}: expected weights of format dgm-weights 1, got ${String(content?.format)} ${String(content?.version)}`,
+    );
   setWeights(model, content.weights);
 }
 

@@ -10,7 +10,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { LOG_2PI, logLattice, oneHotValues } from '../distributions';
 import type { LatentModel } from '../em';
-import type { Card, Family, GenerativeModel, Rng } from '../model';
+import type { Card, Family, Rng } from '../model';
 import { constant, table } from '../networks';
 import { categorical } from '../random';
 import { expectShape } from '../tensor';
@@ -28,7 +28,10 @@ export function logNormalComponents(x: tf.Tensor, mu: tf.Tensor, logVar: tf.Tens
     const precision = logVar.neg().exp(); // [K, D]
     const z = x.sub(shift); // [B, D]
     const m = mu.sub(shift); // [K, D]
-    const squares = z.square().matMul(precision, false, true).sub(z.matMul(m.mul(precision), false, true).mul(2)); // [B, K]
+    const squares = z
+      .square()
+      .matMul(precision, false, true)
+      .sub(z.matMul(m.mul(precision), false, true).mul(2)); // [B, K]
     const perComponent = m.square().mul(precision).add(logVar).add(LOG_2PI).sum(1); // [K]
     return squares.add(perComponent).mul(-0.5);
   });
@@ -183,6 +186,11 @@ function mixture(config: GaussianMixtureConfig | CategoricalMixtureConfig, parts
   };
 }
 
+/** A family whose models also take EM steps. */
+export interface MixtureFamily<Config extends object> extends Family<Config> {
+  create(config: Readonly<Config>, rng: Rng): MixtureModel;
+}
+
 const card: Omit<Card, 'title'> = {
   forward: 'O(B K D): every component looks at every example',
   inference: 'O(B K D), exact: the responsibilities p(k | x)',
@@ -201,9 +209,7 @@ const card: Omit<Card, 'title'> = {
 };
 
 /** Components N(mu_k, diag exp logVar_k), for real x. Weights: K (1 + 2 D). */
-export const gaussianMixture: Family<GaussianMixtureConfig> & {
-  create(config: Readonly<GaussianMixtureConfig>, rng: Rng): MixtureModel;
-} = {
+export const gaussianMixture: MixtureFamily<GaussianMixtureConfig> = {
   name: 'gaussian-mixture',
   reference: 'McLachlan and Peel, Finite Mixture Models (2000), chapter 3',
   card: { title: 'Mixture of diagonal Gaussians', ...card },
@@ -235,9 +241,7 @@ export const gaussianMixture: Family<GaussianMixtureConfig> & {
 };
 
 /** Components Π_d Cat(softmax logits_kd), for integers. Weights: K (1 + D V). */
-export const categoricalMixture: Family<CategoricalMixtureConfig> & {
-  create(config: Readonly<CategoricalMixtureConfig>, rng: Rng): MixtureModel;
-} = {
+export const categoricalMixture: MixtureFamily<CategoricalMixtureConfig> = {
   name: 'categorical-mixture',
   reference: 'McLachlan and Peel, Finite Mixture Models (2000), section 5.3 (latent class analysis)',
   card: { title: 'Mixture of categorical variables', ...card },

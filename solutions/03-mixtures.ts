@@ -1,0 +1,585 @@
+// %% [markdown] id="title"
+// # 3 Mixture models
+//
+// One Gaussian is a hill. Data rarely look like one hill: digits come in ten shapes, customers in a few kinds, sounds in phonemes. A **mixture** adds up several simple hills,
+//
+// $$p(\mathbf{x}) = \sum_{k=1}^{K} \pi_k\, p(\mathbf{x} \mid \boldsymbol\theta_k), \qquad \pi_k \ge 0,\quad \sum_{k=1}^{K} \pi_k = 1,$$
+//
+// and becomes our first model with a **latent variable**: to make an example, choose a component $k$ with probability $\pi_k$, then draw $\mathbf{x}$ from it. We never see $k$, but we can sum it out exactly, and so the likelihood of any $\mathbf{x}$ is a number that we know, not an estimate.
+//
+// By the end of this chapter you have written a mixture from the log-density to the sampler, trained it in two ways, chosen its size without touching the test set, and found a mistake that a published notebook made. Everything printed below was computed by running this file (`npm run solutions -- 03`).
+
+// %% tags=["setup"] id="setup"
+import * as tf from '@tensorflow/tfjs';
+import { check, NotWritten } from 'grader';
+import {
+  adam,
+  budgeted,
+  card,
+  categoricalMixture,
+  createRng,
+  density2d,
+  dequantise,
+  dequantised,
+  em,
+  evaluate,
+  fit,
+  gaussianMixture,
+  histogramBaseline,
+  imageGrid,
+  ladder,
+  load,
+  logCategoricalComponents,
+  lossCurve,
+  sweep,
+  table,
+  uniformBaseline,
+  type Rng,
+} from 'dgm';
+
+const rng = createRng(3); // the one seed of this chapter: change it and every number moves a little
+
+// %% [markdown] id="why"
+// ## Why one hill is not enough
+//
+// Below are 300 points from three clusters. On the left the best single Gaussian: its peak lies where there is no data at all. On the right a mixture of three. The models saw the same points; only the family differs.
+
+// %% id="why-picture"
+const three = gaussianMixture.create({ ...gaussianMixture.tiny.config, components: 3 }, rng.fork('three'));
+const one = gaussianMixture.create({ ...gaussianMixture.tiny.config, components: 1 }, rng.fork('one'));
+const clusters = tf.tidy(() => {
+  const centres = tf.tensor2d([-3, -1, 3, -1.5, 0, 3], [3, 2]);
+  const k = tf.tensor1d(
+    Int32Array.from({ length: 300 }, (_, n) => n % 3),
+    'int32',
+  );
+  return tf.gather(centres, k).add(rng.fork('clusters').normal([300, 2]).mul(0.7)); // [300, 2]
+});
+for (const model of [one, three])
+  await em(model, { train: { x: clusters } }, { iterations: 60, rng: rng.fork('picture'), quiet: true });
+
+/** ln p on a grid of points, row by row from the lowest y upwards. */
+function logDensityOnGrid(model: typeof one, ticks: readonly number[]): Float32Array {
+  return tf.tidy(() => {
+    const points = tf.tensor2d(ticks.flatMap((y) => ticks.map((x) => [x, y])));
+    if (!('logProb' in model.likelihood)) throw new Error('a mixture has a log-density');
+    return model.likelihood.logProb(points, rng).dataSync() as Float32Array;
+  });
+}
+const ticks = Array.from({ length: 81 }, (_, i) => -6 + i * 0.15);
+const points = clusters.arraySync() as number[][];
+density2d({ x: ticks, y: ticks, density: logDensityOnGrid(one, ticks).map(Math.exp) }, points, {
+  title: `One Gaussian: ${evaluate(one, { x: clusters }, rng).nats.toFixed(2)} nats per point`,
+});
+density2d({ x: ticks, y: ticks, density: logDensityOnGrid(three, ticks).map(Math.exp) }, points, {
+  title: `Three Gaussians: ${evaluate(three, { x: clusters }, rng).nats.toFixed(2)} nats per point`,
+});
+
+// %% [markdown] id="family"
+// ## 1 Family
+//
+// Two families of components serve us in this chapter. For real numbers, Gaussians with a diagonal covariance, given by their mean $\boldsymbol\mu_k$ and their log-variance $\boldsymbol\lambda_k = \ln \boldsymbol\sigma_k^2$ (any real number is a valid log-variance, so nothing has to be constrained):
+//
+// $$\ln p(\mathbf{x}\mid k) = -\frac12 \sum_{d=1}^{D} \left[ \ln 2\pi + \lambda_{kd} + \frac{(x_d-\mu_{kd})^2}{e^{\lambda_{kd}}} \right].$$
+//
+// For integers $0 \dots V-1$, such as the 17 grey levels of our digits, a table of probabilities for every coordinate:
+//
+// $$\ln p(\mathbf{x}\mid k) = \sum_{d=1}^{D} \ln \vartheta_{k d x_d}, \qquad \sum_{v} \vartheta_{kdv} = 1.$$
+//
+// Given $k$, the coordinates are independent. Their dependence in $p(\mathbf{x})$ comes from not knowing $k$.
+//
+// ### Exercise: the log-density of each component
+//
+// Write the first formula for a whole batch at once. Tensors broadcast: an array $[B, 1, D]$ minus an array $[1, K, D]$ is an array $[B, K, D]$. Two things go wrong most often: dividing by $\sigma$ where $\sigma^2$ belongs, and forgetting the constant $\ln 2\pi$, which no picture shows and every likelihood does.
+
+// %% id="log-normal"
+/**
+ * Log-density of each diagonal Gaussian component: Σ_d ln N(x_d; mu_kd, exp logVar_kd).
+ * @param x [B, D] @param mu [K, D] @param logVar [K, D] @returns [B, K], in nats
+ */
+function logNormal(x: tf.Tensor, mu: tf.Tensor, logVar: tf.Tensor): tf.Tensor {
+  // BEGIN SOLUTION mixture.logNormal
+  const difference = x.expandDims(1).sub(mu.expandDims(0)); // [B, K, D]
+  const terms = difference
+    .square()
+    .div(logVar.exp())
+    .add(logVar)
+    .add(Math.log(2 * Math.PI)); // [B, K, D]
+  return terms.sum(2).mul(-0.5); // [B, K]
+  // END SOLUTION
+}
+
+// %% id="check-log-normal"
+await check('mixture.logNormal', logNormal);
+
+// %% [markdown] id="network"
+// ## 2 Network
+//
+// Most models of this course put a neural network here, a function $h$ that turns inputs into the parameters of $p$. A mixture has none: its parameters are tables. That makes it the right place to learn likelihoods, since nothing else can be wrong.
+//
+// How large are the tables? A Gaussian mixture has $(K-1) + 2KD$ free parameters, a categorical one $(K-1) + KD(V-1)$.
+
+// %% id="network-size"
+const digits = load('digits');
+const D = 64;
+const V = digits.values; // 17 grey levels
+table(
+  [1, 5, 10, 25].map((K) => ({ K, gaussian: K - 1 + 2 * K * D, categorical: K - 1 + K * D * (V - 1) })),
+  { caption: 'Free parameters on digits (D = 64, V = 17)', digits: 0 },
+);
+table(digits.frame.groupBy('label').len().sort('label'), {
+  caption: `${digits.frame.height} digits: examples of each class`,
+  digits: 0,
+});
+
+// %% [markdown] id="objective"
+// ## 3 Objective
+//
+// Maximum likelihood: minimise the mean negative log-likelihood of the training examples,
+//
+// $$\mathcal{L} = -\frac1N \sum_{n=1}^{N} \ln \sum_{k=1}^{K} \exp\bigl(\underbrace{\ln \pi_k + \ln p(\mathbf{x}_n \mid k)}_{a_{nk}}\bigr).$$
+//
+// The inner terms are small beyond imagination: with 64 coordinates $a_{nk}$ is around $-100$, and $e^{-100}$ is not representable in 32-bit floats, whose smallest normal number is about $e^{-87}$. So one never leaves the log scale: with $m_n = \max_k a_{nk}$,
+//
+// $$\ln \sum_k e^{a_{nk}} = m_n + \ln \sum_k e^{a_{nk} - m_n}.$$
+//
+// The largest term becomes $e^0 = 1$: nothing overflows, and what underflows did not matter.
+//
+// ### Exercise: responsibilities
+//
+// The posterior of the latent variable, $r_{nk} = p(k \mid \mathbf{x}_n) = e^{a_{nk}} / \sum_j e^{a_{nj}}$, tells which component is *responsible* for an example. It is the mixture's whole inference, and half of EM. Compute it from $a$ so that it works for $a \approx -1000$ and for $a \approx +1000$.
+
+// %% id="responsibilities"
+/**
+ * p(k | x) from ln p(x, k): exp(a_nk − ln Σ_j exp a_nj).
+ * @param logJoint [B, K], ln π_k + ln p(x | k) @returns [B, K], rows sum to 1
+ */
+function responsibilities(logJoint: tf.Tensor): tf.Tensor {
+  // BEGIN SOLUTION mixture.responsibilities
+  const largest = logJoint.max(1, true); // [B, 1]
+  const shifted = logJoint.sub(largest); // [B, K], at most 0
+  const logSum = shifted.exp().sum(1, true).log(); // [B, 1]
+  return shifted.sub(logSum).exp(); // [B, K]
+  // END SOLUTION
+}
+
+// %% id="check-responsibilities"
+await check('mixture.responsibilities', responsibilities);
+
+// %% [markdown] id="optimiser"
+// ## 4 Optimiser
+//
+// There are two ways down.
+//
+// **By gradient.** $\mathcal L$ is differentiable, so Adam can minimise it like any other loss. Softmax keeps $\boldsymbol\pi$ on the simplex. It needs a learning rate, and works for every model of the course.
+//
+// **By expectation maximisation** (Dempster, Laird and Rubin, 1977). If we knew each example's component, maximum likelihood would be counting. We do not, but we know the responsibilities. So alternate: compute $r_{nk}$ with the present parameters (E), then maximise the expected complete log-likelihood with $r$ held fixed (M),
+//
+// $$\max_{\boldsymbol\pi,\boldsymbol\theta} \; \sum_n \sum_k r_{nk} \bigl[ \ln \pi_k + \ln p(\mathbf{x}_n \mid \boldsymbol\theta_k) \bigr].$$
+//
+// Why it works: for any distribution $q_n$ over components, Jensen's inequality gives $\ln p(\mathbf{x}_n) \ge \sum_k q_n(k) \ln \frac{p(\mathbf{x}_n, k)}{q_n(k)}$, with equality at $q_n = p(k\mid\mathbf{x}_n)$. E makes the bound tight, M raises it, so the likelihood never falls. There is no step size. Remember the bound: variational autoencoders will use it again, when the sum over $k$ has become an integral that nobody can do.
+//
+// ### Exercise: the M-step
+//
+// For categorical components the maximum is a weighted count. To keep a component from calling a grey level impossible just because it has not seen it, every value gets $\alpha$ imaginary examples (and so does every component); this makes the result the mode under a Dirichlet prior:
+//
+// $$\pi_k = \frac{\sum_n r_{nk} + \alpha}{N + K\alpha}, \qquad \vartheta_{kdv} = \frac{\sum_n r_{nk}\, \mathbb{1}[x_{nd} = v] + \alpha}{\sum_n r_{nk} + V\alpha}.$$
+//
+// `tf.oneHot` makes the indicator; the sum over $n$ is then a matrix product.
+
+// %% id="m-step"
+interface Parameters {
+  /** ln π_k: [K] */
+  readonly logPi: tf.Tensor;
+  /** ln ϑ_kdv: [K, D, V] */
+  readonly logTheta: tf.Tensor;
+}
+
+/**
+ * The categorical mixture's parameters that maximise the expected complete log-likelihood plus log-prior.
+ * @param x [N, D], integers 0 … values − 1 @param r responsibilities [N, K]
+ * @param values V @param alpha imaginary examples of each value, and of each component
+ */
+function mStep(x: tf.Tensor, r: tf.Tensor, values: number, alpha: number): Parameters {
+  // BEGIN SOLUTION mixture.mStep
+  const [N, D] = x.shape as [number, number];
+  const K = r.shape[1]!;
+  const indicator = tf
+    .oneHot(x.toInt() as tf.Tensor2D, values)
+    .toFloat()
+    .reshape([N, D * values]); // [N, D V]
+  const counts = r.matMul(indicator, true).reshape([K, D, values]).add(alpha); // [K, D, V]
+  const sizes = r.sum(0).add(alpha); // [K]
+  return {
+    logPi: sizes.div(sizes.sum()).log(), // [K]
+    logTheta: counts.div(counts.sum(2, true)).log(), // [K, D, V]
+  };
+  // END SOLUTION
+}
+
+// %% id="check-m-step"
+await check('mixture.mStep', mStep);
+
+// %% [markdown] id="em-exercise"
+// ### Exercise: the EM loop
+//
+// Put the two halves together, starting from given responsibilities: M-step first, then alternate. Use your `mStep` and `responsibilities`; `logCategoricalComponents(x, logTheta)` from the library gives $\ln p(\mathbf{x}_n \mid k)$ as $[N, K]$. Return the final parameters, and the mean negative log-likelihood after every M-step: if it ever rises by more than rounding, something is wrong (with $\alpha > 0$ it is the likelihood times the prior that cannot fall).
+//
+// `dispose`, or `tf.tidy`, keeps memory flat. It is good manners here and a necessity in the long trainings to come.
+
+// %% id="em-loop"
+/**
+ * Expectation maximisation for the categorical mixture.
+ * @param x [N, D] @param start responsibilities of the first M-step [N, K] @param iterations number of M-steps
+ * @returns the last parameters, and −(1/N) Σ_n ln p(x_n) after each M-step, in nats per example
+ */
+function emLoop(
+  x: tf.Tensor,
+  start: tf.Tensor,
+  values: number,
+  alpha: number,
+  iterations: number,
+): { logPi: tf.Tensor; logTheta: tf.Tensor; nats: number[] } {
+  // BEGIN SOLUTION mixture.emLoop
+  const nats: number[] = [];
+  let r = start.clone();
+  let parameters: Parameters | undefined;
+  for (let i = 0; i < iterations; i++) {
+    tf.dispose(parameters ? [parameters.logPi, parameters.logTheta] : []);
+    const present: Parameters = tf.tidy(() => ({ ...mStep(x, r, values, alpha) }));
+    const logJoint = tf.tidy(() => logCategoricalComponents(x, present.logTheta).add(present.logPi)); // [N, K]
+    nats.push(tf.tidy(() => tf.logSumExp(logJoint, 1).mean().neg().dataSync()[0]!));
+    r.dispose();
+    r = tf.tidy(() => responsibilities(logJoint)); // [N, K]
+    logJoint.dispose();
+    parameters = present;
+  }
+  r.dispose();
+  if (!parameters) throw new Error('emLoop: iterations must be at least 1');
+  return { ...parameters, nats };
+  // END SOLUTION
+}
+
+// %% id="check-em-loop"
+await check('mixture.emLoop', emLoop);
+
+// %% [markdown] id="training"
+// ## 5 Training
+//
+// First the digits as real numbers. A density cannot be compared with a probability: an integer $x$ stands for the cell $[x, x+1)^D$, and with $\mathbf{u} \sim U[0,1)^D$ Jensen's inequality gives a **lower bound** on its probability, $\ln P(\mathbf{x}) \ge \mathbb{E}_{\mathbf{u}} \ln p(\mathbf{x}+\mathbf{u})$ (Theis, van den Oord and Bethge, 2016). `dequantised` wraps a density that way, and from then on the model's `likelihood.kind` says so.
+//
+// A mixture of 25 diagonal Gaussians, by gradient (every minibatch with fresh noise) and by EM (one noise for all iterations):
+
+// %% id="train-gaussian-gradient"
+const byGradient = dequantised(gaussianMixture.create(gaussianMixture.defaults, rng.fork('gradient')));
+const gradientRun = await fit(byGradient, digits, {
+  epochs: budgeted(60),
+  batchSize: gaussianMixture.defaults.batchSize,
+  optimiser: adam(gaussianMixture.defaults.learningRate),
+  patience: 15,
+  rng: rng.fork('fit'),
+});
+lossCurve(gradientRun, { title: '25 Gaussians by gradient' });
+
+// %% id="train-gaussian-em"
+const gaussians = gaussianMixture.create(gaussianMixture.defaults, rng.fork('em'));
+const noisy = {
+  train: { x: dequantise(digits.train.x, rng.fork('train noise')) },
+  validation: { x: dequantise(digits.validation.x, rng.fork('validation noise')) },
+};
+const emRun = await em(gaussians, noisy, { iterations: budgeted(60), patience: 10, rng: rng.fork('em run') });
+lossCurve(emRun, { title: '25 Gaussians by EM' });
+const byEm = dequantised(gaussians);
+
+// %% [markdown] id="train-categorical-text"
+// Now the integers as what they are: five tables of probabilities, by EM. EM climbs to the nearest peak, so where it ends depends on where it starts: take the best of a few starts, *as judged by the validation set*.
+
+// %% id="train-categorical"
+const starts = await sweep(
+  [1, 2, 3],
+  async (start) => {
+    const model = categoricalMixture.create(categoricalMixture.defaults, rng.fork(`categorical ${start}`));
+    await em(model, digits, { iterations: budgeted(60), patience: 10, rng: rng.fork(`start ${start}`) });
+    return model;
+  },
+  digits.validation,
+  rng,
+);
+table(
+  starts.map(({ setting, validation }) => ({ start: setting, validation: validation.nats })),
+  { caption: 'Categorical mixture, K = 5: nats per image on the validation set', digits: 2 },
+);
+const five = starts[0]!.model;
+
+// %% [markdown] id="hyperparameters"
+// ## 6 Hyperparameters and the likelihood of new inputs
+//
+// How many components? The training likelihood always says "more". The validation set answers honestly.
+
+// %% id="sweep"
+const sizes = await sweep(
+  [1, 2, 5, 10, 20, 30],
+  async (components) => {
+    const config = { ...categoricalMixture.defaults, components };
+    const model = categoricalMixture.create(config, rng.fork(`K ${components}`));
+    await em(model, digits, { iterations: budgeted(60), patience: 10, rng: rng.fork('sweep'), quiet: true });
+    return model;
+  },
+  digits.validation,
+  rng,
+);
+const byComponents = sizes
+  .map(({ setting, model, validation }) => ({
+    components: setting,
+    train: evaluate(model, digits.train, rng).nats,
+    validation: validation.nats,
+    standardError: validation.standardError,
+  }))
+  .sort((a, b) => a.components - b.components);
+table(byComponents, { caption: 'Nats per image by number of components', digits: 2 });
+
+// %% [markdown] id="choose-exercise"
+// ### Exercise: choosing K
+//
+// The lowest validation number is itself a noisy measurement: with another 350 images it would move by about its standard error. The **one-standard-error rule** (Breiman, Friedman, Olshen and Stone, 1984, section 3.4.3) takes the *smallest* model whose validation loss is at most the lowest one plus the standard error of that lowest one. The order of the list must not matter.
+
+// %% id="choose-components"
+interface Candidate {
+  readonly components: number;
+  /** Mean negative log-likelihoods, in nats per example. */
+  readonly train: number;
+  readonly validation: number;
+  /** Standard error of `validation`. */
+  readonly standardError: number;
+}
+
+/** The one-standard-error rule: the smallest K whose validation loss is within one standard error of the best. */
+function chooseComponents(candidates: readonly Candidate[]): number {
+  // BEGIN SOLUTION mixture.chooseComponents
+  const best = candidates.reduce((a, b) => (b.validation < a.validation ? b : a));
+  const limit = best.validation + best.standardError;
+  return Math.min(...candidates.filter((c) => c.validation <= limit).map((c) => c.components));
+  // END SOLUTION
+}
+
+// %% id="check-choose-components"
+await check('mixture.chooseComponents', chooseComponents);
+
+// %% [markdown] id="ladder-text"
+// ### The ladder
+//
+// Only now the test set, once. A likelihood means nothing alone, so every chapter shows its models on the same **ladder**: *uniform* says every grey level is equally likely; *histogram* counts each pixel's grey levels by itself. Neither is trained. A model that does not beat the histogram has learnt nothing about how pixels depend on each other.
+
+// %% id="ladder"
+const best = sizes[0]!;
+const rungs = [
+  { name: 'uniform', model: uniformBaseline([D], V) },
+  { name: 'histogram', model: histogramBaseline(digits.train, V) },
+  { name: 'Gaussian mixture, K = 25, gradient', model: byGradient },
+  { name: 'Gaussian mixture, K = 25, EM', model: byEm },
+  { name: 'categorical mixture, K = 5, EM', model: five },
+  { name: `categorical mixture, K = ${best.setting}, EM`, model: best.model },
+].map(({ name, model }) => {
+  const { nats, kind, standardError } = evaluate(model, digits.test, rng.fork('test'));
+  return { name, nats, kind, error: standardError };
+});
+ladder(rungs);
+table(rungs, { caption: 'Test set: nats per image (smaller is better), and what the number is', digits: 1 });
+
+// %% [markdown] id="ladder-reading"
+// Read it with care. The Gaussian mixtures lose to the untrained histogram. That is no mistake of training: most border pixels are always 0, and a Gaussian spends probability on values between and beyond the integers that never occur, in 64 dimensions at once; besides, theirs is only a bound. The categorical mixture speaks the data's own language and passes the histogram with five tables.
+//
+// **New inputs.** Which digit of the test set is least likely, and which picture is less likely than any of them?
+
+// %% id="new-inputs"
+const perExample = evaluate(best.model, digits.test, rng).perExample;
+const ranked = [...perExample.keys()].sort((a, b) => perExample[b]! - perExample[a]!);
+const pictures = digits.test.x.arraySync() as number[][];
+imageGrid(
+  [...ranked.slice(0, 8), ...ranked.slice(-8)].map((n) => pictures[n]!),
+  {
+    height: 8,
+    width: 8,
+    columns: 8,
+    levels: V,
+    titles: [...ranked.slice(0, 8), ...ranked.slice(-8)].map((n) => perExample[n]!.toFixed(0)),
+    title: 'Least likely (above) and most likely (below) test digits, in nats',
+  },
+);
+const upsideDown = tf.tidy(() => digits.test.x.reverse(1)); // the picture turned by 180 degrees
+const asNoise = tf.tidy(() => rng.fork('noise').uniform([447, 64]).mul(V).floor());
+table(
+  [
+    { input: 'test digits', nats: evaluate(best.model, digits.test, rng).nats },
+    { input: 'the same, upside down', nats: evaluate(best.model, { x: upsideDown }, rng).nats },
+    { input: 'uniform noise', nats: evaluate(best.model, { x: asNoise }, rng).nats },
+  ],
+  { caption: 'Mean −ln p(x) of other inputs under the same model', digits: 1 },
+);
+
+// %% [markdown] id="sampling"
+// ## 7 Sampling
+//
+// Ancestral: first $k \sim \boldsymbol\pi$, then $\mathbf{x} \sim p(\mathbf{x} \mid \boldsymbol\theta_k)$. Both draws are exact, and one example costs $O(D)$.
+//
+// ### Exercise: ancestral sampling
+//
+// For Gaussian components. A categorical draw from uniform noise: the component is the number of cumulative sums $\pi_1 + \dots + \pi_j$ that $u$ has reached or passed. Then scale by the **standard deviation** $e^{\lambda/2}$, not by the variance. All randomness comes from `rng`; fork it once per purpose, so that the two draws are independent.
+
+// %% id="sample-mixture"
+/**
+ * Ancestral sampling: k ~ pi, then x ~ N(mu_k, diag exp logVar_k).
+ * @param pi [K], sums to 1 @param mu [K, D] @param logVar [K, D] @returns [count, D]
+ */
+function sampleMixture(pi: tf.Tensor, mu: tf.Tensor, logVar: tf.Tensor, count: number, rng: Rng): tf.Tensor {
+  // BEGIN SOLUTION mixture.sample
+  const u = rng.fork('component').uniform([count, 1]); // [count, 1]
+  const below = pi.cumsum().slice(0, pi.shape[0]! - 1); // [K − 1]: the last sum is 1, and rounding must not pass it
+  const k = u.greaterEqual(below.expandDims(0)).sum(1).toInt() as tf.Tensor1D; // [count], 0 … K − 1
+  const noise = rng.fork('noise').normal([count, mu.shape[1]!]); // [count, D]
+  return tf.gather(mu, k).add(noise.mul(tf.gather(logVar, k).mul(0.5).exp())); // [count, D]
+  // END SOLUTION
+}
+
+// %% id="check-sample-mixture"
+await check('mixture.sample', sampleMixture);
+
+// %% id="samples"
+for (const [name, model] of [
+  ['Gaussian mixture (rounded down)', byEm],
+  [`categorical mixture, K = ${best.setting}`, best.model],
+] as const) {
+  const samples = tf.tidy(() =>
+    model
+      .sample(16, rng.fork('samples'))
+      .clipByValue(0, V - 1)
+      .arraySync(),
+  ) as number[][];
+  imageGrid(samples, { height: 8, width: 8, columns: 16, levels: V, title: `Samples: ${name}` });
+}
+
+// %% [markdown] id="samples-reading"
+// Grainy, because given the component every pixel is drawn by itself. What a component has learnt is seen better in its mean:
+
+// %% id="component-means"
+const means = tf.tidy(() => {
+  const { pi, probabilities } = categoricalMixtureParameters();
+  const grey = tf.range(0, V).reshape([1, 1, V]);
+  return { pi: pi.arraySync() as number[], images: probabilities.mul(grey).sum(2).arraySync() as number[][] };
+});
+imageGrid(means.images, {
+  height: 8,
+  width: 8,
+  columns: 5,
+  levels: V,
+  titles: means.pi.map((p) => p.toFixed(2)),
+  title: 'Mean image and weight of each component',
+});
+
+/** The tables of the best categorical mixture: pi [K] and probabilities [K, D, V]. */
+function categoricalMixtureParameters(): { pi: tf.Tensor; probabilities: tf.Tensor } {
+  const { pi, probabilities } = best.model.parameters();
+  return { pi: pi!, probabilities: probabilities! };
+}
+
+// %% [markdown] id="card-text"
+// ## The card
+//
+// The lecture's overview, filled in for this family.
+
+// %% id="card"
+card(categoricalMixture.card);
+
+// %% [markdown] id="bug"
+// ## The bug to find
+//
+// A published notebook uses a mixture as the prior of a variational autoencoder. Its samples are drawn as you did above. Its log-density is the function below. It runs, it trains, its numbers are plausible, and no learned prior of that notebook beats the plain Gaussian once it is repaired.
+//
+// ### Exercise: repair it
+//
+// What distribution has this log-density, and why does it still integrate to 1? (So a normalisation test alone does not catch it. Which test does?) Repair it.
+
+// %% id="log-mixture"
+/**
+ * ln Σ_k π_k N(z; mu_k, diag exp logVar_k).
+ * @param z [B, D] @param logits [K], π = softmax(logits) @param mu [K, D] @param logVar [K, D] @returns [B]
+ */
+function logMixture(z: tf.Tensor, logits: tf.Tensor, mu: tf.Tensor, logVar: tf.Tensor): tf.Tensor {
+  // BEGIN SOLUTION mixture.logMixture
+  const logPi = tf.logSoftmax(logits); // [K]
+  const squares = z.expandDims(1).sub(mu.expandDims(0)).square().div(logVar.exp()); // [B, K, D]
+  const logNormal = squares
+    .add(logVar)
+    .add(Math.log(2 * Math.PI))
+    .mul(-0.5); // [B, K, D]
+  return tf.logSumExp(logNormal.sum(2).add(logPi), 1); // [B]: all D coordinates share one k
+  // END SOLUTION
+  // BEGIN GIVEN
+  // const logPi = tf.logSoftmax(logits).reshape([1, -1, 1]); // [1, K, 1]
+  // const squares = z.expandDims(1).sub(mu.expandDims(0)).square().div(logVar.exp()); // [B, K, D]
+  // const logNormal = squares.add(logVar).add(Math.log(2 * Math.PI)).mul(-0.5); // [B, K, D]
+  // return tf.logSumExp(logNormal.add(logPi), 1).sum(1); // [B]
+  // END GIVEN
+}
+
+// %% id="check-log-mixture"
+await check('mixture.logMixture', logMixture);
+
+// %% [markdown] id="costs"
+// ## What it costs
+//
+// Measured on this machine, now: one pass of EM over the 1,000 training images, and sampling, by number of components. Both should grow in proportion to $K$ and not at all, as the card says (small sizes show the fixed cost of each call instead).
+
+// %% id="measure-costs"
+const costs = [];
+for (const components of [5, 10, 20, 40]) {
+  const model = categoricalMixture.create({ ...categoricalMixture.defaults, components }, rng.fork('cost'));
+  const { milliseconds, history } = await em(
+    model,
+    { train: digits.train },
+    {
+      iterations: 3,
+      tolerance: 0,
+      rng: rng.fork('cost run'),
+      quiet: true,
+    },
+  );
+  const started = performance.now();
+  model.sample(100, rng.fork('cost samples')).dispose();
+  costs.push({
+    components,
+    'EM, ms per iteration': milliseconds / history.length,
+    'sampling, ms per image': (performance.now() - started) / 100,
+    weights: components * (1 + D * V),
+  });
+}
+table(costs, { caption: 'Cost of the categorical mixture', digits: 2 });
+
+// %% [markdown] id="failures"
+// ## Where it fails
+//
+// **A component can die on a single point.** Without a floor on the variance, the likelihood of a Gaussian mixture has no maximum: put one mean on a training point, let its variance go to zero, and $\ln p$ of that point goes to infinity while the others keep the remaining components. Two components and ten points are enough to see it: training looks ever better, and the validation set says what it is worth.
+
+// %% id="failure-collapse"
+const few = { train: { x: clusters.slice(0, 10) }, validation: { x: clusters.slice(10) } };
+const collapse = [];
+for (const varianceFloor of [1e-1, 1e-3, 1e-6]) {
+  const config = { ...gaussianMixture.tiny.config, components: 5, varianceFloor, pseudoCount: 0 };
+  const model = gaussianMixture.create(config, rng.fork('collapse'));
+  await em(model, { train: few.train }, { iterations: 100, tolerance: 0, rng: rng.fork('collapse run'), quiet: true });
+  collapse.push({
+    'variance floor': varianceFloor,
+    'training nats': evaluate(model, few.train, rng).nats,
+    'validation nats': evaluate(model, few.validation, rng).nats,
+  });
+}
+table(collapse, { caption: 'Five Gaussians on ten points', digits: 3 });
+
+// %% [markdown] id="failures-more"
+// **It needs a component for every combination.** Two independent strokes with three styles each are nine components: a mixture has no way to say "this part like that one, the other part like another". Circuits (chapter 4) mix at every level; latent variable models (chapter 8) let many latent numbers vary at once.
+//
+// **EM stops at the nearest peak.** The table of starts above shows it: same data, same model, different ends.
+//
+// ### Sources
+//
+// A. Dempster, N. Laird, D. Rubin, *Maximum likelihood from incomplete data via the EM algorithm*, JRSS B 39 (1977). G. McLachlan, D. Peel, *Finite Mixture Models* (2000). C. Bishop, *Pattern Recognition and Machine Learning* (2006), chapter 9. L. Theis, A. van den Oord, M. Bethge, *A note on the evaluation of generative models*, ICLR 2016. L. Breiman, J. Friedman, R. Olshen, C. Stone, *Classification and Regression Trees* (1984). J. Tomczak, *Deep Generative Modeling* (2024), chapter 2.
