@@ -2,15 +2,15 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Rng } from './model';
 
-/** A trainable variable with the given start values. */
+/** A trainable variable with the given start values, which are disposed. */
 export function weight(start: tf.Tensor): tf.Variable {
   const variable = tf.variable(start, true);
   start.dispose();
   return variable;
 }
 
-/** A trainable variable filled with N(mean, scale²) draws: the simplest h, a table that ignores its input. */
-export function table(
+/** A trainable variable filled with N(mean, scale²) draws. */
+export function randomWeight(
   shape: readonly number[],
   rng: Rng,
   { mean = 0, scale = 1 }: { readonly mean?: number; readonly scale?: number } = {},
@@ -19,6 +19,6 @@ export function table(
 }
 
 /** A trainable variable filled with one value. */
-export function constant(shape: readonly number[], value: number): tf.Variable {
+export function constantWeight(shape: readonly number[], value: number): tf.Variable {
   return weight(tf.fill([...shape], value));
 }

@@ -11,7 +11,7 @@ import * as tf from '@tensorflow/tfjs';
 import { LOG_2PI, logLattice, oneHotValues } from '../distributions';
 import type { LatentModel } from '../em';
 import type { Card, Family, Rng } from '../model';
-import { constant, table } from '../networks';
+import { constantWeight, randomWeight } from '../networks';
 import { categorical } from '../random';
 import { expectShape } from '../tensor';
 
@@ -82,8 +82,8 @@ export interface GaussianMixtureConfig {
 function gaussianComponents(config: GaussianMixtureConfig, rng: Rng): Components {
   const { components: K, mean, scale, varianceFloor, pseudoCount } = config;
   const D = sizeOf(config.eventShape);
-  const mu = table([K, D], rng.fork('mu'), { mean, scale });
-  const raw = constant([K, D], 2 * Math.log(scale)); // variance = floor + exp raw
+  const mu = randomWeight([K, D], rng.fork('mu'), { mean, scale });
+  const raw = constantWeight([K, D], 2 * Math.log(scale)); // variance = floor + exp raw
   const logVar = () => raw.exp().add(varianceFloor).log();
   return {
     variables: [mu, raw],
@@ -125,7 +125,7 @@ export interface CategoricalMixtureConfig {
 function categoricalComponents(config: CategoricalMixtureConfig, rng: Rng): Components {
   const { components: K, values: V, pseudoCount } = config;
   const D = sizeOf(config.eventShape);
-  const logits = table([K, D, V], rng.fork('logits'), { scale: 0.5 });
+  const logits = randomWeight([K, D, V], rng.fork('logits'), { scale: 0.5 });
   return {
     variables: [logits],
     logProb: (x) => logCategoricalComponents(x, logits),
@@ -144,7 +144,7 @@ function categoricalComponents(config: CategoricalMixtureConfig, rng: Rng): Comp
 function mixture(config: GaussianMixtureConfig | CategoricalMixtureConfig, parts: Components): MixtureModel {
   const { eventShape, components: K } = config;
   const D = sizeOf(eventShape);
-  const logits = constant([K], 0);
+  const logits = constantWeight([K], 0);
   const flat = (x: tf.Tensor) => {
     expectShape('mixture: x', x, ['B', ...eventShape]);
     return x.reshape([-1, D]);
