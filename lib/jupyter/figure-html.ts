@@ -1,0 +1,83 @@
+/**
+ * A figure as HTML for notebook pages that know nothing of plotly. The drawing library (4.8 MB) is loaded once
+ * a page, from the notebook server itself: the launcher puts it where each kind of server serves extra files.
+ */
+import { createHash } from 'node:crypto';
+
+/** Under `nbextensions/` for Notebook 6, under `labextensions/` for JupyterLab 4 and Notebook 7. */
+export const PLOTLY_FILE = 'dgm/plotly.min.js';
+
+/**
+ * A fragment of HTML that draws a figure in place. The same figure gives the same fragment.
+ * @param json the figure's `FigureSpec`
+ */
+export function figureHtml(json: string, alt: string, height: number): string {
+  const key = createHash('sha256').update(json).digest('hex').slice(0, 12);
+  const script = `(${draw.toString()})(${scriptSafe(json)},"${key}","${PLOTLY_FILE}");`;
+  return [
+    `<div class="dgm-figure" data-figure="${key}" role="img" aria-label="${escapeHtml(alt)}" style="min-height:${height}px">`,
+    `<p>${escapeHtml(alt)}</p></div>`,
+    `<script>${script}</script>`,
+  ].join('');
+}
+
+/** JSON that can stand inside a script element: no end tag, no comment, no line separators of old JavaScript. */
+export function scriptSafe(json: string): string {
+  return json
+    .replace(/</g, '\\u003c')
+    .replace(/\u2028/g, '\\u2028')
+    .replace(/\u2029/g, '\\u2029');
+}
+
+export function escapeHtml(text: string): string {
+  return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
+}
+
+/* eslint-disable @typescript-eslint/no-explicit-any -- what follows is sent to the page as text and uses its globals */
+interface Page {
+  readonly document: any;
+  Plotly?: { newPlot(...args: unknown[]): Promise<unknown> };
+  dgmPlotly?: Promise<unknown> | undefined;
+}
+
+/** Runs in the page: finds the figure's element, loads plotly unless another figure did, draws. Self-contained. */
+function draw(spec: { data: unknown; layout: any; config: unknown }, key: string, file: string): void {
+  const page = globalThis as unknown as Page;
+  const { document } = page;
+  const address = (): string => {
+    const lab = document.getElementById('jupyter-config-data');
+    if (!lab) return `${document.body.getAttribute('data-base-url') ?? '/'}nbextensions/${file}`;
+    const { baseUrl = '/', fullLabextensionsUrl } = JSON.parse(lab.textContent);
+    return `${fullLabextensionsUrl ?? `${baseUrl}lab/extensions`}/${file}`;
+  };
+  const load = () =>
+    (page.dgmPlotly ??= new Promise<void>((resolve, reject) => {
+      if (page.Plotly) return resolve();
+      const script = document.createElement('script');
+      script.src = address();
+      script.onload = resolve;
+      script.onerror = () => {
+        page.dgmPlotly = undefined; // so that running the cell again tries again
+        reject(new Error(`${script.src} cannot be loaded`));
+      };
+      document.head.appendChild(script);
+    }));
+  // A notebook may run the script before it attaches the element, and may show one output twice
+  const elements = () => [...document.querySelectorAll(`.dgm-figure[data-figure="${key}"]:not([data-drawn])`)];
+  const plot = (element: any) => {
+    element.setAttribute('data-drawn', '');
+    element.textContent = '';
+    const colour = (globalThis as any).getComputedStyle(element).color;
+    const layout = { ...spec.layout, font: { color: colour, ...spec.layout.font } };
+    void page.Plotly!.newPlot(element, spec.data, layout, spec.config);
+  };
+  const complain = (error: Error) =>
+    elements().forEach((element) => {
+      element.firstChild.textContent += ` — not drawn: ${error.message}. Start the workbook with "npm start", which serves it.`;
+    });
+  const whenAttached = (then: () => void, frames = 100): void => {
+    if (elements().length > 0) then();
+    else if (frames > 0) (globalThis as any).requestAnimationFrame(() => whenAttached(then, frames - 1));
+  };
+  whenAttached(() => void load().then(() => elements().forEach(plot), complain));
+}
