@@ -6,7 +6,7 @@
  * Information Theory (2006), chapter 2 for the divergences.
  */
 import * as tf from '@tensorflow/tfjs';
-import { sumEvent } from './tensor';
+import { sumEvent, withoutGradient } from './tensor';
 
 /** ln 2π */
 export const LOG_2PI = Math.log(2 * Math.PI);
@@ -24,21 +24,24 @@ export function logNormal(x: tf.Tensor, mu: tf.Tensor, logVar: tf.Tensor): tf.Te
 
 /**
  * Independent coins, given by their logits l = ln (p / (1 − p)): Σ_d x_d l_d − ln(1 + exp l_d).
+ * Any other value, such as a grey pixel, has probability 0, so its row is −∞.
  * @param x [B, ...event] of 0 and 1 @returns [B]
  */
 export function logBernoulli(x: tf.Tensor, logits: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => sumEvent(x.mul(logits).sub(tf.softplus(logits))));
+  return tf.tidy(() => sumEvent(x.mul(logits).sub(tf.softplus(logits))).add(logLattice(x, 2)));
 }
 
 /**
  * Independent categorical variables: Σ_d ln softmax(logits_d)[x_d].
  * A value that is no integer in 0 … V − 1 has probability 0, so its row is −∞.
- * @param x [B, D] of 0 … V − 1 @param logits [D, V] or [B, D, V] @returns [B]
+ * @param x [B, D] of 0 … V − 1 @param logits [D, V] or [B, D, V]; −∞ forbids a value @returns [B]
  */
 export function logCategorical(x: tf.Tensor, logits: tf.Tensor): tf.Tensor {
   return tf.tidy(() => {
-    const picked = oneHotValues(x, logits.shape.at(-1)!).mul(tf.logSoftmax(logits)); // [B, D, V]
-    return sumEvent(picked).add(logLattice(x, logits.shape.at(-1)!));
+    const values = logits.shape.at(-1)!;
+    // not a product with the one-hot vector: 0 · −∞ is NaN
+    const picked = tf.where(oneHotValues(x, values).cast('bool'), tf.logSoftmax(logits), 0); // [B, D, V]
+    return sumEvent(picked).add(logLattice(x, values));
   });
 }
 
@@ -49,8 +52,8 @@ export function oneHotValues(x: tf.Tensor, values: number): tf.Tensor {
 
 /** 0 where every coordinate is an integer in 0 … V − 1, else −∞: [B, ...event] → [B]. */
 export function logLattice(x: tf.Tensor, values: number): tf.Tensor {
-  return tf.tidy(() => {
-    const inside = x.equal(x.floor()).logicalAnd(x.greaterEqual(0)).logicalAnd(x.less(values));
+  return withoutGradient(x, (value) => {
+    const inside = value.equal(value.floor()).logicalAnd(value.greaterEqual(0)).logicalAnd(value.less(values));
     const all = inside.reshape([x.shape[0]!, -1]).all(1);
     return tf.where(all, tf.zeros([x.shape[0]!]), tf.fill([x.shape[0]!], -Infinity));
   });
@@ -61,21 +64,17 @@ export function logLattice(x: tf.Tensor, values: number): tf.Tensor {
  * = ½ Σ_d (logVarP − logVar − 1 + (exp logVar + (mu − muP)²) / exp logVarP).
  * @param mu [B, ...event]; the second Gaussian is standard normal unless given @returns [B], ≥ 0
  */
-export function klNormal(
-  mu: tf.Tensor,
-  logVar: tf.Tensor,
-  muP: tf.Tensor = tf.scalar(0),
-  logVarP: tf.Tensor = tf.scalar(0),
-): tf.Tensor {
+export function klNormal(mu: tf.Tensor, logVar: tf.Tensor, muP?: tf.Tensor, logVarP?: tf.Tensor): tf.Tensor {
   return tf.tidy(() => {
-    const spread = logVar.exp().add(mu.sub(muP).square()).mul(logVarP.neg().exp());
-    return sumEvent(logVarP.sub(logVar).sub(1).add(spread).mul(0.5));
+    const [centre, logSpread] = [muP ?? tf.scalar(0), logVarP ?? tf.scalar(0)];
+    const squares = logVar.exp().add(mu.sub(centre).square()).mul(logSpread.neg().exp());
+    return sumEvent(logSpread.sub(logVar).sub(1).add(squares).mul(0.5));
   });
 }
 
 /**
  * KL[Cat(softmax a) ‖ Cat(softmax b)] = Σ_v p_v (ln p_v − ln q_v), summed over the other axes.
- * @param a [B, ..., V] @param b the same shape, or one that broadcasts @returns [B], ≥ 0
+ * @param a [B, ..., V], finite @param b the same shape, or one that broadcasts, finite @returns [B], ≥ 0
  */
 export function klCategorical(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
   return tf.tidy(() => {

@@ -53,8 +53,9 @@ export function permutation(n: number, rng: Rng): Int32Array {
  */
 export function categorical(logits: tf.Tensor, rng: Rng): tf.Tensor {
   return tf.tidy(() => {
-    // u is a multiple of 2⁻²⁴ and may be 0: half a step up keeps both logarithms finite and the draw unbiased
-    const u = rng.uniform(logits.shape).add(2 ** -25);
+    // u is a multiple of 2⁻²⁴ below 1, and may be 0: then half a step keeps both logarithms finite, so that −∞ never wins.
+    // (Half a step on every u would round the largest of them to 1.)
+    const u = rng.uniform(logits.shape).maximum(2 ** -25);
     const gumbel = u.log().neg().log().neg();
     return logits.add(gumbel).argMax(-1);
   });

@@ -48,9 +48,14 @@ function remedy(rank: number, wanted: number): string {
 
 /** x with its gradient cut off: value x, derivative 0. tfjs has no stopGradient operation. */
 export function detach(x: tf.Tensor): tf.Tensor {
+  return withoutGradient(x, (value) => value.clone());
+}
+
+/** f(x) with derivative 0: also for an f whose operations tfjs cannot differentiate, such as a comparison. */
+export function withoutGradient(x: tf.Tensor, f: (x: tf.Tensor) => tf.Tensor): tf.Tensor {
   return tf.customGrad((value: unknown) => ({
-    value: (value as tf.Tensor).clone(),
-    gradFunc: (dy: tf.Tensor) => tf.zerosLike(dy),
+    value: f(value as tf.Tensor),
+    gradFunc: () => tf.zeros(x.shape),
   }))(x);
 }
 
@@ -60,11 +65,27 @@ export function sumEvent(x: tf.Tensor): tf.Tensor {
 }
 
 /**
- * ln ((1/n) Σ exp x) along an axis, without overflow: the largest term is taken out before exponentiating.
+ * ln Σ exp x along an axis, without overflow: the largest term is taken out before exponentiating. Where every
+ * term is −∞ so is the sum; tf.logSumExp gives NaN there (−∞ minus −∞).
  * @param x [..., n, ...] → [..., ...]
  */
+export function logSumExp(x: tf.Tensor, axis: number): tf.Tensor {
+  return tf.tidy(() => {
+    const top = detach(x.max(axis, true).maximum(LOWEST));
+    return x
+      .sub(top)
+      .exp()
+      .sum(axis)
+      .log()
+      .add(top.squeeze([axis]));
+  });
+}
+
+const LOWEST = -1e38; // finite in float32
+
+/** ln ((1/n) Σ exp x) along an axis, as `logSumExp`: [..., n, ...] → [..., ...]. */
 export function logMeanExp(x: tf.Tensor, axis: number): tf.Tensor {
-  return tf.tidy(() => tf.logSumExp(x, axis).sub(Math.log(x.shape.at(axis)!)));
+  return tf.tidy(() => logSumExp(x, axis).sub(Math.log(x.shape.at(axis)!)));
 }
 
 /** The number in a scalar tensor, which is disposed. */
@@ -76,7 +97,8 @@ export function scalar(x: tf.Tensor): number {
 
 /**
  * Runs `body` and disposes every tensor made meanwhile, but for those in what it returns.
- * As tf.tidy, which refuses an async function.
+ * As tf.tidy, which refuses an async function. Await one before starting the next: tfjs keeps its scopes on a
+ * stack, so of two that overlap the first to end would close the other's.
  */
 export async function tidyAsync<T extends tf.TensorContainer>(body: () => Promise<T>): Promise<T> {
   tf.engine().startScope();
