@@ -43,10 +43,14 @@ export interface AdamOptions {
 
 /** Adam (Kingma and Ba, 2015, algorithm 1): w ← w − η m̂ / (√v̂ + ε). */
 export function adam(learningRate: number, options: AdamOptions = {}): Optimiser {
+  requirePositive('adam: learningRate', learningRate);
   return { ...adamW(learningRate, { ...options, weightDecay: 0 }), name: 'adam' };
 }
 
-/** AdamW (Loshchilov and Hutter, 2019, algorithm 2): Adam, and w ← w − η λ w outside of its moments. */
+/**
+ * AdamW (Loshchilov and Hutter, 2019, algorithm 2): Adam, and w ← w − η λ w outside of its moments.
+ * As in PyTorch, λ counts relative to the learning rate η; the paper's λ is the product.
+ */
 export function adamW(
   learningRate: number,
   {
@@ -56,7 +60,7 @@ export function adamW(
     weightDecay = 0.01,
   }: AdamOptions & { readonly weightDecay?: number } = {},
 ): Optimiser {
-  requirePositive('adam: learningRate', learningRate);
+  requirePositive('adamW: learningRate', learningRate);
   return {
     name: 'adamW',
     slots: 2,
@@ -76,7 +80,10 @@ export function adamW(
   };
 }
 
-/** Adamax (Kingma and Ba, 2015, algorithm 2): Adam with the largest recent gradient in place of √v̂. */
+/**
+ * Adamax (Kingma and Ba, 2015, algorithm 2): Adam with the largest recent gradient in place of √v̂. As in PyTorch,
+ * ε is added to |g|: the paper's form divides by 0 until the first gradient that is not 0.
+ */
 export function adamax(
   learningRate: number,
   { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 }: AdamOptions = {},
