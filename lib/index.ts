@@ -18,6 +18,9 @@ export * from './tensor';
 export * from './training';
 export * from './weights';
 export * from './families/mixture';
+export * from './jupyter/charts';
+export * from './jupyter/figure';
+export * from './jupyter/table';
 export { batches, take } from './batches';
 
 /** Every family, for the law suite and for comparisons. A new family adds its line here. */

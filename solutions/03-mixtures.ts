@@ -68,12 +68,16 @@ function logDensityOnGrid(model: typeof one, ticks: readonly number[]): Float32A
 }
 const ticks = Array.from({ length: 81 }, (_, i) => -6 + i * 0.15);
 const points = clusters.arraySync() as number[][];
-density2d({ x: ticks, y: ticks, density: logDensityOnGrid(one, ticks).map(Math.exp) }, points, {
-  title: `One Gaussian: ${evaluate(one, { x: clusters }, rng).nats.toFixed(2)} nats per point`,
-});
-density2d({ x: ticks, y: ticks, density: logDensityOnGrid(three, ticks).map(Math.exp) }, points, {
-  title: `Three Gaussians: ${evaluate(three, { x: clusters }, rng).nats.toFixed(2)} nats per point`,
-});
+const panels = [
+  { name: 'One Gaussian', model: one },
+  { name: 'Three Gaussians', model: three },
+].map(({ name, model }) => ({
+  x: ticks,
+  y: ticks,
+  density: logDensityOnGrid(model, ticks).map(Math.exp),
+  title: `${name}: ${evaluate(model, { x: clusters }, rng).nats.toFixed(2)} nats per point`,
+}));
+density2d(panels, points);
 
 // %% [markdown] id="family"
 // ## 1 Family
