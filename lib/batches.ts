@@ -34,6 +34,15 @@ export function take(data: Batch, indices: Int32Array): OwnedBatch {
   return y ? { x, y, dispose } : { x, dispose };
 }
 
+/** What `body` makes of a batch, which is then disposed, also when the body throws. */
+export function consume<T>(batch: OwnedBatch, body: (batch: Batch) => T): T {
+  try {
+    return body(batch);
+  } finally {
+    batch.dispose();
+  }
+}
+
 /** N, the same for x and y. */
 export function exampleCount(data: Batch): number {
   const n = data.x.shape[0] ?? 0;

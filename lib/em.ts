@@ -47,42 +47,50 @@ export interface EmResult {
 
 /**
  * Trains by EM. With validation data the model ends with the weights of its best iteration.
- * @throws when the likelihood is not finite
+ * @throws when the likelihood is not finite; the model then has its best weights so far
  */
 export async function em(model: LatentModel, data: TrainingData, options: EmOptions): Promise<EmResult> {
+  checkOptions(options);
   const { iterations, start = 'data', tolerance = 1e-3, rng } = options;
-  if (!Number.isInteger(iterations) || iterations < 1)
-    throw new Error(`em: iterations must be an integer ≥ 1, got ${iterations}`);
   const started = performance.now();
   const line = progressLine({ quiet: options.quiet ?? false });
   const history: Epoch[] = [];
   let best: Best | null = null;
   let stopped: EmResult['stopped'] = 'iterations';
   if (start === 'data') startFromData(model, data.train.x, rng.fork('start'));
-  while (history.length < iterations) {
-    if (interrupted(options.signal)) {
-      stopped = 'interrupted';
-      break;
+  try {
+    while (history.length < iterations) {
+      if (interrupted(options.signal)) {
+        stopped = 'interrupted';
+        break;
+      }
+      step(model, data.train.x);
+      const record = measure(model, data, history.length + 1, rng);
+      const gain = (history.at(-1)?.loss ?? Infinity) - record.loss;
+      history.push(record);
+      if (record.validation !== undefined && record.validation < (best?.validation ?? Infinity))
+        best = { epoch: record.epoch, validation: record.validation, weights: getWeights(model) };
+      line.update(describe(record));
+      if (gain < tolerance) stopped = 'tolerance';
+      else if (options.patience !== undefined && best && record.epoch - best.epoch >= options.patience)
+        stopped = 'patience';
+      if (stopped !== 'iterations') break;
+      await new Promise((resolve) => setImmediate(resolve)); // lets the stop button through
     }
-    step(model, data.train.x);
-    const record = measure(model, data, history.length + 1, rng);
-    const gain = (history.at(-1)?.loss ?? Infinity) - record.loss;
-    history.push(record);
-    if (record.validation !== undefined && record.validation < (best?.validation ?? Infinity))
-      best = { epoch: record.epoch, validation: record.validation, weights: getWeights(model) };
-    line.update(describe(record));
-    if (gain < tolerance) stopped = 'tolerance';
-    else if (options.patience !== undefined && best && record.epoch - best.epoch >= options.patience)
-      stopped = 'patience';
-    if (stopped !== 'iterations') break;
-    await new Promise((resolve) => setImmediate(resolve)); // lets the stop button through
+  } finally {
+    if (best) setWeights(model, best.weights);
   }
-  if (best) setWeights(model, best.weights);
   const milliseconds = performance.now() - started;
   line.done(
     `EM, ${history.length} iterations (${stopped})${history.length > 0 ? ` · ${describe(history.at(-1)!)}` : ''} · ${(milliseconds / 1000).toFixed(1)} s`,
   );
   return { history, best: best && { epoch: best.epoch, validation: best.validation }, stopped, milliseconds };
+}
+
+function checkOptions({ iterations, patience = 1, tolerance = 0 }: EmOptions): void {
+  for (const [name, value] of Object.entries({ iterations, patience }))
+    if (!Number.isInteger(value) || value < 1) throw new Error(`em: ${name} must be an integer ≥ 1, got ${value}`);
+  if (Number.isNaN(tolerance)) throw new Error('em: tolerance must be a number, got NaN');
 }
 
 function step(model: LatentModel, x: tf.Tensor): void {

@@ -1,6 +1,6 @@
 /** Step 6: the likelihood of new inputs, with its kind, its error, and something to compare it with. */
 import * as tf from '@tensorflow/tfjs';
-import { batches } from './batches';
+import { batches, consume } from './batches';
 import type { Batch, GenerativeModel, Rng } from './model';
 
 /** A model's likelihood on a set of examples. */
@@ -32,14 +32,9 @@ export function evaluate(
     );
   const nats: number[] = [];
   for (const [index, batch] of batches(data, batchSize).entries()) {
-    const values = tf.tidy(() =>
-      likelihood
-        .logProb(batch.x, rng.fork(`batch ${index}`))
-        .neg()
-        .dataSync(),
-    );
-    nats.push(...values);
-    batch.dispose();
+    const noise = rng.fork(`batch ${index}`);
+    const values = consume(batch, ({ x }) => tf.tidy(() => likelihood.logProb(x, noise).neg().dataSync()));
+    for (const value of values) nats.push(value);
   }
   const bad = nats.findIndex(Number.isNaN);
   if (bad >= 0) throw new Error(`evaluate: log p(x) of example ${bad} is NaN; look at the weights and at that example`);

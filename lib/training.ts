@@ -1,7 +1,7 @@
 /** Steps 4 and 5: minibatches, an optimiser, a held-out set to stop by, and the best weights kept. */
 import * as tf from '@tensorflow/tfjs';
-import { batches, exampleCount, take } from './batches';
-import { createStepper, type StepState, type Stepper } from './engine/step';
+import { batches, consume, exampleCount, take } from './batches';
+import { createStepper, requireFinite, type StepState, type Stepper } from './engine/step';
 import { evaluate } from './evaluation';
 import { host } from './host';
 import type { Batch, GenerativeModel, Rng } from './model';
@@ -123,9 +123,10 @@ export function saveCheckpoint(checkpoint: Checkpoint, file: string): void {
 /** Reads a checkpoint that `saveCheckpoint` wrote. */
 export function loadCheckpoint(file: string): Checkpoint {
   const content = loadJson(file) as Partial<Checkpoint> | null;
-  if (content?.format !== 'dgm-checkpoint' || content.version !== 1)
+  const complete = [content?.history, content?.weights, content?.optimisers].every(Array.isArray);
+  if (content?.format !== 'dgm-checkpoint' || content.version !== 1 || !complete)
     throw new Error(
-      `${file}: expected a checkpoint of format dgm-checkpoint 1, got ${String(content?.format)} ${String(content?.version)}`,
+      `${file}: expected a checkpoint of format dgm-checkpoint 1, got ${String(content?.format)} ${String(content?.version)}${complete ? '' : ', incomplete'}`,
     );
   return content as Checkpoint;
 }
@@ -138,6 +139,8 @@ interface Run {
   history: Epoch[];
   best: Best | null;
   checkpoint: Checkpoint;
+  /** When the event loop last had a turn. */
+  lastYield: number;
 }
 
 function startRun(model: GenerativeModel, data: TrainingData, options: FitOptions): Run {
@@ -149,14 +152,14 @@ function startRun(model: GenerativeModel, data: TrainingData, options: FitOption
       throw new Error(
         `resume: the model has ${steppers.length} objectives, the checkpoint ${resume.optimisers.length}; use the same model`,
       );
-    setWeights(model, resume.weights);
     steppers.forEach((stepper, i) => stepper.restore(resume.optimisers[i]!));
+    setWeights(model, resume.weights);
   }
   const run = { model, data, options, steppers, history: [...(resume?.history ?? [])], best: resume?.best ?? null };
-  return { ...run, checkpoint: checkpointOf(run) };
+  return { ...run, checkpoint: checkpointOf(run), lastYield: performance.now() };
 }
 
-function checkpointOf(run: Omit<Run, 'checkpoint'>): Checkpoint {
+function checkpointOf(run: Omit<Run, 'checkpoint' | 'lastYield'>): Checkpoint {
   return {
     format: 'dgm-checkpoint',
     version: 1,
@@ -176,22 +179,21 @@ async function runEpoch(run: Run, signal: AbortSignal, line: ReturnType<typeof p
   const order = permutation(n, rng.fork('order'));
   const started = performance.now();
   let sum = 0;
-  let lastYield = started;
   for (let start = 0, b = 0; start < n; start += options.batchSize, b++) {
     if (signal.aborted) return false;
     const batch = take(data.train, order.slice(start, start + options.batchSize));
-    const loss = stepAll(run.steppers, batch, rng.fork(`batch ${b}`), `epoch ${epoch}, batch ${b + 1}`);
-    batch.dispose();
+    const where = `epoch ${epoch}, batch ${b + 1}`;
+    const loss = consume(batch, (taken) => stepAll(run.steppers, taken, rng.fork(`batch ${b}`), where));
     sum += loss * Math.min(options.batchSize, n - start);
-    if (performance.now() - lastYield > YIELD_MS) {
+    if (performance.now() - run.lastYield > YIELD_MS) {
       line.update(status(run, epoch, sum / Math.min(n, start + options.batchSize), b + 1, performance.now() - started));
       await new Promise((resolve) => setImmediate(resolve));
-      lastYield = performance.now();
+      run.lastYield = performance.now();
     }
   }
   const validation = data.validation && validationLoss(model, data.validation, options.rng.fork('validation'));
   if (validation !== undefined && Number.isNaN(validation))
-    throw notFinite('validation loss', validation, `epoch ${epoch}`);
+    requireFinite('validation loss', validation, `epoch ${epoch}`);
   run.history.push({ epoch, loss: sum / n, ...(validation === undefined ? {} : { validation }) });
   if (validation !== undefined && validation < (run.best?.validation ?? Infinity))
     run.best = { epoch, validation, weights: getWeights(model) };
@@ -203,28 +205,16 @@ const YIELD_MS = 30; // often enough for the stop button, seldom enough to cost 
 
 function stepAll(steppers: readonly Stepper[], batch: Batch, rng: Rng, where: string): number {
   let total = 0;
-  for (const stepper of steppers) {
-    const loss = stepper.step(batch, rng.fork(stepper.objective.name));
-    if (!Number.isFinite(loss)) throw notFinite(`loss '${stepper.objective.name}'`, loss, where);
-    total += loss;
-  }
+  for (const stepper of steppers) total += stepper.step(batch, rng.fork(stepper.objective.name), where);
   return total;
-}
-
-function notFinite(what: string, value: number, where: string): Error {
-  return new Error(
-    `fit: ${what} is ${value} in ${where}; lower the learning rate, or look for a logarithm or division of 0`,
-  );
 }
 
 /** −log p(x) where the model has one, else its objectives on held-out data. */
 function validationLoss(model: GenerativeModel, data: Batch, rng: Rng): number {
   if ('logProb' in model.likelihood) return evaluate(model, data, rng).nats;
   let sum = 0;
-  for (const [index, batch] of batches(data, 500).entries()) {
-    sum += batch.x.shape[0]! * objectiveSum(model, batch, rng.fork(`batch ${index}`));
-    batch.dispose();
-  }
+  for (const [index, batch] of batches(data, 500).entries())
+    sum += consume(batch, (b) => b.x.shape[0]! * objectiveSum(model, b, rng.fork(`batch ${index}`)));
   return sum / exampleCount(data);
 }
 
@@ -266,7 +256,7 @@ function summary(run: Run, stopped: FitResult['stopped'], milliseconds: number):
     ? ` · validation ${run.best.validation.toFixed(2)} at epoch ${run.best.epoch}, whose weights are kept`
     : '';
   const loss = run.history.length > 0 ? ` · loss ${run.history.at(-1)!.loss.toFixed(2)}` : '';
-  return `${run.history.length} epochs (${reason})${loss}${best} · ${seconds(milliseconds)} · ${tf.getBackend()}`;
+  return `${run.history.length} epoch${run.history.length === 1 ? '' : 's'} (${reason})${loss}${best} · ${seconds(milliseconds)} · ${tf.getBackend()}`;
 }
 
 function seconds(milliseconds: number): string {

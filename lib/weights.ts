@@ -27,9 +27,9 @@ export function setWeights(model: GenerativeModel, weights: readonly Weight[]): 
   const variables = variablesOf(model);
   const shapes = (list: readonly { readonly shape: readonly number[] }[]) =>
     list.map((item) => `[${item.shape.join(', ')}]`).join(' ');
-  if (shapes(variables) !== shapes(weights))
+  if (shapes(variables) !== shapes(weights) || variables.some(({ size }, i) => weights[i]!.values.length !== size))
     throw new Error(
-      `setWeights: the model has weights ${shapes(variables)}, got ${shapes(weights)}; create it with the configuration it was saved with`,
+      `setWeights: the model has weights ${shapes(variables)}, got ${shapes(weights)} with ${weights.map(({ values }) => values.length).join(' ')} values; create it with the configuration it was saved with`,
     );
   variables.forEach((variable, i) => {
     const value = tf.tensor(weights[i]!.values.slice(), variable.shape, 'float32');
@@ -38,9 +38,12 @@ export function setWeights(model: GenerativeModel, weights: readonly Weight[]): 
   });
 }
 
-/** Writes JSON in which every Float32Array is kept bit for bit (base64). Replaces the file in one move. */
+/**
+ * Writes JSON in which every Float32Array is kept bit for bit (base64), and so are NaN and the infinities, for
+ * which JSON has no word. Replaces the file in one move.
+ */
 export function saveJson(file: string, value: unknown): void {
-  const text = JSON.stringify(value, (_, item: unknown) => (item instanceof Float32Array ? packed(item) : item));
+  const text = JSON.stringify(value, (_, item: unknown) => packed(item));
   const draft = `${file}.${process.pid}.tmp`;
   writeFileSync(draft, text);
   renameSync(draft, file);
@@ -50,7 +53,7 @@ export function saveJson(file: string, value: unknown): void {
 export function loadJson(file: string): unknown {
   const text = readFileSync(file, 'utf8');
   try {
-    return JSON.parse(text, (_, item: unknown) => (isPacked(item) ? unpacked(item) : item));
+    return JSON.parse(text, (_, item: unknown) => unpacked(item));
   } catch (error) {
     throw new Error(`${file}: expected JSON written by this library, got text that does not parse; save it again`, {
       cause: error,
@@ -73,20 +76,23 @@ export function loadWeights(model: GenerativeModel, file: string): void {
   setWeights(model, content.weights);
 }
 
-interface Packed {
-  readonly float32: string;
+const NO_WORD = new Map([NaN, Infinity, -Infinity].map((value) => [String(value), value]));
+
+function packed(item: unknown): unknown {
+  if (item instanceof Float32Array)
+    return { float32: Buffer.from(item.buffer, item.byteOffset, item.byteLength).toString('base64') };
+  return typeof item === 'number' && NO_WORD.has(String(item)) ? { number: String(item) } : item;
 }
 
-function packed(values: Float32Array): Packed {
-  return { float32: Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64') };
+function unpacked(item: unknown): unknown {
+  if (typeof item !== 'object' || item === null) return item;
+  const { float32, number } = item as { float32?: unknown; number?: unknown };
+  if (typeof float32 === 'string') return floats(float32);
+  return (typeof number === 'string' ? NO_WORD.get(number) : undefined) ?? item;
 }
 
-function isPacked(item: unknown): item is Packed {
-  return typeof item === 'object' && item !== null && typeof (item as { float32?: unknown }).float32 === 'string';
-}
-
-function unpacked(item: Packed): Float32Array {
-  const bytes = Buffer.from(item.float32, 'base64');
+function floats(base64: string): Float32Array {
+  const bytes = Buffer.from(base64, 'base64');
   if (bytes.length % 4 !== 0) throw new Error('a float32 array is cut off');
   return new Float32Array(Uint8Array.from(bytes).buffer);
 }

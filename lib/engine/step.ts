@@ -8,14 +8,19 @@ import type { Optimiser } from '../optimisers';
 
 /** All that a step leaves behind, besides the weights themselves. */
 export interface StepState {
+  readonly optimiser: string;
   readonly steps: number;
   readonly slots: readonly Float32Array[];
 }
 
 export interface Stepper {
   readonly objective: Objective;
-  /** One step of the optimiser on this batch; returns the loss before the step, in nats per example. */
-  step(batch: Batch, rng: Rng): number;
+  /**
+   * One step of the optimiser on this batch; returns the loss before the step, in nats per example.
+   * @param where for messages, such as "epoch 2, batch 3"
+   * @throws when the loss or its gradient is not finite; the weights then stay as they were, for whoever looks into it
+   */
+  step(batch: Batch, rng: Rng, where: string): number;
   state(): StepState;
   restore(state: StepState): void;
 }
@@ -29,20 +34,27 @@ export function createStepper(objective: Objective, optimiser: Optimiser): Stepp
   let steps = 0;
   return {
     objective,
-    step(batch, rng) {
+    step(batch, rng, where) {
       const loss = gradientOf(objective, batch, rng, gradient);
-      if (!Number.isFinite(loss)) return loss; // the weights stay as they were, for whoever looks into it
+      requireFinite(`loss '${objective.name}'`, loss, where);
+      requireFinite(
+        `a gradient of the loss '${objective.name}'`,
+        gradient.find((g) => !Number.isFinite(g)) ?? loss,
+        where,
+      );
       gather(objective.variables, weights);
       optimiser.update(weights, gradient, slots, ++steps);
       scatter(weights, objective.variables);
       return loss;
     },
-    state: () => ({ steps, slots: slots.map((slot) => slot.slice()) }),
+    state: () => ({ optimiser: optimiser.name, steps, slots: slots.map((slot) => slot.slice()) }),
     restore(state) {
-      if (state.slots.length !== optimiser.slots || state.slots.some((slot) => slot.length !== size))
+      const lengths = slots.map((slot) => slot.length).join(', ');
+      const found = state.slots.map((slot) => slot.length).join(', ');
+      if (state.optimiser !== optimiser.name || found !== lengths)
         throw new Error(
-          `resume: ${optimiser.name} keeps ${optimiser.slots} × ${size} numbers for '${objective.name}', ` +
-            `the checkpoint has [${state.slots.map((slot) => slot.length).join(', ')}]; use the same model and optimiser`,
+          `resume: ${optimiser.name} keeps [${lengths}] numbers for '${objective.name}', ` +
+            `the checkpoint has [${found}] of ${state.optimiser}; use the same model and optimiser`,
         );
       steps = state.steps;
       slots = state.slots.map((slot) => slot.slice());
@@ -58,12 +70,26 @@ function gradientOf(objective: Objective, batch: Batch, rng: Rng, gradient: Floa
       objective.variables as tf.Variable[],
     );
     let offset = 0;
-    for (const variable of objective.variables) {
-      gradient.set(grads[variable.name]!.dataSync(), offset);
+    for (const [i, variable] of objective.variables.entries()) {
+      const grad = grads[variable.name];
+      if (!grad)
+        throw new Error(
+          `fit: the loss '${objective.name}' does not depend on its variable ${i}, of shape [${variable.shape.join(', ')}]; ` +
+            'use it in the loss, or take it off the list',
+        );
+      gradient.set(grad.dataSync(), offset);
       offset += variable.size;
     }
     return value.dataSync()[0]!;
   });
+}
+
+/** Refuses NaN and the infinities, which no step survives. */
+export function requireFinite(what: string, value: number, where: string): void {
+  if (!Number.isFinite(value))
+    throw new Error(
+      `fit: ${what} is ${value} in ${where}; lower the learning rate, or look for a logarithm or division of 0`,
+    );
 }
 
 /** Copies the variables' values into one flat array. */

@@ -13,7 +13,7 @@ import type { LatentModel } from '../em';
 import type { Card, Family, Rng } from '../model';
 import { constantWeight, randomWeight } from '../networks';
 import { categorical } from '../random';
-import { expectShape } from '../tensor';
+import { expectShape, logSumExp } from '../tensor';
 
 // 1 Family: the log-density of every component, and of their mixture
 
@@ -124,6 +124,7 @@ export interface CategoricalMixtureConfig {
 
 function categoricalComponents(config: CategoricalMixtureConfig, rng: Rng): Components {
   const { components: K, values: V, pseudoCount } = config;
+  if (!(pseudoCount > 0)) throw new Error(`categoricalMixture: pseudoCount must be > 0, got ${pseudoCount}`);
   const D = sizeOf(config.eventShape);
   const logits = randomWeight([K, D, V], rng.fork('logits'), { scale: 0.5 });
   return {
@@ -150,14 +151,16 @@ function mixture(config: GaussianMixtureConfig | CategoricalMixtureConfig, parts
     return x.reshape([-1, D]);
   };
   const logJoint = (x: tf.Tensor) => tf.tidy(() => parts.logProb(flat(x)).add(tf.logSoftmax(logits))); // [B, K]
-  const logProb = (x: tf.Tensor) => tf.tidy(() => tf.logSumExp(logJoint(x), 1).add(parts.support(flat(x)))); // [B]
+  const logProb = (x: tf.Tensor) => tf.tidy(() => logSumExp(logJoint(x), 1).add(parts.support(flat(x)))); // [B]
   return {
     eventShape,
     logJoint,
     responsibilities: (x) => tf.tidy(() => tf.softmax(logJoint(x))), // softmax subtracts the row's maximum first
     mStep(x, r) {
-      parts.mStep(flat(x), r);
-      tf.tidy(() => logits.assign(r.sum(0).add(config.pseudoCount).log() as tf.Tensor1D));
+      tf.tidy(() => {
+        parts.mStep(flat(x), r);
+        logits.assign(r.sum(0).add(config.pseudoCount).log() as tf.Tensor1D);
+      });
     },
     components: K,
     parameters: () => ({ pi: tf.softmax(logits), ...parts.parameters() }),
@@ -167,7 +170,7 @@ function mixture(config: GaussianMixtureConfig | CategoricalMixtureConfig, parts
       {
         name: 'negative log-likelihood',
         variables: [logits, ...parts.variables],
-        loss: ({ x }) => tf.tidy(() => tf.logSumExp(logJoint(x), 1).mean().neg()),
+        loss: ({ x }) => tf.tidy(() => logProb(x).mean().neg()),
       },
     ],
 
