@@ -102,7 +102,7 @@ export function imageGrid(images: readonly ArrayLike<number>[], options: ImageGr
     hoverongaps: false,
     hovertemplate: '%{z}<extra></extra>',
   };
-  const margin = { l: 10, r: 10, t: options.title ? 46 : 12, b: 12 };
+  const margin = { l: 10, r: 10, t: options.title ? 42 : 12, b: 12 };
   const layout = {
     margin,
     xaxis: { ...HIDDEN, range: [-0.5, width - 0.5], constrain: 'domain', constraintoward: 'left' },
@@ -260,7 +260,10 @@ export function density2d(
     ...Object.assign({}, ...panels.map((panel, i) => panelAxes(panel, i, panels.length))),
     showlegend: false,
   };
-  if (panels.some((panel) => panel.title)) layout.annotations = panels.map((panel, i) => panelTitle(panel, i));
+  if (panels.some((panel) => panel.title)) {
+    layout.annotations = panels.map((panel, i) => panelTitle(panel, i));
+    layout.margin = { l: 56, r: 24, t: options.title ? 76 : 40, b: 48 };
+  }
   show('density2d', traces, layout, { height: panels.length > 1 ? 360 : 440, ...options });
 }
 
@@ -268,7 +271,7 @@ const suffix = (i: number): string => (i === 0 ? '' : String(i + 1));
 
 function contours({ x, y, density }: DensityGrid, i: number, peak: number): Trace {
   const rows = Array.from({ length: y.length }, (_, row) =>
-    Array.from({ length: x.length }, (_, column) => rounded(density[row * x.length + column]!, peak / 2000)),
+    Array.from({ length: x.length }, (_, column) => rounded(density[row * x.length + column]!, peak / 500)),
   );
   return {
     type: 'contour',
@@ -278,7 +281,8 @@ function contours({ x, y, density }: DensityGrid, i: number, peak: number): Trac
     z: rows,
     contours: { start: peak / 12, end: peak, size: peak / 12 },
     colorscale: [
-      [0, 'rgba(47,127,209,0.10)'],
+      [0, 'rgba(47,127,209,0)'], // below the first contour the page shows
+      [0.06, 'rgba(47,127,209,0.14)'],
       [1, 'rgba(47,127,209,0.95)'],
     ],
     line: { width: 0.7, color: 'rgba(47,127,209,0.9)' },

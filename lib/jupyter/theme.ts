@@ -28,7 +28,7 @@ const axis = {
   showline: true,
   ticks: 'outside',
   ticklen: 4,
-  title: { standoff: 10 },
+  title: { standoff: 10, font: { size: 13 } },
 };
 
 /** A plotly template: figures inherit from it whatever they do not set. */
@@ -38,12 +38,12 @@ export const theme = {
     font: { family: 'Inter, system-ui, "Segoe UI", Helvetica, Arial, sans-serif', size: 13, color: INK },
     title: {
       x: 0,
-      xref: 'paper',
+      xref: 'container',
       xanchor: 'left',
       y: 1,
       yref: 'container',
       yanchor: 'top',
-      pad: { t: 14 },
+      pad: { t: 14, l: 10 },
       font: { size: 16 },
     },
     paper_bgcolor: 'rgba(0,0,0,0)',

@@ -1,0 +1,59 @@
+/** Notebooks to commit and to read without plotly: every figure also as a picture. */
+import type { Drawing } from './drawing';
+import { PLOTLY_MIME, type FigureSpec } from './figure';
+import type { CodeCell, MimeData, Notebook, NotebookCell, Output } from './notebook';
+
+const LARGEST_JSON = 60_000; // characters: beyond that a figure is kept as a picture only
+const LARGEST_PNG = 60_000; // bytes, wished for: a picture above that is drawn smaller
+const SCALES = [2, 1.5, 1];
+
+/**
+ * The notebook with each figure as {plotly JSON if small, PNG, text}, without the HTML that needs a server. A
+ * figure that cannot be drawn without a browser keeps its JSON and its text.
+ */
+export async function renderFigures(notebook: Notebook): Promise<Notebook> {
+  if (!notebook.cells.some((cell) => isCode(cell) && cell.outputs.some(isFigure))) return notebook;
+  const { openDrawing } = await import('./drawing');
+  const drawing = await openDrawing();
+  try {
+    const cells: NotebookCell[] = [];
+    for (const cell of notebook.cells) cells.push(isCode(cell) ? await renderCell(cell, drawing) : cell);
+    return { ...notebook, cells };
+  } finally {
+    drawing.close();
+  }
+}
+
+const isCode = (cell: NotebookCell): cell is CodeCell => cell.cell_type === 'code';
+
+const isFigure = (output: Output): output is Output & { readonly data: MimeData } =>
+  'data' in output && PLOTLY_MIME in output.data;
+
+async function renderCell(cell: CodeCell, drawing: Drawing): Promise<CodeCell> {
+  const outputs: Output[] = [];
+  for (const output of cell.outputs)
+    outputs.push(isFigure(output) ? { ...output, data: await renderBundle(output.data, drawing) } : output);
+  return { ...cell, outputs };
+}
+
+async function renderBundle(data: MimeData, drawing: Drawing): Promise<MimeData> {
+  const figure = data[PLOTLY_MIME] as FigureSpec;
+  const png = await picture(figure, drawing);
+  const { 'text/html': _, [PLOTLY_MIME]: json, ...others } = data;
+  const small = png === undefined || JSON.stringify(json).length <= LARGEST_JSON;
+  return { ...(small && { [PLOTLY_MIME]: json }), ...(png && { 'image/png': png }), ...others };
+}
+
+async function picture(figure: FigureSpec, drawing: Drawing): Promise<string | undefined> {
+  try {
+    const pictures = [];
+    for (const scale of SCALES) {
+      const png = await drawing.png(figure, scale);
+      if (png.length <= LARGEST_PNG) return png.toString('base64');
+      pictures.push(png);
+    }
+    return pictures.at(-1)!.toString('base64');
+  } catch {
+    return undefined; // the figure may still draw in a browser
+  }
+}
