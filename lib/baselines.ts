@@ -3,13 +3,20 @@ import * as tf from '@tensorflow/tfjs';
 import { logCategorical, logLattice, oneHotValues } from './distributions';
 import type { Batch, GenerativeModel } from './model';
 import { categorical } from './random';
+import { expectShape } from './tensor';
 
 /** Every value of every coordinate equally likely: ln p(x) = −D ln V. */
 export function uniformBaseline(eventShape: readonly number[], values: number): GenerativeModel {
   const size = eventShape.reduce((product, n) => product * n, 1);
   return {
     eventShape,
-    likelihood: { kind: 'exact', logProb: (x) => tf.tidy(() => logLattice(x, values).sub(size * Math.log(values))) },
+    likelihood: {
+      kind: 'exact',
+      logProb(x) {
+        expectShape('uniformBaseline: x', x, ['B', ...eventShape]);
+        return tf.tidy(() => logLattice(x, values).sub(size * Math.log(values)));
+      },
+    },
     objectives: [],
     sample: (count, rng) =>
       tf.tidy(() =>
@@ -33,11 +40,21 @@ export function histogramBaseline(
   { alpha = 0.3 }: { readonly alpha?: number } = {},
 ): GenerativeModel {
   if (!(alpha > 0)) throw new Error(`histogramBaseline: alpha must be > 0, got ${alpha}`);
+  if (tf.tidy(() => logLattice(train.x, values).min().dataSync()[0]) !== 0)
+    throw new Error(
+      `histogramBaseline: x must hold integers 0 … ${values - 1}, got others; look at the number of values`,
+    );
   const eventShape = train.x.shape.slice(1);
   const logits = tf.tidy(() => oneHotValues(train.x, values).sum(0).add(alpha).log()); // [...event, V]
   return {
     eventShape,
-    likelihood: { kind: 'exact', logProb: (x) => logCategorical(x, logits) },
+    likelihood: {
+      kind: 'exact',
+      logProb(x) {
+        expectShape('histogramBaseline: x', x, ['B', ...eventShape]);
+        return logCategorical(x, logits);
+      },
+    },
     objectives: [],
     sample: (count, rng) =>
       tf.tidy(() => categorical(logits.expandDims(0).tile([count, ...logits.shape.map(() => 1)]), rng).toFloat()),

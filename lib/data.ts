@@ -42,7 +42,7 @@ interface Entry {
  * @param folder where the files lie; default: the environment variable DGM_DATA, else the workbook's datasets
  * @throws when the name is unknown, the file is missing, or its checksum is not the one in the manifest
  */
-export function load(name: string, folder: string = process.env['DGM_DATA'] ?? workbookFolder()): Dataset {
+export function load(name: string, folder: string = process.env['DGM_DATA'] || workbookFolder()): Dataset {
   const entry = entryOf(name);
   const file = join(folder, entry.file);
   verify(name, file, entry.sha256);
@@ -80,7 +80,8 @@ export function datasets(): string[] {
 }
 
 function entryOf(name: string): Entry {
-  const entry = manifest()[name];
+  const entries = manifest();
+  const entry = Object.hasOwn(entries, name) ? entries[name] : undefined;
   if (!entry) throw new Error(`load: unknown data set '${name}'; the manifest has ${datasets().join(', ')}`);
   return entry;
 }

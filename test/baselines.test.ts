@@ -1,0 +1,128 @@
+import * as tf from '@tensorflow/tfjs';
+import {
+  categoricalMixture,
+  createRng,
+  type Dataset,
+  em,
+  evaluate,
+  type GenerativeModel,
+  histogramBaseline,
+  load,
+  type Rng,
+  sweep,
+  uniformBaseline,
+} from 'dgm';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { chiSquare, enumerate, expectClose, logSumExp, read, tensorsLeft } from './helpers';
+
+const rng = createRng('baselines');
+
+function logProb(model: GenerativeModel, x: tf.Tensor): number[] {
+  return 'logProb' in model.likelihood ? read(model.likelihood.logProb(x, rng)) : expect.fail('no logProb');
+}
+
+const train = {
+  x: tf.tensor2d([
+    [0, 2],
+    [0, 1],
+    [1, 2],
+    [0, 2],
+  ]),
+};
+const world = enumerate([0, 1, 2], 2);
+const rungs: readonly (readonly [string, GenerativeModel, readonly number[]])[] = [
+  ['uniform', uniformBaseline([2], 3), world.map(() => 1 / 9)],
+  [
+    'histogram',
+    histogramBaseline(train, 3, { alpha: 0.5 }),
+    // (count + α) / (N + α V), by hand
+    world.map(([a, b]) => (([3, 1, 0][a!]! + 0.5) / 5.5) * (([0, 1, 3][b!]! + 0.5) / 5.5)),
+  ],
+];
+
+describe.each(rungs)('%s', (_, model, probabilities) => {
+  test('has the probabilities worked out by hand, which sum to 1', () => {
+    const logP = logProb(model, tf.tensor2d(world));
+    expectClose(logP, probabilities.map(Math.log), { absolute: 1e-5 });
+    expect(Math.exp(logSumExp(logP))).toBeCloseTo(1, 5);
+  });
+
+  test('gives −∞ off the lattice', () => {
+    for (const value of [0.5, 3, -1]) expect(logProb(model, tf.tensor2d([[0, value]]))).toEqual([-Infinity]);
+  });
+
+  test('refuses another event shape', () => {
+    expect(() => logProb(model, tf.zeros([4, 3]))).toThrow(/must be \[B, 2\], got \[4, 3\]/);
+    expect(() => logProb(model, tf.zeros([2]))).toThrow('add a batch axis');
+  });
+
+  test('draws with these frequencies', () => {
+    const n = 10_000;
+    const draws = read(model.sample(n, rng));
+    const counts = world.map(
+      ([a, b]) =>
+        Array.from({ length: n }, (_, i) => i).filter((i) => draws[2 * i] === a && draws[2 * i + 1] === b).length,
+    );
+    const { statistic, bound } = chiSquare(
+      counts,
+      probabilities.map((p) => n * p),
+    );
+    expect(statistic).toBeLessThan(bound);
+  });
+
+  test('leaves no tensors', async () => {
+    const x = tf.tensor2d(world);
+    expect(await tensorsLeft(() => (logProb(model, x), model.sample(2, rng).dispose()))).toBe(0);
+  });
+});
+
+test('any event shape', () => {
+  const x = tf.tensor3d([0, 1, 2, 0, 1, 1, 1, 1], [2, 2, 2]);
+  for (const model of [uniformBaseline([2, 2], 3), histogramBaseline({ x }, 3)]) {
+    expect(logProb(model, x).length).toBe(2);
+    expect(model.sample(5, rng).shape).toEqual([5, 2, 2]);
+  }
+});
+
+test('the histogram needs pseudo-counts, and values it knows', () => {
+  for (const alpha of [0, -1, NaN])
+    expect(() => histogramBaseline(train, 3, { alpha })).toThrow(`alpha must be > 0, got ${alpha}`);
+  expect(() => histogramBaseline(train, 2)).toThrow('histogramBaseline: x must hold integers 0 … 1');
+});
+
+describe('the ladder on digits', () => {
+  let digits: Dataset;
+  beforeAll(() => {
+    digits = load('digits');
+  });
+  afterAll(() => digits.dispose());
+
+  test('uniform: 64 ln 17 = 181.33 nats', () => {
+    const { nats, standardError } = evaluate(uniformBaseline(digits.eventShape, digits.values), digits.test, rng);
+    expectClose([nats, standardError], [64 * Math.log(17), 0], { absolute: 1e-4 });
+    expect(nats).toBeCloseTo(181.33, 2);
+  });
+
+  test('histogram: at most 106.4 nats, and equal to a count in float64', () => {
+    const { nats } = evaluate(histogramBaseline(digits.train, digits.values), digits.test, rng);
+    expect(nats).toBeLessThanOrEqual(106.4);
+    const [seen, unseen] = [digits.train, digits.test].map(({ x }) => x.dataSync());
+    const counts = Array.from({ length: 64 }, () => Array<number>(17).fill(0.3));
+    seen!.forEach((value, i) => counts[i % 64]![value]!++);
+    let expected = 0;
+    unseen!.forEach((value, i) => (expected -= Math.log(counts[i % 64]![value]! / (1000 + 0.3 * 17))));
+    expect(nats).toBeCloseTo(expected / 447, 3);
+  });
+
+  test('categorical mixture of 5 by EM, the best of four starts on validation: at most 101.5 nats', async () => {
+    const train = async (_: number, own: Rng) => {
+      const model = categoricalMixture.create({ ...categoricalMixture.defaults, components: 5 }, own);
+      await em(model, digits, { iterations: 100, rng: own, patience: 10, quiet: true });
+      return model;
+    };
+    const starts = await sweep([0, 1, 2, 3], train, digits.validation, rng);
+    const validation = starts.map((start) => start.validation.nats);
+    expect(validation).toEqual(validation.toSorted((a, b) => a - b));
+    expect(evaluate(starts[0]!.model, digits.test, rng).nats).toBeLessThanOrEqual(101.5);
+  });
+});
