@@ -8,7 +8,26 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { Rng } from 'dgm';
 
-/** What may be passed to a submission's function and come back from it. */
+/** Plain numbers in a typed array; tensors are the rule, these the exception. */
+export type NumberArray = Float32Array | Float64Array | Int32Array | Uint8Array;
+
+/**
+ * A function as an argument: its source text, evaluated where the submission runs, with `tf` and `dgm` in scope.
+ * It travels as text because a tensor function must answer at once, which a call between processes cannot.
+ */
+export class Given {
+  constructor(readonly source: string) {}
+}
+
+/**
+ * A function to pass to the submission, for example a network or a score.
+ * @example await call(x, given('(x) => tf.neg(x)'))
+ */
+export function given(source: string): Given {
+  return new Given(source);
+}
+
+/** What may be passed to a submission's function and come back from it (`Given` and `Rng` go in only). */
 export type Value =
   | undefined
   | null
@@ -16,7 +35,9 @@ export type Value =
   | number
   | string
   | tf.Tensor
+  | NumberArray
   | Rng
+  | Given
   | readonly Value[]
   | { readonly [key: string]: Value };
 
@@ -30,6 +51,8 @@ export interface Trial {
 export interface Check {
   /** What must hold, as a sentence: "each row sums to 1". */
   readonly name: string;
+  /** How long one call may take when this is graded; 2 s unless said. */
+  readonly timeoutMs?: number;
   /** Resolves when it holds; throws a `Mismatch` (or whatever `call` threw) when it does not. */
   run(trial: Trial): Promise<void>;
 }
@@ -53,6 +76,8 @@ export interface Exercise {
   readonly functionName: string;
   readonly title: string;
   readonly points: number;
+  /** Points only when every check passes: for a bug to find, since the faulty code that is given passes some. */
+  readonly allOrNothing?: boolean;
   readonly checks: readonly Check[];
   readonly mistakes: readonly Mistake[];
 }

@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+const cli = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
+
+if (existsSync(cli)) {
+  await createRequire(import.meta.url)(cli).main(process.argv.slice(2));
+} else {
+  console.error('grade: the grader is not built yet. Build it with: npx tsc -b');
+  process.exitCode = 1;
+}

@@ -1,0 +1,112 @@
+/** Runs an exercise's checks against a function that may live here or in another process. */
+import * as tf from '@tensorflow/tfjs';
+import { createRng } from 'dgm';
+import { Mismatch, type Check, type Exercise, type Trial } from './exercise';
+import { Fault } from './status';
+
+export interface CheckReport {
+  readonly name: string;
+  /** `failed`: answered, and wrongly. `error`: did not answer, or not with anything that can be judged. */
+  readonly status: 'passed' | 'failed' | 'error';
+  readonly expected?: string;
+  readonly got?: string;
+  readonly hint?: string;
+  readonly message?: string;
+}
+
+export interface ExerciseReport {
+  readonly checks: readonly CheckReport[];
+  /** Set when the process that ran the submission ended; the checks after that did not run. */
+  readonly fault?: Fault;
+  /** Nobody has written this exercise yet. */
+  readonly notWritten: boolean;
+}
+
+/** What the student's function threw, told without its stack; `where` is a place in the notebook, if known. */
+export class Thrown extends Error {
+  constructor(
+    readonly thrown: string,
+    message: string,
+    readonly where?: string,
+  ) {
+    super(message);
+    this.name = 'Thrown';
+  }
+}
+
+export type Call = Trial['call'];
+
+/**
+ * All checks of an exercise, in order. A wrong answer is a report and never an exception.
+ * @param callFor how a check calls the function; checks differ in how long they may take
+ * @param seed decides the inputs that the checks draw
+ */
+export async function runChecks(
+  exercise: Exercise,
+  callFor: (check: Check) => Call,
+  seed: number | string,
+): Promise<ExerciseReport> {
+  const rng = createRng(seed).fork(exercise.id);
+  const checks: CheckReport[] = [];
+  let notWritten = false;
+  for (const [index, check] of exercise.checks.entries()) {
+    const error = await runOne(check, { call: callFor(check), rng: rng.fork(`check ${index}`) });
+    checks.push(report(check, error));
+    if (error instanceof Fault) return { checks, fault: error, notWritten };
+    notWritten ||= error instanceof Thrown && unwritten(error) === exercise.id;
+  }
+  return { checks, notWritten };
+}
+
+/** The share of an exercise's points that these checks earn, 0 to 1. */
+export function scoreOf(exercise: Exercise, checks: readonly Pick<CheckReport, 'status'>[]): number {
+  const share = checks.filter(({ status }) => status === 'passed').length / exercise.checks.length;
+  return exercise.allOrNothing && share < 1 ? 0 : share;
+}
+
+/** What the check threw, or `undefined` if it holds. Its tensors live as long as the check does. */
+async function runOne(check: Check, trial: Trial): Promise<unknown> {
+  tf.engine().startScope(check.name);
+  try {
+    await check.run(trial);
+    return undefined;
+  } catch (error) {
+    return error ?? new Error('the check threw nothing');
+  } finally {
+    tf.engine().endScope();
+  }
+}
+
+function report(check: Check, error: unknown): CheckReport {
+  const { name } = check;
+  if (error === undefined) return { name, status: 'passed' };
+  if (error instanceof Mismatch) return { name, status: 'failed', ...mismatch(error) };
+  if (error instanceof Thrown) return { name, status: 'error', message: thrownMessage(error) };
+  if (error instanceof Fault) return { name, status: 'error', message: brief(error.message) };
+  return { name, status: 'error', message: `the result cannot be judged: ${brief(String(error))}` };
+}
+
+function mismatch({ expected, got, hint }: Mismatch): Partial<CheckReport> {
+  return { expected: brief(expected), got: brief(got), ...(hint === undefined ? {} : { hint }) };
+}
+
+/** The exercise that is not written yet, if that is what was thrown: this one, or one that it needs. */
+function unwritten({ thrown, message }: Thrown): string | undefined {
+  return thrown === 'NotWritten' ? message.split(' ')[0] : undefined;
+}
+
+function thrownMessage(error: Thrown): string {
+  const { thrown, message, where } = error;
+  const needed = unwritten(error);
+  if (needed !== undefined) return `${brief(needed)} is not written yet`;
+  return `threw ${brief(`${thrown}: ${message}`)}${where === undefined ? '' : ` (${where})`}`;
+}
+
+/** Messages come from submissions: one line of visible characters, of bounded length. */
+export function brief(text: string, limit = 500): string {
+  const line = text
+    .slice(0, limit * 2)
+    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
+    .trim();
+  return line.length > limit ? `${line.slice(0, limit - 1)}…` : line;
+}

@@ -1,0 +1,106 @@
+/**
+ * The process that runs a submission. It knows no check, no solution and no score: it loads a module and calls its
+ * functions, one request at a time, as JSON lines on file descriptor 3.
+ */
+import Module from 'node:module';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import * as dgm from 'dgm';
+import { create } from 'ts-node';
+import { decode, encode, type Wire } from './protocol';
+import { root } from './rooms';
+
+export type Request =
+  | { readonly id: string; readonly op: 'load'; readonly code: string }
+  | { readonly id: string; readonly op: 'call'; readonly name: string; readonly args: readonly Wire[] };
+
+export interface ThrownReply {
+  readonly name: string;
+  readonly message: string;
+  /** Where in the module, from 1. */
+  readonly line?: number;
+}
+
+export type Reply = { readonly id: string } & ({ readonly value: Wire } | { readonly thrown: ThrownReply });
+
+type Functions = Readonly<Record<string, unknown>>;
+
+/** Nothing lies beside it, so that relative imports find nothing; packages come from the project. */
+const FILE = join(process.cwd(), 'submission.ts');
+
+const compiler = create({
+  cwd: root,
+  transpileOnly: true,
+  skipProject: true,
+  compilerOptions: { module: 'commonjs', target: 'es2022', esModuleInterop: true },
+});
+let functions: Functions = {};
+
+async function answer(request: Request): Promise<Wire> {
+  if (request.op === 'load') return load(request.code);
+  const solution = functions[request.name];
+  if (typeof solution !== 'function') throw new TypeError(`${request.name} is ${typeof solution}, not a function`);
+  const args = request.args.map((arg) => decode(arg, evaluate));
+  const result: unknown = await (solution as (...args: unknown[]) => unknown)(...args);
+  const wire = encode(result);
+  tf.dispose([args, result] as tf.TensorContainer);
+  return wire;
+}
+
+/** @returns the kind of each thing that the module exports */
+async function load(code: string): Promise<Wire> {
+  const module = new Module(FILE) as Module & { _compile(code: string, file: string): void };
+  module.filename = FILE;
+  module.paths = [join(root, 'node_modules')];
+  module._compile(compiler.compile(code, FILE), FILE);
+  functions = await (module.exports as { notebook(): Promise<Functions> }).notebook();
+  return Object.fromEntries(Object.entries(functions).map(([name, value]) => [name, typeof value]));
+}
+
+/** Makes the function that a check passes as an argument; its text comes from the grader. */
+function evaluate(source: string): unknown {
+  return new Function('tf', 'dgm', `return (${source});`)(tf, dgm);
+}
+
+function toThrown(error: unknown): ThrownReply {
+  if (!(error instanceof Error)) return { name: 'Error', message: `threw ${String(error)}, which is no Error` };
+  const [, line] = /submission\.ts:(\d+):\d+/.exec(error.stack ?? '') ?? [];
+  const known = { name: String(error.name).slice(0, 100), message: String(error.message).slice(0, 2000) };
+  return line === undefined ? known : { ...known, line: Number(line) };
+}
+
+async function reply(request: Request): Promise<Reply> {
+  try {
+    return { id: request.id, value: await answer(request) };
+  } catch (error) {
+    return { id: request.id, thrown: toThrown(error) };
+  }
+}
+
+/** Calls `handle` with each line that comes, after it has finished with the one before. */
+function serve(line: Socket, handle: (text: string) => Promise<void>): void {
+  let rest = '';
+  let turn = Promise.resolve();
+  line.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop()!;
+    for (const complete of lines) turn = turn.then(() => handle(complete));
+  });
+}
+
+process.setSourceMapsEnabled(true);
+// a kernel goes on after these, so the grader does
+process
+  .on('unhandledRejection', (error) => console.error(error))
+  .on('uncaughtException', (error) => console.error(error));
+
+const line = new Socket({ fd: 3, readable: true, writable: true });
+// JSON and the socket are taken here once: a submission that replaces them must not silence us by accident
+const { parse, stringify } = JSON;
+const write = line.write.bind(line);
+// the grader is gone
+line.on('end', () => process.exit()).on('error', () => process.exit());
+serve(line, async (text) => {
+  write(`${stringify(await reply(parse(text) as Request))}\n`);
+});

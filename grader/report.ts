@@ -1,0 +1,74 @@
+/** What the commands print. */
+import type { CheckResult, ExerciseResult, SubmissionResult } from './result';
+import type { ChapterReport, SelftestReport } from './selftest';
+
+/** A submission in full, for its author. */
+export function submissionReport(result: SubmissionResult): string {
+  const { chapter, status, message, exercises, notes } = result;
+  const head = chapter === null ? `${result.file}: ${status}: ${message}` : `${result.file}: chapter ${chapter}`;
+  const blocks = exercises.map((exercise) => exerciseLines(exercise).join('\n'));
+  const remarks = notes.map((note) => `Note: ${note}`);
+  const foot = chapter === null ? [] : [`${result.points} of ${result.maxPoints} points`];
+  return [head, ...blocks, ...remarks, ...foot].join('\n\n');
+}
+
+function exerciseLines({ id, status, message, points, maxPoints, checks }: ExerciseResult): string[] {
+  const state = status === 'graded' ? '' : ` ${status}`;
+  return [
+    `${points === maxPoints ? '✓' : '✗'} ${id}${state}  ${points}/${maxPoints}`,
+    ...(message === undefined ? [] : [`    ${message}`]),
+    ...checks.flatMap(checkLines),
+  ];
+}
+
+function checkLines({ name, status, expected, got, hint, message }: CheckResult): string[] {
+  const details = [
+    message,
+    expected === undefined ? undefined : `expected ${expected}`,
+    got === undefined ? undefined : `got ${got}`,
+    hint === undefined ? undefined : `hint: ${hint}`,
+  ];
+  const known = details.filter((detail) => detail !== undefined);
+  return [`  ${status === 'passed' ? '✓' : '✗'} ${name}`, ...known.map((detail) => `      ${detail}`)];
+}
+
+/** A submission in one line, for whoever grades many. */
+export function progressLine(result: SubmissionResult, done: number, all: number): string {
+  const { student, status, points, maxPoints, durationMs, message } = result;
+  const count = `${String(done).padStart(String(all).length)}/${all}`;
+  const marks = status === 'graded' ? `${points}/${maxPoints}` : (message ?? '');
+  return `${count}  ${student}  ${status}  ${marks}  ${(durationMs / 1000).toFixed(1)} s`;
+}
+
+/** How many submissions ended in which status. */
+export function summary(results: readonly SubmissionResult[]): string {
+  const statuses = [...new Set(results.map(({ status }) => status))].sort();
+  return statuses.map((status) => `${results.filter((r) => r.status === status).length} ${status}`).join(', ');
+}
+
+/** One chapter of the self-test: a line an exercise and mistake, and what is wrong. */
+export function chapterTable({ chapter, solution, release, mistakes, breaches }: ChapterReport): string {
+  const head = `${chapter}: solution ${percent(solution)}, release ${percent(release)}`;
+  const width = Math.max(0, ...mistakes.map(({ exercise }) => exercise.length));
+  const rows = mistakes.map(({ exercise, name, score, killedBy, broken }) => {
+    const verdict = broken ? 'broken' : (killedBy ?? 'NOT FOUND');
+    return `  ${exercise.padEnd(width)}  ${percent(score).padStart(5)}  ${name}  ←  ${verdict}`;
+  });
+  return [head, ...rows, ...breaches.map((breach) => `  ✗ ${breach}`)].join('\n');
+}
+
+/** The self-test for machines. */
+export function selftestJson({ chapters, ok }: SelftestReport): string {
+  const reduced = chapters.map(({ chapter, solution, release, mistakes, breaches }) => ({
+    chapter,
+    solution,
+    release,
+    mistakes: mistakes.map(({ exercise, name, score, killedBy }) => ({ exercise, name, score, killedBy })),
+    breaches,
+  }));
+  return JSON.stringify({ chapters: reduced, ok }, null, 2);
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 1000) / 10}%`;
+}
