@@ -318,6 +318,7 @@ function panelAxes({ x, y }: DensityGrid, i: number, panels: number): Layout {
       domain: [left, left + size],
       range: [x[0], x[x.length - 1]],
       constrain: 'domain',
+      constraintoward: 'left',
       anchor: `y${suffix(i)}`,
     },
     [`yaxis${suffix(i)}`]: {

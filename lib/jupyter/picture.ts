@@ -1,7 +1,7 @@
 /** Notebooks to commit and to read without plotly: every figure also as a picture. */
 import type { Drawing } from './drawing';
 import { PLOTLY_MIME, type FigureSpec } from './figure';
-import type { CodeCell, MimeData, Notebook, NotebookCell, Output } from './notebook';
+import type { CodeCell, DisplayOutput, MimeData, Notebook, NotebookCell, Output, ResultOutput } from './notebook';
 
 const LARGEST_JSON = 60_000; // characters: beyond that a figure is kept as a picture only
 const LARGEST_PNG = 60_000; // bytes, wished for: a picture above that is drawn smaller
@@ -13,7 +13,7 @@ const SCALES = [2, 1.5, 1];
  */
 export async function renderFigures(notebook: Notebook): Promise<Notebook> {
   if (!notebook.cells.some((cell) => isCode(cell) && cell.outputs.some(isFigure))) return notebook;
-  const { openDrawing } = await import('./drawing');
+  const { openDrawing } = await import('./drawing.js');
   const drawing = await openDrawing();
   try {
     const cells: NotebookCell[] = [];
@@ -26,7 +26,7 @@ export async function renderFigures(notebook: Notebook): Promise<Notebook> {
 
 const isCode = (cell: NotebookCell): cell is CodeCell => cell.cell_type === 'code';
 
-const isFigure = (output: Output): output is Output & { readonly data: MimeData } =>
+const isFigure = (output: Output): output is DisplayOutput | ResultOutput =>
   'data' in output && PLOTLY_MIME in output.data;
 
 async function renderCell(cell: CodeCell, drawing: Drawing): Promise<CodeCell> {
@@ -39,9 +39,9 @@ async function renderCell(cell: CodeCell, drawing: Drawing): Promise<CodeCell> {
 async function renderBundle(data: MimeData, drawing: Drawing): Promise<MimeData> {
   const figure = data[PLOTLY_MIME] as FigureSpec;
   const png = await picture(figure, drawing);
-  const { 'text/html': _, [PLOTLY_MIME]: json, ...others } = data;
-  const small = png === undefined || JSON.stringify(json).length <= LARGEST_JSON;
-  return { ...(small && { [PLOTLY_MIME]: json }), ...(png && { 'image/png': png }), ...others };
+  const dropped = png !== undefined && JSON.stringify(figure).length > LARGEST_JSON ? PLOTLY_MIME : undefined;
+  const kept = Object.entries(data).filter(([mime]) => mime !== 'text/html' && mime !== dropped);
+  return { ...Object.fromEntries(kept), ...(png && { 'image/png': png }) };
 }
 
 async function picture(figure: FigureSpec, drawing: Drawing): Promise<string | undefined> {

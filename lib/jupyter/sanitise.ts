@@ -1,0 +1,52 @@
+/** Makes HTML from a notebook harmless: what is left are tables and text, no script, no style sheet, no request. */
+
+const ELEMENTS = new Set(
+  'table caption thead tbody tfoot tr th td colgroup col p div span br hr b strong i em u s sub sup small code pre kbd samp ul ol li dl dt dd blockquote h1 h2 h3 h4 h5 h6 details summary figure figcaption'.split(
+    ' ',
+  ),
+);
+const DROPPED = new Set([
+  'script',
+  'style',
+  'template',
+  'iframe',
+  'object',
+  'embed',
+  'svg',
+  'math',
+  'noscript',
+  'title',
+  'textarea',
+]);
+const ATTRIBUTES = new Set(['title', 'scope', 'colspan', 'rowspan', 'role', 'aria-label', 'open']);
+const ALIGNMENT =
+  /^(text-align: ?(left|right|center)|font-variant-numeric: ?tabular-nums|caption-side: ?top|white-space: ?pre|font-weight: ?(bold|[1-9]00))$/;
+
+/** Loads the HTML parser; the function it gives cleans one fragment. */
+export async function createSanitiser(): Promise<(html: string) => string> {
+  const { JSDOM } = await import('jsdom');
+  return (html) => {
+    const body = new JSDOM(`<!doctype html><body>${html}`).window.document.body;
+    for (const child of [...body.children]) clean(child);
+    return body.innerHTML;
+  };
+}
+
+/** Elements that we do not know are replaced by what is in them. */
+function clean(element: Element): void {
+  if (DROPPED.has(element.localName)) return element.remove();
+  for (const child of [...element.children]) clean(child);
+  if (!ELEMENTS.has(element.localName)) return element.replaceWith(...element.childNodes);
+  for (const { name, value } of [...element.attributes]) {
+    if (name === 'style') element.setAttribute('style', alignmentOf(value));
+    else if (!ATTRIBUTES.has(name)) element.removeAttribute(name);
+  }
+}
+
+function alignmentOf(style: string): string {
+  return style
+    .split(';')
+    .map((rule) => rule.trim())
+    .filter((rule) => ALIGNMENT.test(rule))
+    .join(';');
+}

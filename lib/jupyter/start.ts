@@ -1,0 +1,162 @@
+/** `npm start`: the workbook in the Jupyter that this machine has, or else a solved chapter as a page to read. */
+import { existsSync, statSync } from 'node:fs';
+import { rm, utimes } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { openInBrowser } from './browser';
+import { chaptersIn, chosen, readNotebook, workbookRoot, writeWhole, type Chapter } from './files';
+import { findJupyter, jupyterAt, type Jupyter } from './find-jupyter';
+import { startServer, writeRedirect, type JupyterServer } from './jupyter-server';
+import { failureText, runChapter } from './run';
+
+const HELP = `npm start -- [CHAPTER] [options]
+
+Opens the workbook in Jupyter, at the chapter (a number or a name; without one, at the first).
+Where there is no Jupyter, runs the solved chapter and opens it as one page to read.
+
+  --no-browser     prints the address only
+  --port N         the port of the Jupyter server, which else takes the first free one from 8888 on
+  --jupyter PATH   this Jupyter: a program such as venv/bin/jupyter-lab, or the folder it is in
+  --page           the page to read, even where there is a Jupyter
+`;
+
+export interface StartOptions {
+  readonly root: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly chapter?: string;
+  readonly browser: boolean;
+  readonly page: boolean;
+  readonly port?: number;
+  readonly jupyter?: string;
+}
+
+type Setting = Pick<StartOptions, 'root' | 'env'>;
+
+/** Reads the command line. @throws when an option does not exist or makes no sense */
+export function startOptions(args: readonly string[], setting: Setting): StartOptions | 'help' {
+  const flag = { type: 'boolean' } as const;
+  const string = { type: 'string' } as const;
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { 'no-browser': flag, page: flag, port: string, jupyter: string, help: { ...flag, short: 'h' } },
+  });
+  if (values.help) return 'help';
+  if (positionals.length > 1) throw new Error(`one chapter at a time, got ${positionals.join(', ')}`);
+  const port = Number(values.port);
+  if (values.port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= 65535))
+    throw new Error(`--port must be an integer from 1 to 65535, got "${values.port}"`);
+  return {
+    ...setting,
+    browser: !values['no-browser'],
+    page: values.page ?? false,
+    ...(positionals[0] !== undefined && { chapter: positionals[0] }),
+    ...(values.port !== undefined && { port }),
+    ...(values.jupyter !== undefined && { jupyter: values.jupyter }),
+  };
+}
+
+/** Opens the workbook and stays until Jupyter ends; false when a cell of the page failed. */
+export async function start(options: StartOptions): Promise<boolean> {
+  if (options.page) return readOnly(options);
+  const { found, asked } = await jupyters(options);
+  for (const jupyter of found) {
+    const server = await tryServer(jupyter, options);
+    if (server) return serve(server, options);
+  }
+  if (asked) return false; // the user named this one: a page instead would surprise
+  console.error(
+    'No Jupyter that works was found, so this is the read-only view: the solved chapter as a page.\n' +
+      'To work through the exercises, install one (pip install jupyterlab, or apt install jupyter-notebook) and start again.',
+  );
+  return readOnly(options);
+}
+
+async function jupyters({ jupyter, env }: StartOptions): Promise<{ found: readonly Jupyter[]; asked: boolean }> {
+  if (jupyter !== undefined) return { found: [await jupyterAt(jupyter, env)], asked: true };
+  const { found, broken } = await findJupyter(env);
+  for (const reason of broken) console.error(`Skipped: ${reason}`);
+  return { found, asked: false };
+}
+
+// In Jupyter
+
+async function tryServer(jupyter: Jupyter, options: StartOptions): Promise<JupyterServer | undefined> {
+  const { root, env, chapter, port } = options;
+  const name = `${jupyter.kind === 'lab' ? 'JupyterLab' : 'Jupyter Notebook'} ${jupyter.version} (${jupyter.command.join(' ')})`;
+  console.error(`Starting ${name}`);
+  const folder = join(root, 'notebooks');
+  const [first] = chosen(await chaptersIn(folder), chapter === undefined ? [] : [chapter], folder);
+  try {
+    const place = { notebook: `${first!.name}.ipynb`, ...(port !== undefined && { port }) };
+    return await startServer({ root, env, jupyter, ...place });
+  } catch (error) {
+    console.error(`${name} did not start: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}
+
+async function serve(server: JupyterServer, { root, env, browser }: StartOptions): Promise<boolean> {
+  console.log(`Workbook: ${server.address}`);
+  const redirect = join(root, 'lib', 'dist', 'pages', `open-${process.pid}.html`);
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, server.stop);
+  try {
+    if (browser) await openServer(server.address, redirect, env);
+    console.error('Ctrl-C ends it; save your notebooks first.');
+    await server.ended;
+  } finally {
+    for (const signal of signals) process.off(signal, server.stop);
+    await rm(redirect, { force: true });
+  }
+  return true;
+}
+
+async function openServer(address: string, redirect: string, env: StartOptions['env']): Promise<void> {
+  await writeRedirect(redirect, address);
+  if (!(await openInBrowser(pathToFileURL(redirect).href, env)))
+    console.error('No browser could be started: open the address above.');
+}
+
+// As a page
+
+async function readOnly({ root, env, chapter, browser }: StartOptions): Promise<boolean> {
+  const folder = join(root, 'solutions');
+  const [first] = chosen(await chaptersIn(folder), chapter === undefined ? [] : [chapter], folder);
+  const page = join(root, 'lib', 'dist', 'pages', `${first!.name}.html`);
+  const ok =
+    upToDate(page, [first!.path, join(root, 'lib', 'dist', '.built')]) || (await writePage(first!, page, root));
+  console.log(`Page: ${browser ? relative('', page) : page}`);
+  if (browser && !(await openInBrowser(pathToFileURL(page).href, env)))
+    console.error(`No browser could be started: open ${page}`);
+  return ok;
+}
+
+/** A chapter takes minutes to run: it is run again only when it or the library has changed. */
+function upToDate(page: string, sources: readonly string[]): boolean {
+  const time = (path: string) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return existsSync(page) && sources.every((source) => time(source) <= time(page));
+}
+
+async function writePage(chapter: Chapter, page: string, root: string): Promise<boolean> {
+  const [{ renderFigures }, { notebookPage }] = await Promise.all([import('./picture.js'), import('./page.js')]);
+  const notebook = await readNotebook(chapter.path);
+  const result = await runChapter(notebook, { name: chapter.name, cwd: join(root, 'solutions') });
+  for (const failure of result.failures) console.error(failureText(chapter.name, notebook, failure));
+  await writeWhole(page, await notebookPage(await renderFigures(result.notebook), { folder: join(root, 'solutions') }));
+  if (!result.ok) await utimes(page, 0, 0); // out of date from the start: the next call runs it again
+  return result.ok;
+}
+
+async function main(): Promise<void> {
+  const options = startOptions(process.argv.slice(2), { root: workbookRoot(), env: process.env });
+  if (options === 'help') process.stdout.write(HELP);
+  else if (!(await start(options))) process.exitCode = 1;
+}
+
+if (require.main === module)
+  main().catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  });
