@@ -114,13 +114,13 @@ describe('the ladder on digits', () => {
     expect(nats).toBeCloseTo(expected / 447, 3);
   });
 
-  test('categorical mixture of 5 by EM, the best of four starts on validation: at most 101.5 nats', async () => {
+  test('categorical mixture of 5 by EM, the best of three starts on validation: at most 101.5 nats', async () => {
     const train = async (_: number, own: Rng) => {
       const model = categoricalMixture.create({ ...categoricalMixture.defaults, components: 5 }, own);
-      await em(model, digits, { iterations: 100, rng: own, patience: 10, quiet: true });
+      await em(model, digits, { iterations: 30, rng: own, patience: 5, quiet: true });
       return model;
     };
-    const starts = await sweep([0, 1, 2, 3], train, digits.validation, rng);
+    const starts = await sweep([0, 1, 2], train, digits.validation, rng);
     const validation = starts.map((start) => start.validation.nats);
     expect(validation).toEqual(validation.toSorted((a, b) => a - b));
     expect(evaluate(starts[0]!.model, digits.test, rng).nats).toBeLessThanOrEqual(101.5);

@@ -135,6 +135,29 @@ describe('history', () => {
     expect(first).not.toEqual(second);
   });
 
+  test('draws new noise for every batch', async () => {
+    const model = noisyGaussian(createRng(1));
+    const noise = new Set<number>();
+    const objectives = model.objectives.map((objective) => ({
+      ...objective,
+      loss: (batch: Batch, rng: Rng) => {
+        noise.add(rng.uniform([1]).dataSync()[0]!);
+        return objective.loss(batch, rng);
+      },
+    }));
+    await fit({ ...model, objectives }, { train: data.train }, options);
+    expect(noise.size).toBe(16); // 4 epochs of 4 batches
+  });
+
+  test('and weights of a checkpoint stay as they were at its epoch', async () => {
+    const kept: Checkpoint[] = [];
+    const onEpoch = (_: unknown, checkpoint: Checkpoint) => kept.push(checkpoint);
+    await fit(noisyGaussian(createRng(1)), data, { ...options, onEpoch });
+    expect(kept.map(({ history }) => history.length)).toEqual([1, 2, 3, 4]);
+    expect(kept.map(({ optimisers }) => optimisers[0]!.steps)).toEqual([4, 8, 12, 16]);
+    expect(new Set(kept.map(({ weights }) => weights[0]!.values.join())).size).toBe(4);
+  });
+
   test('is the same for the same seed, and another for another', async () => {
     const run = async (seed: string) =>
       (await fit(noisyGaussian(createRng(1)), data, { ...options, rng: createRng(seed) })).history;
@@ -314,7 +337,8 @@ describe('interruption', () => {
 
   test('gets through while epochs are too short to pause within', async () => {
     const controller = new AbortController();
-    setTimeout(() => controller.abort(), 0);
+    const turn = (left: number): unknown => (left === 0 ? controller.abort() : setImmediate(turn, left - 1));
+    turn(3);
     const many = { ...options, epochs: 2000, signal: controller.signal };
     expect((await fit(noisyGaussian(createRng(1)), { train: points(2, 3, 1) }, many)).stopped).toBe('interrupted');
   });
