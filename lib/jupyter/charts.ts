@@ -29,6 +29,7 @@ export function lossCurve(training: Training, options: ChartOptions & { readonly
     { epoch: e.epoch, value: e.validation ?? e.loss },
   ]);
   const layout = {
+    hovermode: 'x',
     xaxis: { title: 'epoch' },
     yaxis: { title: options.unit ?? 'nats per example', ...rangeOfEnd(values) },
   };

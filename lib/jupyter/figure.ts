@@ -82,9 +82,17 @@ export function figureSpec(data: readonly Trace[], layout: Layout = {}, options:
   return {
     data: clean,
     layout: { template: theme, ...size, margin, ...(cleaned(layout, 'layout') as object) },
-    config: { responsive: true, displaylogo: false, modeBarButtonsToRemove: ['lasso2d', 'select2d'] },
+    config: CONFIG,
   };
 }
+
+// By default plotly offers to send a figure's data to its makers
+const CONFIG = {
+  responsive: true,
+  displaylogo: false,
+  showSendToCloud: false,
+  modeBarButtonsToRemove: ['lasso2d', 'select2d', 'autoScale2d'],
+};
 
 function checkSize(name: string, value: number | undefined): void {
   if (value !== undefined && !(Number.isFinite(value) && value > 0))

@@ -52,6 +52,7 @@ export const theme = {
     yaxis: axis,
     legend: { orientation: 'h', x: 1, xanchor: 'right', y: 1, yanchor: 'bottom', bgcolor: 'rgba(0,0,0,0)' },
     hoverlabel: { font: { family: 'Inter, system-ui, sans-serif' } },
+    modebar: { bgcolor: 'rgba(0,0,0,0)', color: 'rgba(128,128,128,0.7)', activecolor: COLOURS[0] },
     annotationdefaults: { showarrow: false },
     bargap: 0.3,
   },
