@@ -90,10 +90,19 @@ function serve(line: Socket, handle: (text: string) => Promise<void>): void {
 }
 
 process.setSourceMapsEnabled(true);
+// tfjs throws from far below the line that called it
+Error.stackTraceLimit = 100;
 // a kernel goes on after these, so the grader does
 process
   .on('unhandledRejection', (error) => console.error(error))
   .on('uncaughtException', (error) => console.error(error));
+
+/** Else what a loop prints piles up in this process, and the grader sees none of it. */
+function printAtOnce(stream: NodeJS.WriteStream): void {
+  (stream as { _handle?: { setBlocking?: (on: boolean) => void } })._handle?.setBlocking?.(true);
+}
+printAtOnce(process.stdout);
+printAtOnce(process.stderr);
 
 const line = new Socket({ fd: 3, readable: true, writable: true });
 // JSON and the socket are taken here once: a submission that replaces them must not silence us by accident

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { gradeFolder } from './batch';
 import { isolation } from './command';
 import { createCompiler, type Compiler } from './compiler';
@@ -42,7 +42,7 @@ interface GradeOptions {
 
 async function grade(folder: string, { out, jobs, chapter, seed, json }: GradeOptions): Promise<void> {
   if (chapter !== undefined) findChapter(chapter, chapters);
-  console.error(isolation());
+  console.error(`${isolation()}\nSeed: ${seed}`);
   await withCompiler(async (compiler) => {
     const pool = createPool(compiler);
     try {
@@ -122,10 +122,11 @@ function createProgram(): Command {
     .requiredOption('--out <folder>', 'where grades.csv and <student>/result.json are written, as the results come')
     .option('--jobs <n>', 'how many to grade at the same time', positive, availableParallelism())
     .option(CHAPTER, ANY_CHAPTER)
-    .option(
-      '--seed <text>',
-      'decides the inputs, with student and exercise; give it again to repeat a grading',
-      randomBytes(8).toString('hex'),
+    .addOption(
+      new Option('--seed <text>', 'decides the inputs, with student and exercise; repeats a grading').default(
+        randomBytes(8).toString('hex'),
+        'a random one',
+      ),
     )
     .option('--json', 'print all results as JSON')
     .addHelpText(

@@ -185,9 +185,9 @@ function emit(pieces: readonly Piece[], functions: readonly string[], scope: Sco
       .split('\n')
       .forEach((text, i) => write(text, { piece, line: piece.line + 1 + i }));
   write(FIRST_LINE);
-  pieces.filter(({ kind }) => kind === 'import').forEach(writePiece);
+  pieces.filter(({ hoisted }) => hoisted).forEach(writePiece);
   write('export async function notebook() {');
-  pieces.filter(({ kind }) => kind !== 'import').forEach(writePiece);
+  pieces.filter(({ hoisted }) => !hoisted).forEach(writePiece);
   write(`return { ${functions.join(', ')} };`);
   write('}');
   return { code: `${lines.join('\n')}\n`, map };

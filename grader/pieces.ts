@@ -24,6 +24,8 @@ export interface Place {
 
 export interface Piece {
   readonly kind: 'import' | 'declaration' | 'assignment';
+  /** Whether it may stand only at the top of a module: imports, and what is declared to exist elsewhere. */
+  readonly hoisted: boolean;
   readonly cell: SourceCell;
   /** Zero-based position of the text in the cell. */
   readonly line: number;
@@ -89,7 +91,37 @@ const MUTATORS = new Set([
   'clear',
 ]);
 
+/** Never throws: a cell that is nested too deep for the compiler is a broken cell. */
 export function findPieces(cells: readonly SourceCell[]): Pieces {
+  try {
+    return readPieces(cells);
+  } catch {
+    const unreadable = cells.filter((cell) => !isReadable(cell));
+    const rest = readPieces(cells.filter((cell) => !unreadable.includes(cell)));
+    return { ...rest, broken: [...rest.broken, ...unreadable.map(tooDeep)] };
+  }
+}
+
+function isReadable(cell: SourceCell): boolean {
+  try {
+    readPieces([cell]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function tooDeep(cell: SourceCell): BrokenCell {
+  const declared = [...cell.source.matchAll(/^\s*(?:async\s+)?(?:function|const|let|var|class)\s+(\w+)/gm)];
+  const place = { cell: cell.number, id: cell.id, line: 1, column: 1 };
+  return {
+    cell,
+    declares: declared.map(([, name]) => name!),
+    errors: [{ place, message: 'nested too deep to compile' }],
+  };
+}
+
+function readPieces(cells: readonly SourceCell[]): Pieces {
   const files = new Map(cells.map((cell) => [`/${cell.number}.ts`, parse(cell)]));
   const program = ts.createProgram([...files.keys()], OPTIONS, hostOf(files));
   const checker = program.getTypeChecker();
@@ -155,6 +187,11 @@ function isExport(statement: ts.Statement): boolean {
   return exportKeywords(statement).length > 0 || ts.isExportDeclaration(statement) || ts.isExportAssignment(statement);
 }
 
+function isAmbient(statement: ts.Statement): boolean {
+  const modifiers = ts.canHaveModifiers(statement) ? (ts.getModifiers(statement) ?? []) : [];
+  return modifiers.some(({ kind }) => kind === ts.SyntaxKind.DeclareKeyword);
+}
+
 function exportKeywords(statement: ts.Statement): ts.Modifier[] {
   const modifiers = ts.canHaveModifiers(statement) ? (ts.getModifiers(statement) ?? []) : [];
   return modifiers.filter(({ kind }) => kind === ts.SyntaxKind.ExportKeyword || kind === ts.SyntaxKind.DefaultKeyword);
@@ -192,8 +229,9 @@ function toPiece(
   checker: ts.TypeChecker,
   topLevel: ReadonlySet<ts.Node>,
 ): Piece {
-  // imports are hoisted to the top, where a comment could be a directive (/// <reference path="…" />): leave it out
-  const start = kind === 'import' ? statement.getStart() : startWithComments(statement, cell.source);
+  const hoisted = kind === 'import' || isAmbient(statement);
+  // at the top of a module a comment could be a directive (/// <reference path="…" />): leave it out
+  const start = hoisted ? statement.getStart() : startWithComments(statement, cell.source);
   const { line, character } = file.getLineAndCharacterOfPosition(start);
   const { values, types } = declaredBy(statement);
   const bindings = values.map((name) => ({
@@ -203,6 +241,7 @@ function toPiece(
   }));
   return {
     kind,
+    hoisted,
     cell,
     line,
     column: character,

@@ -17,8 +17,15 @@ function exerciseLines({ id, status, message, points, maxPoints, checks }: Exerc
   return [
     `${points === maxPoints ? '✓' : '✗'} ${id}${state}  ${points}/${maxPoints}`,
     ...(message === undefined ? [] : [`    ${message}`]),
-    ...checks.flatMap(checkLines),
+    ...(sameMessage(checks) ?? checks.flatMap(checkLines)),
   ];
+}
+
+/** What every check says in the same words is said once: "mixture.em is not written yet". */
+function sameMessage(checks: readonly CheckResult[]): string[] | undefined {
+  const message = checks[0]?.message;
+  const same = message !== undefined && checks.every((check) => check.message === message);
+  return same ? [`    ${message}`] : undefined;
 }
 
 function checkLines({ name, status, expected, got, hint, message }: CheckResult): string[] {

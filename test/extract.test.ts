@@ -80,6 +80,11 @@ describe('what is taken', () => {
     expect(await result(...cells)).toEqual([3, [0, 1, 2], 5, 1]);
   });
 
+  test('what is declared to exist elsewhere, at the top of the module', () => {
+    const code = emitted(['declare const limit: number;', 'const f = () => limit;'], 'f');
+    expect(code.indexOf('declare const limit')).toBeLessThan(code.indexOf('export async function notebook'));
+  });
+
   test('await at the top level', async () => {
     expect(await result('const data = await Promise.resolve([1, 2]);', 'const f = () => data.length;')).toBe(2);
   });

@@ -8,6 +8,6 @@ const cli = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 if (existsSync(cli)) {
   await createRequire(import.meta.url)(cli).main(process.argv.slice(2));
 } else {
-  console.error('grade: the grader is not built yet. Build it with: npx tsc -b');
+  console.error('grade: the grader is not built yet. Build it with: npm run build');
   process.exitCode = 1;
 }
