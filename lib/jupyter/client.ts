@@ -1,5 +1,8 @@
 /** A kernel client in Node: starts a kernel process, runs code in it over ZeroMQ, collects outputs as nbformat. */
+import { toCodePoints, toCodeUnits } from './cursor';
 import type { Output } from './notebook';
+import { createDisplays, createOutputs, type Displays } from './outputs';
+import { type Session, startSession } from './session';
 
 export interface KernelOptions {
   /** The folder the kernel runs in; default: ours. */
@@ -26,6 +29,7 @@ export interface Execution {
 
 export interface Completion {
   readonly matches: readonly string[];
+  /** What the match replaces. */
   readonly start: number;
   readonly end: number;
 }
@@ -50,5 +54,88 @@ export interface Kernel {
  * @throws when the kernel ends first, with what it said on stderr
  */
 export async function startKernel(options: KernelOptions = {}): Promise<Kernel> {
-  throw new Error(`not written yet (${JSON.stringify(options)})`);
+  let session = await startSession(options);
+  let displays = createDisplays();
+  return {
+    get pid() {
+      return session.pid;
+    },
+    execute: (code, executeOptions = {}) => execute(session, displays, code, executeOptions),
+    complete: (code, cursor = code.length) => complete(session, code, cursor),
+    inspect: (code, cursor = code.length) => inspect(session, code, cursor),
+    interrupt: () => interrupt(session),
+    async restart() {
+      await session.end();
+      session = await startSession(options);
+      displays = createDisplays();
+    },
+    shutdown: () => session.end(),
+  };
+}
+
+async function execute(
+  session: Session,
+  displays: Displays,
+  code: string,
+  { onOutput = () => undefined, timeoutMs }: ExecuteOptions,
+): Promise<Execution> {
+  const outputs = createOutputs(displays, onOutput);
+  const request = {
+    code,
+    silent: false,
+    store_history: true,
+    user_expressions: {},
+    allow_stdin: false,
+    stop_on_error: true,
+  };
+  const reply = session.request('shell', 'execute_request', request, ({ header, content }) =>
+    outputs.apply(header.msg_type, content),
+  );
+  const content = await (timeoutMs === undefined ? reply : within(session, reply, timeoutMs));
+  const status = content['status'] === 'ok' || content['status'] === 'error' ? content['status'] : 'aborted';
+  const count = content['execution_count'];
+  return { status, executionCount: typeof count === 'number' ? count : null, outputs: outputs.items };
+}
+
+const INTERRUPT_EVERY_MS = 500;
+const INTERRUPT_GRACE_MS = 5000;
+
+/** The reply, or after the time an interrupt and a rejection; a kernel that ignores the interrupt is killed. */
+async function within<T>(session: Session, reply: Promise<T>, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeUp = new Promise<'time up'>((done) => {
+    timer = setTimeout(() => done('time up'), timeoutMs);
+  });
+  const first = await Promise.race([reply, timeUp]).finally(() => clearTimeout(timer));
+  if (first !== 'time up') return first as T;
+  await interruptUntil(session, reply);
+  throw new Error(
+    `the cell was still running after ${timeoutMs} ms and was interrupted; allow more time, or make it shorter`,
+  );
+}
+
+/** An interrupt that comes before the cell has begun is lost, so it is repeated. */
+async function interruptUntil(session: Session, reply: Promise<unknown>): Promise<void> {
+  const again = setInterval(() => void interrupt(session).catch(() => undefined), INTERRUPT_EVERY_MS);
+  const killer = setTimeout(() => session.kill('the cell could not be interrupted'), INTERRUPT_GRACE_MS);
+  await Promise.allSettled([interrupt(session), reply]);
+  clearInterval(again);
+  clearTimeout(killer);
+}
+
+async function interrupt(session: Session): Promise<void> {
+  await session.request('control', 'interrupt_request', {});
+}
+
+async function complete(session: Session, code: string, cursor: number): Promise<Completion> {
+  const content = await session.request('shell', 'complete_request', { code, cursor_pos: toCodePoints(code, cursor) });
+  const { matches = [], cursor_start = 0, cursor_end = 0 } = content;
+  const end = toCodeUnits(code, cursor_end as number);
+  return { matches: matches as string[], start: toCodeUnits(code, cursor_start as number), end };
+}
+
+async function inspect(session: Session, code: string, cursor: number): Promise<string | null> {
+  const request = { code, cursor_pos: toCodePoints(code, cursor), detail_level: 0 };
+  const { found, data } = await session.request('shell', 'inspect_request', request);
+  return found ? String((data as Record<string, unknown>)['text/plain']) : null;
 }

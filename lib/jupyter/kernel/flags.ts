@@ -1,0 +1,26 @@
+/** Places in the memory that the kernel's threads share: news that must arrive while the main thread is busy. */
+
+/** How many stop signals the guard has caught. */
+export const SIGNALS = 0;
+/** How many of them the main thread has dealt with. */
+export const HANDLED = 1;
+/** 1 while the main thread runs a cell's code. */
+export const RUNNING = 2;
+/** 1 as soon as a stop signal does not end the process any more. */
+export const ARMED = 3;
+/** Always 0: to wait on. */
+export const NEVER = 4;
+
+export function createFlags(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(5 * Int32Array.BYTES_PER_ELEMENT));
+}
+
+/** Whether a stop signal waits for the main thread's answer. */
+export function isPressed(flags: Int32Array): boolean {
+  return Atomics.load(flags, SIGNALS) !== Atomics.load(flags, HANDLED);
+}
+
+/** The main thread has dealt with every signal until now. */
+export function acknowledge(flags: Int32Array): void {
+  Atomics.store(flags, HANDLED, Atomics.load(flags, SIGNALS));
+}

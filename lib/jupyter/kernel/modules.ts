@@ -1,0 +1,77 @@
+/** What `import` in a cell finds at run time: the project's packages, and local files from the notebook's folder. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, extname, join } from 'node:path';
+import { compileFunction } from 'node:vm';
+import type { CompiledCell } from './compiler';
+import { registerScript } from './stacks';
+
+export type Require = (id: string) => unknown;
+
+export interface Modules {
+  /** `require` for cells. */
+  readonly require: Require;
+  /** Local files that were compiled; those that changed are loaded again when next imported. */
+  update(files: CompiledCell['files']): void;
+}
+
+/** @param tslab called when a cell imports `tslab`, whose display functions need a way out */
+export function createModules(root: string, cwd: string, tslab: () => void): Modules {
+  const code = new Map<string, string>();
+  const loaded = new Map<string, { exports: unknown }>();
+  const fromProject = createRequire(join(root, 'cell.js'));
+
+  function requireFrom(folder: string): Require {
+    const own = createRequire(join(folder, 'cell.js'));
+    const hooked = (id: string): unknown => {
+      if (id === 'tslab') tslab();
+      if (!id.startsWith('.')) return isIn(fromProject, id) ? fromProject(id) : own(id);
+      const path = join(folder, extname(id) === '' ? `${id}.js` : id).replaceAll('\\', '/');
+      return code.has(path) ? load(path) : own(id);
+    };
+    return Object.assign(hooked, { resolve: own.resolve, cache: own.cache, main: own.main });
+  }
+
+  function load(path: string): unknown {
+    const known = loaded.get(path);
+    if (known) return known.exports;
+    const module = { exports: {} };
+    loaded.set(path, module); // before it runs: files may import each other
+    const names = ['exports', 'require', 'module', '__filename', '__dirname'];
+    const run = compileFunction(code.get(path)!, names, { filename: path });
+    run(module.exports, requireFrom(dirname(path)), module, path, dirname(path));
+    return module.exports;
+  }
+
+  return {
+    require: requireFrom(cwd),
+    update(files) {
+      for (const { path, code: text, map } of files) {
+        code.set(path, text);
+        loaded.delete(path);
+        registerScript(path, { label: labelOf(path), map, source: sourceOf(path) });
+      }
+    },
+  };
+}
+
+function isIn(require: NodeJS.Require, id: string): boolean {
+  try {
+    require.resolve(id);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function labelOf(path: string): string {
+  return basename(path).replace(/\.js$/, '.ts');
+}
+
+function sourceOf(path: string): string {
+  try {
+    return readFileSync(path.replace(/\.js$/, '.ts'), 'utf8');
+  } catch {
+    return ''; // a local JavaScript file, say; its trace has the place without the line
+  }
+}

@@ -1,0 +1,19 @@
+/** What cells print, caught where Node.js prints it. */
+import { isGreeting } from './tensorflow';
+
+export type StreamName = 'stdout' | 'stderr';
+type WriteCallback = (error?: Error | null) => void;
+
+/** `process.stdout` and `process.stderr` write to the cell from now on. */
+export function captureProcess(write: (name: StreamName, text: string) => void): void {
+  for (const name of ['stdout', 'stderr'] as const) {
+    const decoder = new TextDecoder();
+    process[name].write = (chunk: string | Uint8Array, ...rest: unknown[]) => {
+      const text = typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
+      if (!(name === 'stderr' && isGreeting(text))) write(name, text);
+      const done = rest.find((argument) => typeof argument === 'function') as WriteCallback | undefined;
+      if (done) process.nextTick(done);
+      return true;
+    };
+  }
+}
