@@ -33,8 +33,14 @@ interface Pending {
   reject(fault: Fault): void;
 }
 
-const running = new Set<ChildProcess>();
-process.on('exit', () => running.forEach(killGroup));
+/** Processes that run, each with its folder. */
+const running = new Map<ChildProcess, string>();
+process.on('exit', () =>
+  running.forEach((folder, child) => {
+    killGroup(child);
+    rmSync(folder, { recursive: true, force: true });
+  }),
+);
 
 export function openSandbox(limits: Limits): Sandbox {
   const folder = mkdtempSync(join(tmpdir(), 'grade-'));
@@ -45,7 +51,7 @@ export function openSandbox(limits: Limits): Sandbox {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     detached: true,
   });
-  running.add(child);
+  running.set(child, folder);
   const line = child.stdio[3] as Duplex;
   let fault: Fault | undefined;
   let pending: Pending | undefined;

@@ -69,5 +69,7 @@ process.on('message', (message: ToWorker) => {
     .then((result) => send({ kind: 'result', result }));
 });
 
-// the parent is gone; `exit` ends the child that runs a submission
+// the parent is gone; `exit` ends the child that runs a submission. Ctrl-C reaches us too, but the parent decides
 process.on('disconnect', () => process.exit());
+process.on('SIGTERM', () => process.exit());
+process.on('SIGINT', () => undefined);
