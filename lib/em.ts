@@ -19,6 +19,8 @@ export interface LatentModel extends GenerativeModel {
   readonly components: number;
   /** p(k | x): [B, ...event] → [B, K], rows sum to 1 */
   responsibilities(x: tf.Tensor): tf.Tensor;
+  /** Responsibilities for the first M-step, different enough to tell the components apart: [N, ...event] → [N, K] */
+  start(x: tf.Tensor, rng: Rng): tf.Tensor;
   /** Sets the weights to those that maximise the expected complete log-likelihood: x [N, ...event], r [N, K] */
   mStep(x: tf.Tensor, r: tf.Tensor): void;
 }
@@ -26,7 +28,7 @@ export interface LatentModel extends GenerativeModel {
 export interface EmOptions {
   /** At most this many iterations. */
   readonly iterations: number;
-  /** 'data': a first M-step from random responsibilities; 'weights': go on from the model's weights. Default: 'data'. */
+  /** 'data': a first M-step from the model's `start`; 'weights': go on from the model's weights. Default: 'data'. */
   readonly start?: 'data' | 'weights';
   /** Stop when an iteration gains less than this, in nats per training example. Default: 0.001. */
   readonly tolerance?: number;
@@ -57,7 +59,7 @@ export async function em(model: LatentModel, data: TrainingData, options: EmOpti
   const history: Epoch[] = [];
   let best: Best | null = null;
   let stopped: EmResult['stopped'] = 'iterations';
-  if (start === 'data') startFromData(model, data.train.x, rng.fork('start'));
+  if (start === 'data') tf.tidy(() => model.mStep(data.train.x, model.start(data.train.x, rng.fork('start'))));
   try {
     while (history.length < iterations) {
       if (interrupted(options.signal)) {
@@ -96,13 +98,6 @@ function checkOptions({ iterations, patience = 1, tolerance = 0 }: EmOptions): v
 function step(model: LatentModel, x: tf.Tensor): void {
   tf.tidy(() => model.mStep(x, model.responsibilities(x)));
 }
-
-/** Responsibilities that favour one random component each: symmetric ones would never tell components apart. */
-function startFromData(model: LatentModel, x: tf.Tensor, rng: Rng): void {
-  tf.tidy(() => model.mStep(x, tf.softmax(rng.normal([x.shape[0]!, model.components]).mul(START_SPREAD))));
-}
-
-const START_SPREAD = 3;
 
 function measure(model: LatentModel, data: TrainingData, epoch: number, rng: Rng): Epoch {
   exampleCount(data.train);

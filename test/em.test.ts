@@ -308,3 +308,25 @@ describe('em', () => {
     expect(await tensorsLeft(() => model.mStep(data.train.x, r))).toBe(0);
   });
 });
+
+test('a Gaussian mixture finds two clusters that lie far apart, from every start', async () => {
+  // the optimum is the entropy of the source, ½ ln 2πe + ln 2 = 2.112, up to sampling error: σ/√N of −ln p with
+  // σ² = ½ for one Gaussian gives 0.05; a run that stays at one wide component has about 4.4
+  const x = tf.tidy(() => {
+    const side = createRng('sides').uniform([200, 1]).less(0.5).toFloat().mul(40);
+    return createRng('noise').normal([200, 1]).add(side);
+  });
+  for (let seed = 0; seed < 6; seed++) {
+    const config = {
+      ...gaussianMixture.defaults,
+      components: 2,
+      eventShape: [1],
+      pseudoCount: 0.01,
+      varianceFloor: 1e-3,
+    };
+    const model = gaussianMixture.create(config, createRng(seed));
+    const { history } = await em(model, { train: { x } }, { iterations: 50, rng: createRng(seed), quiet: true });
+    expect(history.at(-1)!.loss).toBeLessThan(2.112 + 5 * 0.05);
+  }
+  x.dispose();
+});

@@ -60,6 +60,7 @@ interface Components {
   readonly variables: readonly tf.Variable[];
   logProb(x: tf.Tensor): tf.Tensor; // [B, D] → [B, K]
   support(x: tf.Tensor): tf.Tensor; // [B, D] → [B], 0 or −∞
+  start(x: tf.Tensor, rng: Rng): tf.Tensor; // [N, D] → [N, K]
   mStep(x: tf.Tensor, r: tf.Tensor): void; // [N, D], [N, K]
   draw(k: tf.Tensor, rng: Rng): tf.Tensor; // [B] → [B, D]
   parameters(): Record<string, tf.Tensor>;
@@ -89,6 +90,7 @@ function gaussianComponents(config: GaussianMixtureConfig, rng: Rng): Components
     variables: [mu, raw],
     logProb: (x) => tf.tidy(() => logNormalComponents(x, mu, logVar())),
     support: (x) => tf.zeros([x.shape[0]!]),
+    start: (x, rng) => nearestSeed(x, K, rng), // soft random ones start near the saddle where all components agree
     mStep(x, r) {
       tf.tidy(() => {
         const { mean: m, variance } = tf.moments(x, 0); // [D]: of all data
@@ -107,6 +109,26 @@ function gaussianComponents(config: GaussianMixtureConfig, rng: Rng): Components
       }),
     parameters: () => ({ mu: mu.clone(), logVar: tf.tidy(logVar) }),
   };
+}
+
+/**
+ * Each example belongs to the nearest of K examples that lie far apart: k-means++ (Arthur and Vassilvitskii, 2007).
+ * @param x [N, D] @returns [N, K] of 0 and 1
+ */
+function nearestSeed(x: tf.Tensor, K: number, rng: Rng): tf.Tensor {
+  return tf.tidy(() => {
+    let squared: tf.Tensor = tf.ones([x.shape[0]!]); // [N]: to the nearest seed so far
+    const toSeed = Array.from({ length: K }, (_, k) => {
+      const seed = categorical(squared.log().expandDims(0), rng.fork(`seed ${k}`)); // [1]: n with probability ∝ squared
+      const distance = x
+        .sub(tf.gather(x, seed as tf.Tensor1D))
+        .square()
+        .sum(1); // [N]
+      squared = k === 0 ? distance : squared.minimum(distance);
+      return distance;
+    });
+    return tf.oneHot(tf.stack(toSeed, 1).argMin(1) as tf.Tensor1D, K).toFloat();
+  });
 }
 
 const TINY = 1e-12; // keeps ln of a variance at its floor finite
@@ -131,6 +153,7 @@ function categoricalComponents(config: CategoricalMixtureConfig, rng: Rng): Comp
     variables: [logits],
     logProb: (x) => logCategoricalComponents(x, logits),
     support: (x) => logLattice(x, V),
+    start: (x, rng) => tf.tidy(() => tf.softmax(rng.normal([x.shape[0]!, K]).mul(3))), // mostly one component each
     mStep(x, r) {
       tf.tidy(() => {
         const counts = r.matMul(oneHotValues(x, V).reshape([-1, D * V]), true); // [K, D V]
@@ -156,6 +179,7 @@ function mixture(config: GaussianMixtureConfig | CategoricalMixtureConfig, parts
     eventShape,
     logJoint,
     responsibilities: (x) => tf.tidy(() => tf.softmax(logJoint(x))), // softmax subtracts the row's maximum first
+    start: (x, rng) => tf.tidy(() => parts.start(flat(x), rng)),
     mStep(x, r) {
       tf.tidy(() => {
         parts.mStep(flat(x), r);
