@@ -330,3 +330,13 @@ test('a Gaussian mixture finds two clusters that lie far apart, from every start
   }
   x.dispose();
 });
+
+test('one component is the data’s mean and variance', async () => {
+  const config = { ...gaussianMixture.defaults, components: 1, eventShape: [1], pseudoCount: 0, varianceFloor: 1e-3 };
+  const model = gaussianMixture.create(config, createRng(1));
+  const x = tf.tensor2d([[1], [2], [6]]);
+  await em(model, { train: { x } }, { iterations: 3, rng: createRng(1), quiet: true });
+  const { mu, logVar } = model.parameters();
+  expectClose(read(mu!), [3], 1e-5);
+  expectClose(read(logVar!), [Math.log(14 / 3)], 1e-5);
+});

@@ -127,7 +127,8 @@ function nearestSeed(x: tf.Tensor, K: number, rng: Rng): tf.Tensor {
       squared = k === 0 ? distance : squared.minimum(distance);
       return distance;
     });
-    return tf.oneHot(tf.stack(toSeed, 1).argMin(1) as tf.Tensor1D, K).toFloat();
+    const nearest = tf.stack(toSeed, 1).argMin(1).expandDims(1); // [N, 1]
+    return nearest.equal(tf.range(0, K, 1, 'int32')).toFloat(); // tf.oneHot refuses K = 1
   });
 }
 

@@ -1,0 +1,95 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { executeNotebook, parseNotebook, type CodeCell, type Notebook } from 'dgm/jupyter';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const SHORT = '0.05'; // of every training's epochs: each line runs, and no number is looked at
+const LIMIT = 300_000;
+
+const chapters = readdirSync(join(ROOT, 'solutions')).filter((file) => file.endsWith('.ipynb'));
+
+function read(room: string, file: string): Notebook {
+  const path = join(ROOT, room, file);
+  return parseNotebook(readFileSync(path, 'utf8'), path);
+}
+
+const codeCells = (notebook: Notebook) => notebook.cells.filter((cell) => cell.cell_type === 'code') as CodeCell[];
+const textOf = (cell: CodeCell) => JSON.stringify(cell.outputs);
+
+test('there are chapters to run', () => expect(chapters.length).toBeGreaterThan(0));
+
+describe.each(chapters)('%s', (file) => {
+  test(
+    'solved: runs from top to bottom in the kernel, and every check passes',
+    async () => {
+      const options = { cwd: join(ROOT, 'solutions'), env: { DGM_BUDGET: SHORT } };
+      const { notebook, failures } = await executeNotebook(read('solutions', file), options);
+      expect(failures).toEqual([]);
+      const checks = codeCells(notebook).filter((cell) => textOf(cell).includes('dgm-check'));
+      expect(checks.length).toBeGreaterThan(0);
+      for (const cell of checks) expect(textOf(cell)).toMatch(/All \d+ checks pass/);
+    },
+    LIMIT,
+  );
+
+  test(
+    'released: runs from top to bottom with nothing written, and every check says so',
+    async () => {
+      const options = { cwd: join(ROOT, 'notebooks'), env: { DGM_BUDGET: SHORT } };
+      const { notebook, failures } = await executeNotebook(read('notebooks', file), options);
+      expect(failures).toEqual([]);
+      for (const cell of codeCells(notebook).filter((c) => textOf(c).includes('dgm-check')))
+        expect(textOf(cell)).not.toMatch(/All \d+ checks pass/);
+    },
+    LIMIT,
+  );
+
+  test('the committed solution was executed without an error, and has its figures as pictures', () => {
+    const cells = codeCells(read('solutions', file));
+    expect(cells.filter((cell) => cell.execution_count === null).map((cell) => cell.id)).toEqual([]);
+    const outputs = cells.flatMap((cell) => cell.outputs);
+    expect(outputs.filter((output) => output.output_type === 'error')).toEqual([]);
+    expect(JSON.stringify(outputs)).toContain('image/png');
+  });
+});
+
+// The kernel as Jupyter itself starts it: a fresh process, found through JUPYTER_PATH
+
+const python = ['/usr/bin/python3', 'python3'].find(
+  (command) => spawnSync(command, ['-m', 'nbconvert', '--version'], { timeout: 30_000 }).status === 0,
+);
+if (!python)
+  console.warn(
+    'skipped: chapters in Jupyter itself, because no python3 here has nbconvert; on Debian: apt-get install jupyter-notebook',
+  );
+
+describe.runIf(python).each(chapters)('%s in Jupyter', (file) => {
+  test(
+    'runs from top to bottom',
+    async () => {
+      const out = mkdtempSync(join(tmpdir(), 'dgm-jupyter-'));
+      try {
+        const convert = ['-m', 'nbconvert', '--to', 'notebook', '--execute', '--ExecutePreprocessor.timeout=120'];
+        await promisify(execFile)(python!, [...convert, '--output-dir', out, join(ROOT, 'notebooks', file)], {
+          cwd: ROOT,
+          env: {
+            ...process.env,
+            JUPYTER_PATH: join(ROOT, 'lib', 'jupyter', 'share'),
+            PATH: `${resolve(process.execPath, '..')}:${process.env['PATH']}`,
+            DGM_BUDGET: SHORT,
+          },
+        });
+        const cells = codeCells(parseNotebook(readFileSync(join(out, file), 'utf8'), file));
+        expect(cells.map((cell) => cell.execution_count)).toEqual(cells.map((_, i) => i + 1));
+        expect(cells.flatMap((cell) => cell.outputs).filter((o) => o.output_type === 'error')).toEqual([]);
+      } finally {
+        rmSync(out, { recursive: true, force: true });
+      }
+    },
+    LIMIT,
+  );
+});
