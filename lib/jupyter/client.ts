@@ -41,7 +41,7 @@ export interface Kernel {
   complete(code: string, cursor?: number): Promise<Completion>;
   /** Text about what stands at the cursor, or null. */
   inspect(code: string, cursor?: number): Promise<string | null>;
-  /** Stops the running cell, which then ends with the error `KeyboardInterrupt`. */
+  /** Stops the running cell, which ends with the error `KeyboardInterrupt`; resolves when it has ended. */
   interrupt(): Promise<void>;
   /** A fresh kernel with the same options behind the same object; what was running rejects. */
   restart(): Promise<void>;
@@ -56,14 +56,22 @@ export interface Kernel {
 export async function startKernel(options: KernelOptions = {}): Promise<Kernel> {
   let session = await startSession(options);
   let displays = createDisplays();
+  const unfinished = new Set<Promise<Execution>>();
+  const start = (code: string, executeOptions: ExecuteOptions) => {
+    const execution = execute(session, displays, code, executeOptions);
+    const forget = () => void unfinished.delete(execution);
+    unfinished.add(execution);
+    execution.then(forget, forget);
+    return execution;
+  };
   return {
     get pid() {
       return session.pid;
     },
-    execute: (code, executeOptions = {}) => execute(session, displays, code, executeOptions),
+    execute: (code, executeOptions = {}) => start(code, executeOptions),
     complete: (code, cursor = code.length) => complete(session, code, cursor),
     inspect: (code, cursor = code.length) => inspect(session, code, cursor),
-    interrupt: () => interrupt(session),
+    interrupt: () => interrupt(session, [...unfinished][0]),
     async restart() {
       await session.end();
       session = await startSession(options);
@@ -108,23 +116,19 @@ async function within<T>(session: Session, reply: Promise<T>, timeoutMs: number)
   });
   const first = await Promise.race([reply, timeUp]).finally(() => clearTimeout(timer));
   if (first !== 'time up') return first as T;
-  await interruptUntil(session, reply);
+  const killer = setTimeout(() => session.kill('the cell could not be interrupted'), INTERRUPT_GRACE_MS);
+  await Promise.allSettled([interrupt(session, reply), reply]);
+  clearTimeout(killer);
   throw new Error(
     `the cell was still running after ${timeoutMs} ms and was interrupted; allow more time, or make it shorter`,
   );
 }
 
-/** An interrupt that comes before the cell has begun is lost, so it is repeated. */
-async function interruptUntil(session: Session, reply: Promise<unknown>): Promise<void> {
-  const again = setInterval(() => void interrupt(session).catch(() => undefined), INTERRUPT_EVERY_MS);
-  const killer = setTimeout(() => session.kill('the cell could not be interrupted'), INTERRUPT_GRACE_MS);
-  await Promise.allSettled([interrupt(session), reply]);
-  clearInterval(again);
-  clearTimeout(killer);
-}
-
-async function interrupt(session: Session): Promise<void> {
-  await session.request('control', 'interrupt_request', {});
+/** A kernel ignores an interrupt that comes before the cell has begun, so it is repeated until the cell has ended. */
+async function interrupt(session: Session, cell: Promise<unknown> | undefined): Promise<void> {
+  const send = () => session.request('control', 'interrupt_request', {});
+  const again = setInterval(() => void send().catch(() => undefined), INTERRUPT_EVERY_MS); // the first tells of a death
+  await Promise.all([send(), cell?.catch(() => undefined)]).finally(() => clearInterval(again));
 }
 
 async function complete(session: Session, code: string, cursor: number): Promise<Completion> {

@@ -14,7 +14,7 @@ import { installAwaiter } from './kernel/awaiting';
 import { createSession, type Outcome, type Session } from './kernel/cells';
 import { toCodePoints, toCodeUnits } from './cursor';
 import { type CellError, describeThrown } from './kernel/errors';
-import { createFlags } from './kernel/flags';
+import { CLOSED, createFlags } from './kernel/flags';
 import { createStopButton } from './kernel/interrupts';
 import { captureProcess } from './kernel/output';
 import { activeRun, type CellRun, createRun, interruptRun, KeyboardInterrupt } from './kernel/run';
@@ -30,6 +30,7 @@ function main(file: string | undefined): void {
   const flags = createFlags();
   const { port1, port2 } = new MessageChannel();
   startWire({ connection, port: port2, flags, kernelInfo: kernelInfo() });
+  process.on('exit', () => closeWire(port1, flags));
   installStackTraces(ROOT);
   const kernel = createKernel(port1, flags);
   port1.on('message', (message: FromWire) => kernel.receive(message));
@@ -57,6 +58,13 @@ function end(reason: string): never {
 function startWire(workerData: WireData): void {
   const wire = new Worker(join(__dirname, 'kernel', 'wire.js'), { workerData, transferList: [workerData.port] });
   wire.on('error', (error) => end(`the sockets failed: ${error.stack ?? error.message}`));
+}
+
+const CLOSE_MS = 1000;
+
+function closeWire(port: MessagePort, flags: Int32Array): void {
+  port.postMessage({ kind: 'close' } satisfies ToWire);
+  Atomics.wait(flags, CLOSED, 0, CLOSE_MS);
 }
 
 /** Without the compiler's version, which would take a second to know. */

@@ -33,7 +33,7 @@ export interface Session {
 const SHARE = [join(__dirname, 'share'), resolve(__dirname, '..', '..', 'jupyter', 'share')].find((path) =>
   existsSync(path),
 );
-const KERNEL = join(SHARE ?? '', 'kernels', 'dgm', 'kernel.cjs');
+const KERNEL = join(SHARE ?? '', 'kernels', 'dgm', 'kernel.mjs');
 const END_GRACE_MS = 2000;
 const RECONNECT_MS = 20;
 const PROBE_MS = 100;

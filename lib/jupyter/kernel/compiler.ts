@@ -5,13 +5,14 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import type { Converter, ConvertResult, Diagnostic as TslabDiagnostic } from 'tslab/dist/converter.js';
+import type * as TslabConverter from 'tslab/dist/converter.js';
+import type * as TslabInspect from 'tslab/dist/inspect.js';
 import type * as TypeScript from 'typescript';
 import { createLocalFiles, type LocalFiles } from './local-files';
 import { type MapChain, splitInlineMap } from './source-maps';
 
 export type Ts = typeof TypeScript;
-export type Diagnostic = TslabDiagnostic;
+export type Diagnostic = TslabConverter.Diagnostic;
 
 export interface CompilerOptions {
   /** The project: packages that a cell imports are looked up here first. */
@@ -62,8 +63,8 @@ export function createCompiler(options: CompilerOptions): Compiler {
   const local = createLocalFiles(options.cwd);
   const maps = new Map<string, MapChain>();
   require.cache[tsPath]!.exports = adapted(ts, options, local, maps);
-  const { createConverter, isCompleteCode } = tslab('./converter') as typeof import('tslab/dist/converter.js');
-  const { printQuickInfo } = tslab('./inspect') as typeof import('tslab/dist/inspect.js');
+  const { createConverter, isCompleteCode } = tslab('./converter') as typeof TslabConverter;
+  const { printQuickInfo } = tslab('./inspect') as typeof TslabInspect;
   const converter = createConverter({});
   return {
     ts,
@@ -81,12 +82,17 @@ export function createCompiler(options: CompilerOptions): Compiler {
   };
 }
 
-function complete(converter: Converter, declarations: string, source: string, position: number): Completions {
+function complete(
+  converter: TslabConverter.Converter,
+  declarations: string,
+  source: string,
+  position: number,
+): Completions {
   const { start, end, candidates } = converter.complete(declarations, source, position);
   return { start, end, candidates };
 }
 
-function compiled(result: ConvertResult, maps: ReadonlyMap<string, MapChain>): Compiled {
+function compiled(result: TslabConverter.ConvertResult, maps: ReadonlyMap<string, MapChain>): Compiled {
   if (result.diagnostics.length > 0) return { diagnostics: result.diagnostics };
   const code = result.output ?? '';
   return {

@@ -8,11 +8,13 @@ export const HANDLED = 1;
 export const RUNNING = 2;
 /** 1 as soon as a stop signal does not end the process any more. */
 export const ARMED = 3;
+/** 1 as soon as the sockets are closed. */
+export const CLOSED = 4;
 /** Always 0: to wait on. */
-export const NEVER = 4;
+export const NEVER = 5;
 
 export function createFlags(): Int32Array {
-  return new Int32Array(new SharedArrayBuffer(5 * Int32Array.BYTES_PER_ELEMENT));
+  return new Int32Array(new SharedArrayBuffer(6 * Int32Array.BYTES_PER_ELEMENT));
 }
 
 /** Whether a stop signal waits for the main thread's answer. */

@@ -14,7 +14,7 @@ import {
   type Header,
   type Message,
 } from '../messages';
-import { ARMED } from './flags';
+import { ARMED, CLOSED } from './flags';
 import { createStreams } from './streams';
 
 /** From the sockets to the main thread. */
@@ -30,7 +30,8 @@ export type ToWire =
   | { readonly kind: 'stream'; readonly name: string; readonly parent: Header; readonly text: string }
   | { readonly kind: 'publish'; readonly type: string; readonly parent: Header | null; readonly content: string }
   | { readonly kind: 'reply'; readonly request: Message; readonly content: string }
-  | { readonly kind: 'fence' };
+  | { readonly kind: 'fence' }
+  | { readonly kind: 'close' };
 
 export interface WireData {
   readonly connection: Connection;
@@ -112,7 +113,7 @@ function onControl(message: Message): void {
   if (type === 'interrupt_request') interrupt();
   if (type === 'shutdown_request') {
     answer(message, senders.control, { status: 'ok', restart: message.content['restart'] === true });
-    void shutdown();
+    shutdown();
   } else answer(message, senders.control, atOnce[type]?.() ?? { status: 'ok' });
 }
 
@@ -140,6 +141,7 @@ function fromMain(message: ToWire): void {
   if (message.kind === 'stream') return streams.write(message.parent, message.name, message.text);
   streams.flush();
   if (message.kind === 'reply') senders.shell.send(reply(message.request, message.content));
+  else if (message.kind === 'close') void close();
   else if (message.kind === 'fence') setImmediate(() => port.postMessage({ kind: 'fence' } satisfies FromWire));
   else {
     if (message.type === 'status') working = message.content.includes('busy') ? message.parent : null;
@@ -155,12 +157,17 @@ function interrupt(): void {
 }
 
 /** The main thread ends the process; if a cell keeps it from doing so, we do. */
-async function shutdown(): Promise<void> {
+function shutdown(): void {
   setTimeout(() => process.kill(process.pid, 'SIGKILL'), SHUTDOWN_GRACE_MS);
-  streams.flush();
-  await Promise.all([senders.control.sent(), senders.iopub.sent()]);
-  for (const socket of [iopub, shell, control, stdin, heartbeat]) socket.close();
   port.postMessage({ kind: 'shutdown' } satisfies FromWire);
+}
+
+/** Everything said has left; a socket still open when its thread ends would bring down the process with an abort. */
+async function close(): Promise<void> {
+  await Promise.all(Object.values(senders).map((sender) => sender.sent()));
+  for (const socket of [iopub, shell, control, stdin, heartbeat]) socket.close();
+  Atomics.store(flags, CLOSED, 1);
+  Atomics.notify(flags, CLOSED);
 }
 
 /** A kernel whose Jupyter died ends too. Jupyter (and our client) says by this variable that it is the parent. */
