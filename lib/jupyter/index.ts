@@ -2,3 +2,4 @@
 export * from './client';
 export * from './execute';
 export * from './notebook';
+export * from './picture';

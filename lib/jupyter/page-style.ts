@@ -15,21 +15,22 @@ export const STYLE = `
 * { box-sizing: border-box; }
 html { scroll-behavior: smooth; scroll-padding-top: 1rem; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 17px/1.62 Inter, system-ui, -apple-system, "Segoe UI", "Liberation Sans", sans-serif; }
-main { max-width: 50rem; margin: 0 auto; padding: 2.5rem 1.25rem 5rem; }
+main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.25rem 5rem; }
 h1, h2, h3, h4 { line-height: 1.25; margin: 2.2em 0 0.6em; text-wrap: balance; }
 h1 { font-size: 2.1rem; margin-top: 0.5em; } h2 { font-size: 1.5rem; padding-top: 0.6em; border-top: 1px solid var(--line); } h3 { font-size: 1.2rem; } h4 { font-size: 1rem; }
 p, ul, ol, blockquote, table { margin: 0 0 1em; }
 a { color: var(--link); text-underline-offset: 0.15em; }
 img { max-width: 100%; height: auto; }
 blockquote { margin-left: 0; padding-left: 1rem; border-left: 3px solid var(--line); color: var(--faint); }
-code, pre { font-family: ui-monospace, SFMono-Regular, "JetBrains Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 0.86em; }
-:not(pre) > code { background: var(--panel); padding: 0.1em 0.3em; border-radius: 4px; overflow-wrap: anywhere; }
+code, pre { font-family: ui-monospace, SFMono-Regular, "JetBrains Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 13.3px; }
+:not(pre) > code { font-size: 0.86em; background: var(--panel); padding: 0.1em 0.3em; border-radius: 4px; overflow-wrap: anywhere; }
 pre { margin: 0 0 1em; padding: 0.8rem 1rem; overflow-x: auto; line-height: 1.5; border-radius: 6px; background: var(--panel); tab-size: 2; }
 pre code { font-size: inherit; }
 table { border-collapse: collapse; display: block; max-width: 100%; overflow-x: auto; font-size: 0.92em; }
 th, td { padding: 0.3em 0.9em; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { border-bottom-width: 2px; }
 caption { padding: 0 0 0.5em; font-weight: 600; white-space: nowrap; }
+.text { max-width: 46rem; }
 .cell { margin: 0 0 1.4em; }
 pre.code { border: 1px solid var(--line); }
 .outputs { margin-top: 0.6em; padding-left: 1rem; border-left: 3px solid var(--line); }
@@ -46,18 +47,19 @@ pre.code { border: 1px solid var(--line); }
 .ansi-blue { color: var(--blue); } .ansi-magenta { color: var(--magenta); } .ansi-cyan { color: var(--cyan); } .ansi-black, .ansi-white { color: var(--faint); }
 .hljs-comment { color: var(--comment); font-style: italic; } .hljs-keyword, .hljs-literal { color: var(--keyword); } .hljs-string, .hljs-regexp { color: var(--string); }
 .hljs-number { color: var(--number); } .hljs-title, .hljs-section { color: var(--title); } .hljs-type, .hljs-built_in, .hljs-attr { color: var(--type); }
-nav { font-size: 0.88rem; line-height: 1.4; max-width: 50rem; margin: 1.5rem auto 0; padding: 0 1.25rem; }
+nav { font-size: 0.88rem; line-height: 1.4; max-width: 60rem; margin: 1.5rem auto 0; padding: 0 1.25rem; }
 nav summary { font-weight: 600; cursor: pointer; }
-nav ol { list-style: none; margin: 0.6em 0 0; padding: 0; }
+nav ol { list-style: none; margin: 0.6em 0 0; padding: 0; max-height: 9rem; overflow-y: auto; }
 nav li { margin: 0.35em 0; } nav .level3 { padding-left: 1em; }
 nav a { color: var(--faint); text-decoration: none; } nav a:hover, nav a:focus { color: var(--link); text-decoration: underline; }
-@media (min-width: 78rem) {
+@media (min-width: 79rem) {
   nav { position: fixed; top: 0; left: 0; width: 16rem; max-height: 100vh; overflow-y: auto; margin: 0; padding: 2rem 1rem 2rem 1.5rem; }
-  main { margin-left: max(17rem, calc(50vw - 25rem)); margin-right: 1rem; }
+  nav ol { max-height: none; }
+  main { margin-left: max(17rem, calc(50vw - 30rem)); margin-right: 1rem; }
 }
 @media print {
   :root { --ink: #000; --faint: #333; --paper: #fff; --panel: #fff; --line: #bbb; }
-  body { font-size: 10.5pt; } main { max-width: none; padding: 0; } nav { display: none; }
+  body { font-size: 10.5pt; } main, .text { max-width: none; padding: 0; } nav { display: none; }
   pre { white-space: pre-wrap; overflow-wrap: anywhere; } h1, h2, h3, h4 { break-after: avoid; } .figure, .picture, table, pre.error { break-inside: avoid; }
 }
 `;

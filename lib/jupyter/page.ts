@@ -111,6 +111,7 @@ function page(title: string, body: string, scripts: readonly string[]): string {
     '<meta name="color-scheme" content="light dark">',
     `<title>${escapeHtml(title)}</title>`,
     `<style>${style}</style>`,
+    '<noscript><style>div.figure { display: none; }</style></noscript>',
     '</head>',
     '<body>',
     body,

@@ -24,9 +24,10 @@ const ALIGNMENT =
 
 /** Loads the HTML parser; the function it gives cleans one fragment. */
 export async function createSanitiser(): Promise<(html: string) => string> {
-  const { JSDOM } = await import('jsdom');
+  const { JSDOM, VirtualConsole } = await import('jsdom');
+  const virtualConsole = new VirtualConsole(); // which tells nobody of style sheets that do not parse
   return (html) => {
-    const body = new JSDOM(`<!doctype html><body>${html}`).window.document.body;
+    const body = new JSDOM(`<!doctype html><body>${html}`, { virtualConsole }).window.document.body;
     for (const child of [...body.children]) clean(child);
     return body.innerHTML;
   };

@@ -78,7 +78,8 @@ async function solve(chapter: Chapter, options: SolutionsOptions): Promise<boole
   });
   for (const failure of result.failures) console.error(failureText(chapter.name, result.notebook, failure));
   // A page shows how far it came; a notebook that is kept must be whole
-  if (html !== undefined) await written(resolve(html), await notebookPage(await renderFigures(result.notebook)));
+  if (html !== undefined)
+    await written(resolve(html), await notebookPage(await renderFigures(result.notebook, { largestJson: Infinity })));
   else if (result.ok)
     await written(join(out, `${chapter.name}.ipynb`), serialiseNotebook(await renderFigures(result.notebook)));
   else console.error(`${chapter.name}: nothing written`);

@@ -144,7 +144,12 @@ async function writePage(chapter: Chapter, page: string, root: string): Promise<
   const notebook = await readNotebook(chapter.path);
   const result = await runChapter(notebook, { name: chapter.name, cwd: join(root, 'solutions') });
   for (const failure of result.failures) console.error(failureText(chapter.name, notebook, failure));
-  await writeWhole(page, await notebookPage(await renderFigures(result.notebook), { folder: join(root, 'solutions') }));
+  await writeWhole(
+    page,
+    await notebookPage(await renderFigures(result.notebook, { largestJson: Infinity }), {
+      folder: join(root, 'solutions'),
+    }),
+  );
   if (!result.ok) await utimes(page, 0, 0); // out of date from the start: the next call runs it again
   return result.ok;
 }
