@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['**/dist/', '**/node_modules/', '**/.ipynb_checkpoints/'] },
+  { ignores: ['**/dist/', '**/node_modules/', '**/.ipynb_checkpoints/', 'lib/jupyter/share/*extensions/'] },
   ...tseslint.configs.recommended,
   {
     rules: {
