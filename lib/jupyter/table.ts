@@ -123,7 +123,9 @@ function html(columns: readonly Column[], caption: string | undefined, more: str
   const line = (tag: string, text: (column: Column) => string) =>
     `<tr>${columns.map((c) => `<${tag} style="${style(c)}">${escapeHtml(text(c))}</${tag.split(' ')[0]}>`).join('')}</tr>`;
   const rows = Array.from({ length: columns[0]!.cells.length }, (_, n) => line('td', (c) => c.cells[n]!));
-  const top = caption ? `<caption style="text-align:left;caption-side:top">${escapeHtml(caption)}</caption>` : '';
+  const top = caption
+    ? `<caption style="text-align:left;caption-side:top;white-space:nowrap">${escapeHtml(caption)}</caption>`
+    : '';
   const head = columns.some(({ name }) => name !== '') ? `<thead>${line('th scope="col"', (c) => c.name)}</thead>` : '';
   const rest = more ? `<p>${more}</p>` : '';
   return `<table class="dgm-table">${top}${head}<tbody>${rows.join('')}</tbody></table>${rest}`;
