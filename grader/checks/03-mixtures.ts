@@ -89,10 +89,40 @@ const normal = (rng: Rng, label: string, shape: number[], scale = 1) =>
 const integers = (rng: Rng, label: string, shape: number[], values: number) =>
   tf.tidy(() => rng.fork(label).uniform(shape).mul(values).floor());
 
+/** Rows that sum to 1; the first component gets the most, so that the weights π matter. */
 const randomResponsibilities = (rng: Rng, n: number, K: number) =>
-  tf.tidy(() => tf.softmax(rng.fork('responsibilities').normal([n, K]).mul(2)));
+  tf.tidy(() => {
+    const favour = tf.range(0, K).neg().mul(0.7); // [K]
+    return tf.softmax(rng.fork('responsibilities').normal([n, K]).mul(2).add(favour));
+  });
 
 // mixture.logNormal
+
+/** B, K, D: all different, all equal (nothing shows which axis is which but the numbers), and 1 in every place. */
+const SIZES: readonly (readonly [number, number, number])[] = [
+  [5, 3, 4],
+  [3, 3, 3],
+  [2, 1, 3],
+  [1, 4, 2],
+  [4, 2, 1],
+];
+
+async function checkLogNormal(
+  call: (...args: Value[]) => Promise<Value>,
+  rng: Rng,
+  B: number,
+  K: number,
+  D: number,
+): Promise<void> {
+  const [x, mu] = [normal(rng, 'x', [B, D], 1.5), normal(rng, 'mu', [K, D], 1.5)];
+  const logVar = normal(rng, 'logVar', [K, D], 0.7);
+  const expected = matrix(x).map((row) => matrix(mu).map((m, k) => logNormalOf(row, m, matrix(logVar)[k]!)));
+  const got = await call(x, mu, logVar);
+  const what = `log-densities (B = ${B}, K = ${K}, D = ${D})`;
+  expectTensor(got, { what, shape: [B, K], hint: 'one row an example, one column a component' });
+  // (x² − 2 x μ + μ²) / σ² multiplied out has terms of some hundreds, each known to 6e-8 of itself: 1e-3 covers it
+  expectClose(got, tf.tensor2d(expected, [B, K]), { what, rtol: 1e-4, atol: 1e-3 });
+}
 
 const logNormal: Exercise = {
   id: 'mixture.logNormal',
@@ -111,29 +141,21 @@ const logNormal: Exercise = {
       },
     },
     {
-      name: 'agrees with the formula for B = 5, K = 3, D = 4',
+      name: 'agrees with the formula for B = 5, K = 3, D = 4, and for other sizes',
       async run({ call, rng }) {
-        const [x, mu, logVar] = [
-          normal(rng, 'x', [5, 4], 2),
-          normal(rng, 'mu', [3, 4], 2),
-          normal(rng, 'logVar', [3, 4]),
-        ];
-        const expected = matrix(x).map((row) => matrix(mu).map((m, k) => logNormalOf(row, m, matrix(logVar)[k]!)));
-        const got = await call(x, mu, logVar);
-        expectTensor(got, { what: 'log-densities', shape: [5, 3], hint: 'one row an example, one column a component' });
-        expectClose(got, tf.tensor2d(expected), { what: 'log-densities', rtol: 1e-4, atol: 1e-3 });
+        for (const sizes of SIZES) await checkLogNormal(call, rng.fork(sizes.join(' ')), ...sizes);
       },
     },
     {
       name: 'exp of it integrates to 1, for small and for large variances',
       async run({ call }) {
-        const step = 0.01;
-        const x = tf.range(-40, 40, step).expandDims(1);
+        const step = 1 / 64; // a power of two: the grid is exact in float32
+        const x = tf.tensor2d(Array.from({ length: 80 * 64 }, (_, i) => [-40 + i * step]));
         const got = expectTensor(await call(x, tf.tensor2d([[0.5], [-1]]), tf.tensor2d([[-2], [3]])), {
           what: 'log-densities',
           shape: [x.shape[0]!, 2],
         });
-        // the trapezoid rule on a Gaussian errs far less than the float32 sum of 8,000 terms: 1e-3 is for the latter
+        // equal steps integrate a Gaussian almost exactly: the rest is float32, where x² / σ² multiplied out leaves 1e-4
         const hint = 'logVar is ln σ²: the variance is exp(logVar), and it is the variance that divides the square';
         expectClose(got.exp().sum(0).mul(step), tf.tensor1d([1, 1]), { what: 'the integral', atol: 1e-3, hint });
       },
@@ -159,6 +181,12 @@ const logNormal: Exercise = {
       by: 'terms.mean(2)',
     },
     { name: 'log-determinant with the wrong sign', source: 'common', replace: '.add(logVar)', by: '.sub(logVar)' },
+    {
+      name: 'squeezed: a single component loses its axis',
+      source: 'common: right until K = 1, and then the batch is broadcast against itself',
+      replace: 'return terms.sum(2).mul(-0.5)',
+      by: 'return terms.sum(2).mul(-0.5).squeeze()',
+    },
   ],
 };
 
@@ -184,7 +212,15 @@ const responsibilities: Exercise = {
   checks: [
     {
       name: 'agrees with exp(a) / Σ exp(a) on moderate numbers',
-      run: ({ call, rng }) => checkResponsibilities(call, normal(rng, 'a', [6, 4], 3)),
+      async run({ call, rng }) {
+        const shapes = [
+          [6, 4],
+          [3, 3],
+          [1, 5],
+          [4, 1],
+        ];
+        for (const shape of shapes) await checkResponsibilities(call, normal(rng, `a ${shape.join(' ')}`, shape, 3));
+      },
     },
     {
       name: 'each row sums to 1',
@@ -212,6 +248,23 @@ const responsibilities: Exercise = {
           'subtract the maximum of each row, not of the whole batch',
         ),
     },
+    {
+      name: 'works when the components of one row lie hundreds of nats apart',
+      run: ({ call, rng }) =>
+        checkResponsibilities(
+          call,
+          tf.tidy(() =>
+            normal(rng, 'a', [3, 4], 3).add(
+              tf.tensor2d([
+                [0, 0, -300, 200],
+                [-900, -500, -500, -2000],
+                [150, 0, 0, 0],
+              ]),
+            ),
+          ),
+          'subtract the maximum: the row’s mean, or its minimum, leaves exponents that overflow',
+        ),
+    },
   ],
   mistakes: [
     {
@@ -225,6 +278,12 @@ const responsibilities: Exercise = {
       source: 'common: rows far below the largest underflow',
       replace: 'logJoint.max(1, true)',
       by: 'logJoint.max()',
+    },
+    {
+      name: 'the row’s mean in place of its maximum',
+      source: 'common: overflows as soon as the terms lie far apart',
+      replace: 'logJoint.max(1, true)',
+      by: 'logJoint.mean(1, true)',
     },
     {
       name: 'normalised over the batch',
@@ -267,6 +326,19 @@ function mStepInput(rng: Rng, alpha: number): MStepInput {
   return { x: integers(rng, 'x', [40, 3], 4), r: randomResponsibilities(rng, 40, 2), values: 4, alpha };
 }
 
+async function checkMStep(
+  call: (...args: Value[]) => Promise<Value>,
+  { x, r, values, alpha }: MStepInput,
+  hint?: string,
+): Promise<void> {
+  const [K, D] = [r.shape[1]!, x.shape[1]!];
+  const { logPi, logTheta } = await tablesFrom(await call(x, r, values, alpha), K, D, values);
+  const expected = mStepOf(matrix(x), matrix(r), values, alpha);
+  const tolerance = { atol: 1e-4, ...(hint === undefined ? {} : { hint }) };
+  expectClose(logPi, tf.tensor1d(expected.logPi), { what: 'logPi', ...tolerance });
+  expectClose(logTheta, tf.tensor3d(expected.logTheta, [K, D, values]), { what: 'logTheta', ...tolerance });
+}
+
 /** Σ_nk r (ln π_k + ln p(x | k)) + α (Σ ln π + Σ ln ϑ): what the M-step maximises. */
 function expectedCompleteLogLikelihood({ x, r, alpha }: MStepInput, tables: Tables): number {
   const joint = logJointOf(matrix(x), tables);
@@ -306,11 +378,31 @@ const mStep: Exercise = {
     {
       name: 'agrees with the formulas for soft responsibilities',
       async run({ call, rng }) {
-        const { x, r, values, alpha } = mStepInput(rng, 0.7);
-        const { logPi, logTheta } = await tablesFrom(await call(x, r, values, alpha), 2, 3, 4);
-        const expected = mStepOf(matrix(x), matrix(r), values, alpha);
-        expectClose(logPi, tf.tensor1d(expected.logPi), { what: 'logPi', atol: 1e-4 });
-        expectClose(logTheta, tf.tensor3d(expected.logTheta), { what: 'logTheta', atol: 1e-4 });
+        await checkMStep(call, mStepInput(rng, 0.7));
+        const r = (K: number, n: number) => randomResponsibilities(rng.fork(`K = ${K}`), n, K);
+        await checkMStep(call, { x: integers(rng, 'three', [30, 3], 3), r: r(3, 30), values: 3, alpha: 2 });
+        await checkMStep(call, { x: integers(rng, 'one', [6, 1], 2), r: r(1, 6), values: 2, alpha: 0.3 });
+      },
+    },
+    {
+      name: 'a value that nobody has, and a component that owns nothing, live on their imaginary examples',
+      async run({ call, rng }) {
+        const x = integers(rng, 'x', [20, 2], 3); // the values 3 and 4 never occur
+        const r = tf.tidy(() =>
+          randomResponsibilities(rng, 20, 2).pad([
+            [0, 0],
+            [1, 0],
+          ]),
+        ); // [20, 3], the first column 0
+        const hint = 'the tables have one entry for each of `values`, and α goes to every one of them';
+        await checkMStep(call, { x, r, values: 5, alpha: 0.4 }, hint);
+      },
+    },
+    {
+      name: 'α = 0 leaves the plain weighted frequencies',
+      async run({ call, rng }) {
+        const x = tf.tensor2d(Array.from({ length: 24 }, (_, n) => [n % 3, (n + 1) % 3])); // every value occurs
+        await checkMStep(call, { x, r: randomResponsibilities(rng, 24, 4), values: 3, alpha: 0 });
       },
     },
     {
@@ -389,27 +481,38 @@ const mStep: Exercise = {
 interface EmInput {
   readonly x: tf.Tensor;
   readonly start: tf.Tensor;
+  readonly values: number;
+  readonly alpha: number;
 }
 
-/** Two kinds of rows, so that there is something to find. */
-function emInput(rng: Rng): EmInput {
-  const x = tf.tidy(() => {
-    const kind = rng.fork('kind').uniform([50, 1]).less(0.4).toFloat(); // [50, 1]
-    return rng.fork('x').uniform([50, 4]).mul(2).add(kind).floor(); // 0 … 2
-  });
-  return { x, start: randomResponsibilities(rng, 50, 2) };
+/**
+ * Two kinds of rows, N = 50, D = 4, V = 4, K = 2. The start leans towards the kinds: from anywhere else EM may
+ * linger at a saddle, and leave it at a time that float32's rounding decides.
+ */
+function emInput(rng: Rng, alpha: number): EmInput {
+  const kind = tf.tidy(() => rng.fork('kind').uniform([50, 1]).less(0.4).toFloat()); // [50, 1]
+  const x = tf.tidy(() => rng.fork('x').uniform([50, 4]).mul(2.4).add(kind.mul(1.5)).floor()); // 0 … 3
+  const logits = tf.tidy(() =>
+    rng
+      .fork('start')
+      .normal([50, 2])
+      .add(kind.mul(tf.tensor1d([2, 0]))),
+  );
+  return { x, start: tf.softmax(logits.sub(tf.tensor1d([0, 0.7]))), values: 4, alpha };
 }
 
-async function runEm(
-  call: (...args: Value[]) => Promise<Value>,
-  { x, start }: EmInput,
-  alpha: number,
-  iterations: number,
-) {
-  const got = await call(x, start, 3, alpha, iterations);
+const exactEm = ({ x, start, values, alpha }: EmInput, iterations: number) =>
+  emOf(matrix(x), matrix(start), values, alpha, iterations);
+
+async function runEm(call: (...args: Value[]) => Promise<Value>, input: EmInput, iterations: number) {
+  const { x, start, values, alpha } = input;
+  const got = await call(x, start, values, alpha, iterations);
   const fields = expectFields(got, ['logPi', 'logTheta', 'nats'], { what: 'the result' });
   const nats = expectArray(fields.nats, { what: 'nats', length: iterations, hint: 'one number after every M-step' });
-  return { ...(await tablesFrom(got, 2, 4, 3)), nats: nats.map((n, i) => expectNumber(n, { what: `nats[${i}]` })) };
+  return {
+    ...(await tablesFrom(got, start.shape[1]!, x.shape[1]!, values)),
+    nats: nats.map((n, i) => expectNumber(n, { what: `nats[${i}]` })),
+  };
 }
 
 const emLoop: Exercise = {
@@ -422,9 +525,10 @@ const emLoop: Exercise = {
     {
       name: 'one iteration is one M-step from the given responsibilities',
       async run({ call, rng }) {
-        const input = emInput(rng);
-        const expected = emOf(matrix(input.x), matrix(input.start), 3, 0.5, 1);
-        const { logPi, logTheta, nats } = await runEm(call, input, 0.5, 1);
+        const x = integers(rng, 'x', [30, 2], 4);
+        const input = { x, start: randomResponsibilities(rng, 30, 3), values: 4, alpha: 0.3 };
+        const expected = exactEm(input, 1);
+        const { logPi, logTheta, nats } = await runEm(call, input, 1);
         expectClose(logPi, tf.tensor1d(expected.logPi), { what: 'logPi', atol: 1e-4 });
         expectClose(logTheta, tf.tensor3d(expected.logTheta), { what: 'logTheta', atol: 1e-4 });
         expectClose(nats[0], expected.nats[0]!, {
@@ -435,34 +539,32 @@ const emLoop: Exercise = {
       },
     },
     {
-      name: 'seven iterations end where exact EM ends',
+      name: 'twenty iterations end where exact EM ends',
       async run({ call, rng }) {
-        const input = emInput(rng);
-        const expected = emOf(matrix(input.x), matrix(input.start), 3, 0.5, 7);
-        const { logPi, logTheta, nats } = await runEm(call, input, 0.5, 7);
+        const input = emInput(rng, 0.7);
+        const expected = exactEm(input, 20);
+        const { logPi, logTheta, nats } = await runEm(call, input, 20);
+        // float32's 1e-7 grows on the way, at worst to 4e-6 in 4,000 trials
         expectClose(nats, expected.nats, { what: 'nats', atol: 1e-3, hint: 'the E-step needs ln π_k + ln p(x | k)' });
         expectClose(logPi, tf.tensor1d(expected.logPi), { what: 'logPi', atol: 1e-2 });
         expectClose(logTheta, tf.tensor3d(expected.logTheta), { what: 'logTheta', atol: 1e-2 });
       },
     },
     {
-      name: 'the likelihood never falls when the prior is negligible, and it improves',
+      name: 'the likelihood never falls when the prior is negligible, and ends as high as that of exact EM',
       async run({ call, rng }) {
-        const { nats } = await runEm(call, emInput(rng), 1e-4, 15);
+        const input = emInput(rng, 1e-4);
+        const { nats } = await runEm(call, input, 30);
         nats.slice(1).forEach((value, i) => {
-          // the prior moves the optimum by about α ln α per table entry: 1e-3 nats an example covers it
+          // What cannot fall is Σ_n ln p + α Σ ln of 34 parameters, each between ln(α / 50) = −13 and 0: the likelihood
+          // itself may lose 1e-4 · 34 · 13 / 50 = 9e-4 nats an example
           expectTrue(
             value <= nats[i]! + 1e-3,
             `nats[${i + 1}] to be at most nats[${i}] = ${nats[i]!.toFixed(4)}`,
             value.toFixed(4),
           );
         });
-        const gain = nats[0]! - nats.at(-1)!;
-        expectTrue(
-          gain > 0.01,
-          'a better likelihood at the end than at the start',
-          `a gain of ${gain.toFixed(4)} nats`,
-        );
+        expectClose(nats.at(-1), exactEm(input, 30).nats.at(-1)!, { what: 'nats[29]', atol: 1e-3 });
       },
     },
   ],
@@ -518,11 +620,11 @@ const PLAIN: readonly Candidate[] = [
 ];
 
 function randomCandidates(rng: Rng): Candidate[] {
-  const u = rng.uniform([12, 2]).arraySync() as number[][];
-  const candidates = u.map(([a, b], i) => ({
-    components: i + 1,
+  const u = rng.uniform([12, 3]).arraySync() as number[][];
+  const candidates = u.map(([a, b, c], i) => ({
+    components: 3 * i + 1 + Math.floor(3 * c!), // some numbers are left out, so that K is no index
     train: 120 - i,
-    validation: 100 + 4 * a!,
+    validation: 4 * a! - 2, // densities have negative nats too
     standardError: 0.2 + 2 * b!,
   }));
   return [...permutation(candidates.length, rng.fork('order'))].map((i) => candidates[i]!);
@@ -555,10 +657,23 @@ const chooseComponents: Exercise = {
       },
     },
     {
+      name: 'a model exactly at the limit counts, and one model alone is chosen',
+      async run({ call }) {
+        const numbers = { train: 99, standardError: 0.5 };
+        const at = [
+          { ...numbers, components: 8, validation: 100 },
+          { ...numbers, components: 4, validation: 100.5 },
+          { ...numbers, components: 2, validation: 100.75 },
+        ];
+        expectClose(await call(at), 4, { what: 'K', hint: 'at most the limit: 100 + 0.5' });
+        expectClose(await call(at.slice(0, 1)), 8, { what: 'K of the only candidate' });
+      },
+    },
+    {
       name: 'agrees with the rule on random lists in any order',
       async run({ call, rng }) {
-        for (const label of ['a', 'b', 'c', 'd', 'e', 'f']) {
-          const candidates = randomCandidates(rng.fork(label));
+        for (let list = 1; list <= 20; list++) {
+          const candidates = randomCandidates(rng.fork(`list ${list}`));
           const wanted = chosenBy(candidates);
           const got = await call(candidates);
           expectTrue(got === wanted, `K = ${wanted} for ${listed(candidates)}`, describe(got));
@@ -602,29 +717,78 @@ function listed(candidates: readonly Candidate[]): string {
 
 // mixture.sample
 
-const PI = [0.2, 0.5, 0.3];
-const MU = [
-  [-30, 30],
-  [0, 0],
-  [30, 30],
-];
-const LOG_VAR = [
-  [Math.log(4), Math.log(0.25)],
-  [Math.log(9), Math.log(1)],
-  [Math.log(0.25), Math.log(4)],
-];
-const COUNT = 4000;
-/** Five standard errors: a right solution fails a comparison once in 1.7 million times. */
-const SIGMAS = 5;
-
-async function drawSamples(call: (...args: Value[]) => Promise<Value>, rng: Rng, count = COUNT): Promise<tf.Tensor> {
-  const got = await call(tf.tensor1d(PI), tf.tensor2d(MU), tf.tensor2d(LOG_VAR), count, rng);
-  return expectTensor(got, { what: 'samples', shape: [count, 2], hint: 'one row a sample' });
+interface Mixture {
+  readonly pi: Vector;
+  readonly mu: Matrix;
+  readonly logVar: Matrix;
 }
 
+/**
+ * Means so far apart that every sample tells its component, even where somebody scales by the variance. Weights so
+ * uneven that the Gumbel trick with a wrong sign, which favours the large ones, is ten standard errors off.
+ */
+const MIXTURE: Mixture = {
+  pi: [0.08, 0.62, 0.3],
+  mu: [
+    [-60, 60],
+    [0, 0],
+    [60, 60],
+  ],
+  logVar: [
+    [Math.log(4), Math.log(0.25)],
+    [Math.log(3), Math.log(1)],
+    [Math.log(0.25), Math.log(4)],
+  ],
+};
+
+/**
+ * Where one stream serves both draws, component and noise of the same sample hang together: here for whoever
+ * compares one u a sample with cumulative sums, and here for whoever draws one Gumbel a component.
+ */
+const LINE: Mixture = { pi: [0.3, 0.4, 0.3], mu: [[-60], [0], [60]], logVar: [[0.5], [0], [1]] };
+const PAIR: Mixture = {
+  pi: [0.4, 0.6],
+  mu: [
+    [-60, 0],
+    [60, 0],
+  ],
+  logVar: [
+    [0.5, 0],
+    [0, 1],
+  ],
+};
+
+const COUNT = 5000;
+/**
+ * Six standard errors. A right solution fails one comparison of a mean or a share once in 5 · 10⁸ times, one of a
+ * variance (χ² with at least 300 degrees of freedom has a longer tail) once in 10⁷ at worst, and all of them
+ * together less than once in 10⁶ gradings.
+ */
+const SIGMAS = 6;
+/** How much of a normal distribution lies within one standard deviation of its mean. */
+const WITHIN_ONE = 0.6827;
+const NOISE_HINT = 'every sample has noise of its own';
+
+async function drawSamples(
+  call: (...args: Value[]) => Promise<Value>,
+  { pi, mu, logVar }: Mixture,
+  rng: Rng,
+  count = COUNT,
+): Promise<Matrix> {
+  const D = mu[0]!.length;
+  const got = await call(tf.tensor1d([...pi]), matrixTensor(mu), matrixTensor(logVar), count, rng);
+  return matrix(expectTensor(got, { what: 'samples', shape: [count, D], hint: 'one row a sample' }));
+}
+
+const matrixTensor = (rows: Matrix) => tf.tensor2d(rows.map((row) => [...row]));
+
 /** The component whose mean is nearest in every coordinate; −1 for a row between components. */
-function nearestComponent([a, b]: Vector): number {
-  return MU.findIndex((mu) => Math.abs(a! - mu[0]!) < 15 && Math.abs(b! - mu[1]!) < 15);
+function ownerOf(row: Vector, { mu }: Mixture): number {
+  return mu.findIndex((m) => row.every((v, d) => Math.abs(v - m[d]!) < 30));
+}
+
+function meanOf(values: Vector): number {
+  return values.reduce((sum, v) => sum + v, 0) / values.length;
 }
 
 function expectWithin(got: number, wanted: number, standardError: number, what: string, hint?: string): void {
@@ -637,6 +801,33 @@ function expectWithin(got: number, wanted: number, standardError: number, what: 
   );
 }
 
+/** Means, variances, shape and correlations of the samples of each component. */
+function expectMoments(rows: Matrix, mixture: Mixture): void {
+  const { mu, logVar } = mixture;
+  mu.forEach((m, k) => {
+    const sigma = logVar[k]!.map((l) => Math.exp(l / 2));
+    const own = rows.filter((row) => ownerOf(row, mixture) === k);
+    expectTrue(own.length > 100, `samples near the mean [${m.join(', ')}]`, `${own.length} of ${rows.length}`);
+    const noise = own.map((row) => row.map((v, d) => (v - m[d]!) / sigma[d]!)); // standard normal
+    m.forEach((centre, d) => {
+      const where = `of component ${k}, coordinate ${d}`;
+      const mean = meanOf(own.map((row) => row[d]!));
+      const correlated = 'independent draws need streams of their own: fork the rng once per purpose';
+      expectWithin(mean, centre, sigma[d]! / Math.sqrt(own.length), `the mean ${where}`, correlated);
+      const variance = sigma[d]! ** 2 * meanOf(noise.map((e) => e[d]! ** 2));
+      const hint = 'the standard deviation is exp(logVar / 2)';
+      expectWithin(variance, sigma[d]! ** 2, sigma[d]! ** 2 * Math.sqrt(2 / own.length), `the variance ${where}`, hint);
+      const near = meanOf(noise.map((e) => (Math.abs(e[d]!) < 1 ? 1 : 0)));
+      const error = Math.sqrt((WITHIN_ONE * (1 - WITHIN_ONE)) / own.length);
+      expectWithin(near, WITHIN_ONE, error, `the share within one standard deviation ${where}`, 'the noise is normal');
+    });
+    if (m.length < 2) return;
+    const correlation = meanOf(noise.map((e) => e[0]! * e[1]!));
+    const hint = 'every coordinate has noise of its own';
+    expectWithin(correlation, 0, 1 / Math.sqrt(own.length), `the correlation within component ${k}`, hint);
+  });
+}
+
 const sample: Exercise = {
   id: 'mixture.sample',
   chapter,
@@ -647,8 +838,8 @@ const sample: Exercise = {
     {
       name: 'every sample comes from one component, and each component from its share',
       async run({ call, rng }) {
-        const rows = matrix(await drawSamples(call, rng.fork('samples')));
-        const owners = rows.map(nearestComponent);
+        const rows = await drawSamples(call, MIXTURE, rng.fork('samples'));
+        const owners = rows.map((row) => ownerOf(row, MIXTURE));
         const lost = owners.indexOf(-1);
         const hint = 'draw k once for a sample, and use it for all coordinates';
         expectTrue(
@@ -657,46 +848,78 @@ const sample: Exercise = {
           `[${rows[lost]?.map((v) => v.toFixed(1)).join(', ')}]`,
           hint,
         );
-        PI.forEach((p, k) => {
+        MIXTURE.pi.forEach((p, k) => {
           const share = owners.filter((owner) => owner === k).length / COUNT;
           expectWithin(share, p, Math.sqrt((p * (1 - p)) / COUNT), `the share of component ${k}`);
         });
       },
     },
     {
-      name: 'each component has its mean and its variance exp(logVar)',
+      name: 'each component has its mean, its variance exp(logVar), and independent coordinates',
       async run({ call, rng }) {
-        const rows = matrix(await drawSamples(call, rng.fork('samples')));
-        MU.forEach((mu, k) => {
-          const own = rows.filter((row) => nearestComponent(row) === k);
-          expectTrue(own.length > 100, `samples near the mean [${mu.join(', ')}]`, `${own.length} of ${COUNT}`);
-          mu.forEach((m, d) => {
-            const v = Math.exp(LOG_VAR[k]![d]!);
-            const mean = own.reduce((sum, row) => sum + row[d]!, 0) / own.length;
-            const variance = own.reduce((sum, row) => sum + (row[d]! - m) ** 2, 0) / own.length;
-            expectWithin(mean, m, Math.sqrt(v / own.length), `the mean of component ${k}, coordinate ${d}`);
-            const hint = 'the standard deviation is exp(logVar / 2)';
-            expectWithin(
-              variance,
-              v,
-              v * Math.sqrt(2 / own.length),
-              `the variance of component ${k}, coordinate ${d}`,
-              hint,
-            );
-          });
+        for (const [i, mixture] of [MIXTURE, LINE, PAIR].entries())
+          expectMoments(await drawSamples(call, mixture, rng.fork(`samples ${i}`)), mixture);
+      },
+    },
+    {
+      name: 'samples are independent of one another, and how many a component gets is left to chance',
+      async run({ call, rng }) {
+        const rows = await drawSamples(call, MIXTURE, rng.fork('samples'));
+        const owners = rows.map((row) => ownerOf(row, MIXTURE));
+        const same = meanOf(owners.slice(1).map((k, n) => (k === owners[n] ? 1 : 0)));
+        const power = (e: number) => MIXTURE.pi.reduce((sum, p) => sum + p ** e, 0);
+        const variance = power(2) - power(2) ** 2 + 2 * (power(3) - power(2) ** 2); // neighbouring pairs share a sample
+        const what = 'the share of samples from the same component as the one before';
+        expectWithin(same, power(2), Math.sqrt(variance / (COUNT - 1)), what, 'every sample draws its own k');
+        const noise = rows.map((row, n) => {
+          const [m, l] = [MIXTURE.mu[owners[n]!]?.[0] ?? 0, MIXTURE.logVar[owners[n]!]?.[0] ?? 0];
+          return (row[0]! - m) / Math.exp(l / 2);
         });
+        const product = meanOf(noise.slice(1).map((e, n) => e * noise[n]!));
+        expectWithin(
+          product,
+          0,
+          1 / Math.sqrt(COUNT - 1),
+          'the correlation of noise with the noise before',
+          NOISE_HINT,
+        );
+        const counts = [];
+        for (const label of ['a', 'b', 'c', 'd', 'e']) {
+          const drawn = await drawSamples(call, MIXTURE, rng.fork(label), 200);
+          counts.push(MIXTURE.pi.map((_, k) => drawn.filter((row) => ownerOf(row, MIXTURE) === k).length).join(', '));
+        }
+        // two rngs agree with probability 1 / (4 π · 200 √(π_1 π_2 π_3)) = 0.0033, five with 10⁻¹⁰
+        expectTrue(new Set(counts).size > 1, 'counts that differ from rng to rng', `${counts[0]} each time`);
+      },
+    },
+    {
+      name: 'works for a single sample, and where a component has weight 0',
+      async run({ call, rng }) {
+        // neither K = 1, where tf.oneHot and tf.multinomial give up, nor anything else that is tfjs' own limit
+        const alone = { ...MIXTURE, pi: [0, 1, 0] };
+        const rows = [
+          ...(await drawSamples(call, alone, rng.fork('one sample'), 1)),
+          ...(await drawSamples(call, alone, rng.fork('fifty'), 50)),
+        ];
+        const owners = new Set(rows.map((row) => ownerOf(row, alone)));
+        expectTrue(
+          owners.size === 1 && owners.has(1),
+          'samples from component 1 alone when π = [0, 1, 0]',
+          `samples from ${[...owners].join(' and ')}`,
+        );
       },
     },
     {
       name: 'the same rng gives the same samples, another one gives others',
       async run({ call, rng }) {
-        const first = await drawSamples(call, rng.fork('one'), 20);
-        expectClose(await drawSamples(call, rng.fork('one'), 20), first, {
+        const first = await drawSamples(call, MIXTURE, rng.fork('one'), 20);
+        expectClose(matrixTensor(await drawSamples(call, MIXTURE, rng.fork('one'), 20)), matrixTensor(first), {
           what: 'samples',
           hint: 'take all randomness from rng',
         });
-        const other = await drawSamples(call, rng.fork('two'), 20);
-        expectTrue(scalarOf(first.sub(other).abs().max()) > 0, 'other samples from another rng', 'the same ones');
+        const other = await drawSamples(call, MIXTURE, rng.fork('two'), 20);
+        const differ = other.some((row, n) => row.some((v, d) => v !== first[n]![d]));
+        expectTrue(differ, 'other samples from another rng', 'the same ones');
       },
     },
   ],
@@ -720,6 +943,18 @@ const sample: Exercise = {
       by: 'tf.onesLike(pi).div(pi.shape[0]!).cumsum()',
     },
     {
+      name: 'one stream for both draws',
+      source: 'common: two forks with the same label are the same stream, so the noise knows the component',
+      replace: "rng.fork('noise')",
+      by: "rng.fork('component')",
+    },
+    {
+      name: 'the same noise for every coordinate',
+      source: 'common: [count, 1] broadcasts without complaint',
+      replace: "rng.fork('noise').normal([count, mu.shape[1]!])",
+      by: "rng.fork('noise').normal([count, 1])",
+    },
+    {
       name: 'own randomness',
       source: 'common: tf.randomNormal in place of the given rng',
       replace: "rng.fork('noise').normal([count, mu.shape[1]!])",
@@ -727,10 +962,6 @@ const sample: Exercise = {
     },
   ],
 };
-
-function scalarOf(x: tf.Tensor): number {
-  return x.dataSync()[0]!;
-}
 
 // mixture.logMixture
 
@@ -747,7 +978,8 @@ async function checkLogMixture(
   const { z, logits, mu, logVar } = inputs;
   const got = expectTensor(await call(z, logits, mu, logVar), { what: 'log-densities', shape: [z.shape[0]!], hint });
   const expected = logMixtureOf(matrix(z), vector(logits), matrix(mu), matrix(logVar));
-  expectClose(got, tf.tensor1d(expected), { what: 'log-densities', rtol: 1e-4, atol: 1e-3, hint });
+  // far away the terms are some ten thousands, each known to 6e-8 of itself: 1e-5 covers their sum
+  expectClose(got, tf.tensor1d(expected), { what: 'log-densities', rtol: 1e-5, atol: 1e-3, hint });
 }
 
 const logMixture: Exercise = {
@@ -780,31 +1012,50 @@ const logMixture: Exercise = {
         ),
     },
     {
-      name: 'agrees with the formula for B = 6, K = 3, D = 4',
-      run: ({ call, rng }) =>
-        checkLogMixture(
-          call,
-          {
-            z: normal(rng, 'z', [6, 4], 2),
-            logits: normal(rng, 'logits', [3]),
-            mu: normal(rng, 'mu', [3, 4], 2),
-            logVar: normal(rng, 'logVar', [3, 4]),
-          },
-          'sum over the coordinates before summing over the components',
-        ),
+      name: 'agrees with the formula for B = 6, K = 3, D = 4, and for other sizes',
+      async run({ call, rng }) {
+        const sizes = [
+          [6, 3, 4],
+          [3, 3, 3],
+          [2, 1, 3],
+          [4, 3, 1],
+          [1, 2, 2],
+        ] as const;
+        for (const [B, K, D] of sizes) {
+          const here = rng.fork(`${B} ${K} ${D}`);
+          await checkLogMixture(
+            call,
+            {
+              z: normal(here, 'z', [B, D], 1.5),
+              logits: normal(here, 'logits', [K]),
+              mu: normal(here, 'mu', [K, D], 1.5),
+              logVar: normal(here, 'logVar', [K, D], 0.7),
+            },
+            'sum over the coordinates before summing over the components',
+          );
+        }
+      },
     },
     {
-      name: 'is finite far away from every component',
+      name: 'is right and finite far away from every component, next to an example that is not',
       run: ({ call, rng }) =>
         checkLogMixture(
           call,
           {
-            z: tf.tidy(() => normal(rng, 'z', [3, 5]).add(60)),
+            z: tf.tidy(() => normal(rng, 'z', [3, 5]).add(tf.tensor2d([[0], [60], [-60]]))),
             logits: normal(rng, 'logits', [2]),
-            mu: normal(rng, 'mu', [2, 5], 2),
+            // neither component is the nearer one in every coordinate
+            mu: tf.tidy(() =>
+              normal(rng, 'mu', [2, 5]).add(
+                tf.tensor2d([
+                  [0, 10, 0, 10, 0],
+                  [10, 0, 10, 0, 10],
+                ]),
+              ),
+            ),
             logVar: normal(rng, 'logVar', [2, 5], 0.5),
           },
-          'log-sum-exp over the components keeps it finite',
+          'log-sum-exp over the components of each example keeps it finite',
         ),
     },
   ],
