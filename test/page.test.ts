@@ -126,6 +126,8 @@ describe('HTML of outputs', async () => {
     ['<svg><g onload="alert(1)"></g></svg>a', 'a'],
     ['<p style="background:url(http://x);text-align:left">a</p>', '<p style="text-align:left">a</p>'],
     ['<div class="figure">a</div>', '<div>a</div>'],
+    ['<b style="color:#1a7f37;position:fixed;constructor:x">a</b>', '<b style="color:#1a7f37">a</b>'],
+    ['<b style="color:url(http://x)">a</b>', '<b style="">a</b>'],
     ['<blink><b>a</b></blink>', '<b>a</b>'],
     ['<table><tr><td>a', '<table><tbody><tr><td>a</td></tr></tbody></table>'],
     ['</main></body><p>a', '<p>a</p>'],
@@ -305,6 +307,8 @@ describe.skipIf(!CHROMIUM)('page in a browser', () => {
       const dark = await titleColour();
       await page.emulateMedia({ colorScheme: 'light' });
       await expect.poll(titleColour).not.toBe(dark);
+      await page.emulateMedia({ colorScheme: 'dark', media: 'print' });
+      await expect.poll(titleColour).toBe('rgb(0, 0, 0)');
       expect(trouble).toEqual([]);
     } finally {
       await browser.close();

@@ -272,7 +272,7 @@ const suffix = (i: number): string => (i === 0 ? '' : String(i + 1));
 
 function contours({ x, y, density }: DensityGrid, i: number, peak: number): Trace {
   const rows = Array.from({ length: y.length }, (_, row) =>
-    Array.from({ length: x.length }, (_, column) => rounded(density[row * x.length + column]!, peak / 500)),
+    Array.from({ length: x.length }, (_, column) => rounded(density[row * x.length + column]!, peak / 2000)),
   );
   return {
     type: 'contour',
@@ -311,7 +311,7 @@ function dots(points: readonly (readonly number[])[], i: number): Trace {
 }
 
 function panelAxes({ x, y }: DensityGrid, i: number, panels: number): Layout {
-  const gap = 0.06;
+  const gap = 0.08;
   const size = (1 - gap * (panels - 1)) / panels;
   const left = i * (size + gap);
   return {

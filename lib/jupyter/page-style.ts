@@ -5,7 +5,7 @@ export const STYLE = `
   --keyword: #a3263c; --string: #0a6640; --number: #0b5cad; --comment: #66707a; --title: #6a3fb5; --type: #8a4b08;
   --error: #fff1f0; --error-line: #d1504f; --red: #b3261e; --green: #116329; --yellow: #7d5700; --blue: #0b5cad; --magenta: #8b2c8b; --cyan: #0d6570;
 }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root {
     --ink: #e3e6ea; --faint: #9ba3ad; --paper: #15181c; --panel: #1e2227; --line: #353b43; --link: #79b8ff;
     --keyword: #ff8fa3; --string: #7fd6a4; --number: #8cc2ff; --comment: #98a1ab; --title: #c9a7ff; --type: #ffb777;
@@ -61,5 +61,6 @@ nav a { color: var(--faint); text-decoration: none; } nav a:hover, nav a:focus {
   :root { --ink: #000; --faint: #333; --paper: #fff; --panel: #fff; --line: #bbb; }
   body { font-size: 10.5pt; } main, .text { max-width: none; padding: 0; } nav { display: none; }
   pre { white-space: pre-wrap; overflow-wrap: anywhere; } h1, h2, h3, h4 { break-after: avoid; } .figure, .picture, table, pre.error { break-inside: avoid; }
+  .figure .main-svg text { fill: #000 !important; } .figure .modebar { display: none; }
 }
 `;

@@ -19,8 +19,17 @@ const DROPPED = new Set([
   'textarea',
 ]);
 const ATTRIBUTES = new Set(['title', 'scope', 'colspan', 'rowspan', 'role', 'aria-label', 'open']);
-const ALIGNMENT =
-  /^(text-align: ?(left|right|center)|font-variant-numeric: ?tabular-nums|caption-side: ?top|white-space: ?pre|font-weight: ?(bold|[1-9]00))$/;
+// Nothing that can load a file, or lay itself over something else
+const STYLES: Readonly<Record<string, RegExp>> = {
+  'text-align': /^(left|right|center)$/,
+  'vertical-align': /^(top|middle|bottom|baseline)$/,
+  'font-variant-numeric': /^tabular-nums$/,
+  'font-weight': /^(normal|bold|[1-9]00)$/,
+  'caption-side': /^(top|bottom)$/,
+  'white-space': /^(normal|nowrap|pre|pre-wrap)$/,
+  border: /^none$/,
+  color: /^(#[0-9a-f]{3,8}|[a-z]+)$/i,
+};
 
 /** Loads the HTML parser; the function it gives cleans one fragment. */
 export async function createSanitiser(): Promise<(html: string) => string> {
@@ -39,15 +48,13 @@ function clean(element: Element): void {
   for (const child of [...element.children]) clean(child);
   if (!ELEMENTS.has(element.localName)) return element.replaceWith(...element.childNodes);
   for (const { name, value } of [...element.attributes]) {
-    if (name === 'style') element.setAttribute('style', alignmentOf(value));
+    if (name === 'style') element.setAttribute('style', harmless(value));
     else if (!ATTRIBUTES.has(name)) element.removeAttribute(name);
   }
 }
 
-function alignmentOf(style: string): string {
-  return style
-    .split(';')
-    .map((rule) => rule.trim())
-    .filter((rule) => ALIGNMENT.test(rule))
-    .join(';');
+function harmless(style: string): string {
+  const rules = style.split(';').map((rule) => rule.split(':').map((part) => part.trim()));
+  const kept = rules.filter(([name = '', value = '']) => Object.hasOwn(STYLES, name) && STYLES[name]!.test(value));
+  return kept.map((rule) => rule.join(':')).join(';');
 }
