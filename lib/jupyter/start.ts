@@ -65,7 +65,7 @@ export async function start(options: StartOptions): Promise<boolean> {
     const server = await tryServer(jupyter, options);
     if (server) return serve(server, options);
   }
-  if (asked) return false; // the user named this one: a page instead would surprise
+  if (asked || options.port !== undefined) return false; // who asks for a server is not helped by a page
   console.error(
     'No Jupyter that works was found, so this is the read-only view: the solved chapter as a page.\n' +
       'To work through the exercises, install one (pip install jupyterlab, or apt install jupyter-notebook) and start again.',
