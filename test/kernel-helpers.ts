@@ -24,7 +24,7 @@ export function framesOf(execution: Execution): string[] {
   return errorOf(execution).traceback.flatMap((line) => /^ {4}at (.*)$/.exec(line)?.slice(1) ?? []);
 }
 
-/** Runs a cell, which must say `ready`, and does something at that moment. */
+/** Runs a cell, which must say `ready`, and does something at that moment. A cell that goes on ends the kernel. */
 export function executeAnd(kernel: Kernel, code: string, act: () => void): Promise<Execution> {
   let done = false;
   const onOutput = (output: Output) => {
@@ -32,7 +32,7 @@ export function executeAnd(kernel: Kernel, code: string, act: () => void): Promi
     done = true;
     act();
   };
-  return kernel.execute(code, { onOutput });
+  return kernel.execute(code, { onOutput, timeoutMs: 20_000 });
 }
 
 export function isAlive(pid: number): boolean {

@@ -279,7 +279,7 @@ async function later(box: Box): Promise<number> {
         'a library that listens to the signal',
         `console.log('ready'); await untilAborted(dgm.host()!.interruptSignal());`,
       ],
-      ['the middle of a gradient', `tf.variableGrads(() => { console.log('ready'); for (;;) {} }, [weight])`],
+      ['the middle of an operation', `tf.customGrad(() => { console.log('ready'); for (;;) {} })(weight)`],
       ['a stream of output', `console.log('ready'); for (;;) console.log('more');`],
     ])('%s ends, and the next cell runs', async (_, code) => {
       await kernel.execute(
@@ -304,7 +304,7 @@ async function later(box: Box): Promise<number> {
     const stopped = await executeAnd(
       kernel,
       `async function work() {
-         try { console.log('ready'); await new Promise(() => {}); } finally { console.log('cleaned up'); }
+         try { setTimeout(() => console.log('ready')); await new Promise(() => {}); } finally { console.log('cleaned up'); }
        }
        await work();
        console.log('went on');`,
@@ -474,7 +474,7 @@ describe('a notebook from top to bottom', () => {
       cwd: folder,
       stopOnError: false,
       signal: controller.signal,
-      onCell: (index) => index === 4 && controller.abort(),
+      onCell: (index) => index === 4 && setTimeout(() => controller.abort()),
     });
     expect(run.failures.map(({ index, ename }) => [index, ename])).toEqual([
       [2, 'Error'],

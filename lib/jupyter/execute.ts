@@ -1,5 +1,5 @@
 /** Runs a notebook from top to bottom in a fresh kernel. */
-import { type Execution, type Kernel, startKernel } from './client';
+import { type Kernel, startKernel } from './client';
 import type { CodeCell, ErrorOutput, Notebook, NotebookCell } from './notebook';
 
 export interface ExecuteNotebookOptions {
@@ -55,24 +55,23 @@ async function runAll(
   const cells: NotebookCell[] = [];
   const failures: CellFailure[] = [];
   let index = 0;
-  for (const cell of notebook.cells) {
-    const code = cell.cell_type === 'code' ? cell : null;
-    const skip = signal?.aborted || (stopOnError && failures.length > 0);
-    if (!code || skip) {
-      cells.push(code ? { ...code, execution_count: null, outputs: [] } : cell);
-      continue;
-    }
-    onCell?.(index, total, code);
-    const executed = withResult(code, await kernel.execute(code.source));
-    cells.push(executed);
+
+  async function run(cell: CodeCell): Promise<CodeCell> {
+    if (signal?.aborted || (stopOnError && failures.length > 0)) return notExecuted(cell);
+    onCell?.(index, total, cell);
+    if (signal?.aborted) return notExecuted(cell);
+    const { executionCount, outputs } = await kernel.execute(cell.source);
+    const executed = { ...cell, execution_count: executionCount, outputs };
     failures.push(...failuresOf(executed, index++));
+    return executed;
   }
-  // A display may have been updated by a later cell: outputs are read when all has run.
+
+  for (const cell of notebook.cells) cells.push(cell.cell_type === 'code' ? await run(cell) : cell);
   return { notebook: { ...notebook, cells }, ok: failures.length === 0 && !signal?.aborted, failures };
 }
 
-function withResult(cell: CodeCell, { executionCount, outputs }: Execution): CodeCell {
-  return { ...cell, execution_count: executionCount, outputs };
+function notExecuted(cell: CodeCell): CodeCell {
+  return { ...cell, execution_count: null, outputs: [] };
 }
 
 function failuresOf(cell: CodeCell, index: number): CellFailure[] {
