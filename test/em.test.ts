@@ -340,3 +340,19 @@ test('one component is the data’s mean and variance', async () => {
   expectClose(read(mu!), [3], { absolute: 1e-5 });
   expectClose(read(logVar!), [Math.log(14 / 3)], { absolute: 1e-5 });
 });
+
+test('a component that gets no example stays finite', () => {
+  const config = { ...gaussianMixture.defaults, components: 2, eventShape: [1], pseudoCount: 0, varianceFloor: 1e-3 };
+  const model = gaussianMixture.create(config, createRng(1));
+  const x = tf.tensor2d([[1], [2], [6]]);
+  model.mStep(
+    x,
+    tf.tensor2d([
+      [1, 0],
+      [1, 0],
+      [1, 0],
+    ]),
+  );
+  const { mu, logVar } = model.parameters();
+  expect([...read(mu!), ...read(logVar!)].every(Number.isFinite)).toBe(true);
+});

@@ -95,7 +95,7 @@ function gaussianComponents(config: GaussianMixtureConfig, rng: Rng): Components
       tf.tidy(() => {
         const { mean: m, variance } = tf.moments(x, 0); // [D]: of all data
         const z = x.sub(m);
-        const n = r.sum(0).add(pseudoCount).expandDims(1); // [K, 1]
+        const n = r.sum(0).add(pseudoCount).maximum(TINY).expandDims(1); // [K, 1]; a component may have nobody
         const centre = r.matMul(z, true).div(n); // [K, D]: the component's mean − m
         const second = r.matMul(z.square(), true).add(variance.mul(pseudoCount)).div(n);
         mu.assign(centre.add(m));
@@ -222,7 +222,7 @@ export interface MixtureFamily<Config extends object> extends Family<Config> {
 const card: Omit<Card, 'title'> = {
   forward: 'O(B K D): every component looks at every example',
   inference: 'O(B K D), exact: the responsibilities p(k | x)',
-  sampling: 'O(D) for one example: draw k, then x',
+  sampling: 'O(K + D) for one example: draw k, then x',
   objective: 'exact log-likelihood, by gradient or by EM',
   network: 'none: tables of weights',
   representation: 'which component an example belongs to: K numbers',
@@ -271,7 +271,7 @@ export const gaussianMixture: MixtureFamily<GaussianMixtureConfig> = {
 /** Components Π_d Cat(softmax logits_kd), for integers. Weights: K (1 + D V). */
 export const categoricalMixture: MixtureFamily<CategoricalMixtureConfig> = {
   name: 'categorical-mixture',
-  reference: 'McLachlan and Peel, Finite Mixture Models (2000), section 5.3 (latent class analysis)',
+  reference: 'McLachlan and Peel, Finite Mixture Models (2000): latent class analysis',
   card: { title: 'Mixture of categorical variables', ...card },
   defaults: {
     components: 5,
