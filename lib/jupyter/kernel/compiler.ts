@@ -113,10 +113,12 @@ function adapted(ts: Ts, options: CompilerOptions, local: LocalFiles, maps: Map<
     watchFile: local.watchFile,
     watchDirectory: () => ({ close: () => undefined }),
   });
-  const createWatchCompilerHost = (files: string[], settings: TypeScript.CompilerOptions, ...rest: unknown[]) => {
-    const create = ts.createWatchCompilerHost as (...all: unknown[]) => CellHost;
+  const createWatchCompilerHost: Ts['createWatchCompilerHost'] = (...args: unknown[]) => {
+    const [files, settings, system] = args as [string[], TypeScript.CompilerOptions, TypeScript.System];
     const own = { ...settings, ...cellSettings(ts, options.root) };
-    return withPackages(ts, create([...files, ...preloaded(options.root)], own, ...rest), own, options);
+    const roots = [...files, ...preloaded(options.root)];
+    const host = ts.createWatchCompilerHost(roots, own, system, plainBuilder(ts), ...(args.slice(4) as []));
+    return withPackages(ts, host, own, options) as never;
   };
   const transpileModule = (code: string, settings: TypeScript.TranspileOptions) =>
     transpileWithMap(ts, code, settings, maps);
@@ -143,6 +145,41 @@ function preloaded(root: string): string[] {
     join(root, 'lib', 'jupyter', 'share', 'newer-than-tslab.d.cts'),
   ];
   return files.filter((file) => existsSync(file)).map((file) => file.replaceAll('\\', '/'));
+}
+
+/**
+ * Programs that do not list, for each cell anew, which of 700 library files imports which: half of the time of a
+ * cell. tslab asks for these lists to find the local files that a cell imports, so only those are looked for.
+ */
+function plainBuilder(ts: Ts): TypeScript.CreateProgram<TypeScript.BuilderProgram> {
+  return (...args) => {
+    const builder = ts.createAbstractBuilder(...args);
+    builder.getProgram().getTypeChecker(); // tslab reads at once what only the checker's creation finds out
+    const getAllDependencies = (file: TypeScript.SourceFile) => localDependencies(builder.getProgram(), file);
+    return Object.assign(builder, { getAllDependencies });
+  };
+}
+
+/** A file and all that it imports, directly or not, that is no declaration file. */
+function localDependencies(program: TypeScript.Program, file: TypeScript.SourceFile): string[] {
+  const found = new Set([file.fileName]);
+  const follow = (from: TypeScript.SourceFile) => {
+    (from as Resolved).resolvedModules?.forEach(({ resolvedModule }) => {
+      const to = resolvedModule && program.getSourceFile(resolvedModule.resolvedFileName);
+      if (!to || to.isDeclarationFile || found.has(to.fileName)) return;
+      found.add(to.fileName);
+      follow(to);
+    });
+  };
+  follow(file);
+  return [...found];
+}
+
+/** What the compiler found for a file's imports: not in its declarations, but tslab pins its version. */
+interface Resolved extends TypeScript.SourceFile {
+  readonly resolvedModules?: {
+    forEach(visit: (resolution: { readonly resolvedModule?: TypeScript.ResolvedModule }) => void): void;
+  };
 }
 
 type CellHost = TypeScript.WatchCompilerHostOfFilesAndCompilerOptions<TypeScript.BuilderProgram>;
