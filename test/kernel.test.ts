@@ -147,6 +147,13 @@ async function later(box: Box): Promise<number> {
        await Promise.all([1, 2].map(async (n) => { await null; return [n, await new Derived().name()]; }))`,
     );
     expect(valueOf(methods)).toBe(`[ [ 1, 'base/Derived' ], [ 2, 'base/Derived' ] ]`);
+    const fields = await kernel.execute(
+      `await null;
+       class Plain { set size(_: number) { throw new Error('assigned, not defined'); } }
+       class Sized extends (Plain as new () => object) { #hidden = 1; static { this.prototype; } size = this.#hidden; }
+       Object.keys(new Sized())`,
+    );
+    expect(valueOf(fields)).toBe(`[ 'size' ]`);
     const untyped = await kernel.execute(`const text = await ('a'); const wrong: number = text;`);
     expect(errorOf(untyped).evalue).toContain(`Type 'string' is not assignable to type 'number'`);
   });
@@ -179,6 +186,10 @@ async function later(box: Box): Promise<number> {
     expect(valueOf(tensor)).toBe('Tensor\n    3');
     const own = await kernel.execute(`({ [Symbol.for('Jupyter.display')]: () => ({ 'text/html': '<b>x</b>' }) })`);
     expect(own.outputs).toMatchObject([{ output_type: 'execute_result', data: { 'text/html': '<b>x</b>' } }]);
+    const unsendable = await kernel.execute(
+      `({ [Symbol.for('Jupyter.display')]: () => ({ 'application/json': 1n }) })`,
+    );
+    expect(errorOf(unsendable).ename).toBe('TypeError');
     expect((await kernel.execute('undefined')).outputs).toEqual([]);
     expect(valueOf(await kernel.execute('new Promise(() => {})'))).toBe('Promise { <pending> }');
   });

@@ -9,19 +9,20 @@ import { readFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import { installHost, type MimeBundle } from '../host';
+import { type Host, installHost } from '../host';
 import { installAwaiter } from './kernel/awaiting';
-import { createSession, type Outcome, type Session } from './kernel/cells';
-import { toCodePoints, toCodeUnits } from './cursor';
-import { type CellError, describeThrown } from './kernel/errors';
+import { createSession } from './kernel/cells';
+import { type Channel, createChannel } from './kernel/channel';
+import { describeThrown } from './kernel/errors';
 import { CLOSED, createFlags } from './kernel/flags';
 import { createStopButton } from './kernel/interrupts';
-import { captureProcess } from './kernel/output';
-import { activeRun, type CellRun, createRun, interruptRun, KeyboardInterrupt } from './kernel/run';
+import { captureProcess, type StreamName } from './kernel/output';
+import { createRequests, type Runs } from './kernel/requests';
+import { activeRun, type CellRun, interruptRun, KeyboardInterrupt } from './kernel/run';
 import { installStackTraces } from './kernel/stacks';
-import { bundleJson } from './kernel/values';
-import type { FromWire, ToWire, WireData } from './kernel/wire';
-import type { Connection, Header, Message } from './messages';
+import { bundleOf } from './kernel/values';
+import type { ToWire, WireData } from './kernel/wire';
+import type { Connection } from './messages';
 
 const ROOT = resolve(__dirname, '..', '..', '..');
 
@@ -32,8 +33,7 @@ function main(file: string | undefined): void {
   startWire({ connection, port: port2, flags, kernelInfo: kernelInfo() });
   process.on('exit', () => closeWire(port1, flags));
   installStackTraces(ROOT);
-  const kernel = createKernel(port1, flags);
-  port1.on('message', (message: FromWire) => kernel.receive(message));
+  startCells(port1, flags);
 }
 
 function readConnection(file: string | undefined): Connection {
@@ -90,193 +90,78 @@ function kernelInfo(): WireData['kernelInfo'] {
   };
 }
 
-interface Kernel {
-  receive(message: FromWire): void;
-}
-
-function createKernel(port: MessagePort, flags: Int32Array): Kernel {
-  const queue: Message[] = [];
-  let count = 0;
-  let pumping = false;
-  let current: CellRun | null = null;
-  let last: CellRun | null = null;
-  let passFence = () => undefined as void;
-
-  const post = (message: ToWire) => port.postMessage(message);
-
-  function send(type: string, parent: Header, content: object): void {
-    post({ kind: 'publish', type, parent, content: JSON.stringify(content) });
-  }
-
-  function publish(type: string, run: CellRun, content: object): void {
-    if (!run.silent) send(type, run.parent, content);
-  }
-
-  function reply(request: Message, content: object): void {
-    post({ kind: 'reply', request, content: JSON.stringify(content) });
-  }
-
+/** Ties cells, sockets and stop button together. */
+function startCells(port: MessagePort, flags: Int32Array): void {
+  const runs: Runs = { current: null, last: null };
+  const channel = createChannel(port, receive);
   /** Whose output this is; a timer's goes to the cell that runs now or ran last, where one looks for it. */
-  function owner(): CellRun | null {
-    return activeRun() ?? current ?? last;
-  }
-
-  function write(name: 'stdout' | 'stderr', text: string): void {
-    const run = owner();
-    if (!run) writeSync(name === 'stdout' ? 1 : 2, text);
-    else if (!run.silent) post({ kind: 'stream', name, parent: run.parent, text });
-  }
-
-  function display(data: MimeBundle, { id, update = false }: { id?: string; update?: boolean } = {}): void {
-    const run = owner();
-    const transient = id === undefined ? {} : { display_id: id };
-    const type = update ? 'update_display_data' : 'display_data';
-    if (run) publish(type, run, { data: bundleJson(data), metadata: {}, transient });
-  }
-
-  function report(what: string, thrown: unknown): void {
-    if (thrown instanceof KeyboardInterrupt) return; // whoever waited for a stopped cell
-    write('stderr', `${what}: ${describeThrown(thrown).traceback.join('\n')}\n`);
-  }
-
-  installHost({ display, interruptSignal: () => owner()?.controller.signal ?? new AbortController().signal });
+  const owner = () => activeRun() ?? runs.current ?? runs.last;
+  const write = writer(channel, owner);
   const button = createStopButton(flags, stop);
   installAwaiter(button);
+  installHost(createHost(channel, owner));
   captureProcess(write);
-  process.on('uncaughtException', (error) => report('Uncaught', error));
-  process.on('unhandledRejection', (reason) => report('Unhandled rejection (an await is missing)', reason));
-  const session = createSession({ root: ROOT, cwd: process.cwd(), button, tslab: connectTslab });
+  reportStrays(write);
+  const session = createSession({ root: ROOT, cwd: process.cwd(), button, tslab: () => connectTslab(channel, owner) });
+  const take = createRequests(channel, session, button, runs);
 
-  /** tslab's own display functions, for cells that import it. */
-  function connectTslab(): void {
-    const jupyter = createRequire(require.resolve('tslab'))('./jupyter') as { lastWriteDisplayData: unknown };
-    jupyter.lastWriteDisplayData = (content: object, update: boolean) => {
-      const run = owner();
-      if (run) publish(update ? 'update_display_data' : 'display_data', run, content);
-    };
+  function receive(message: Parameters<Parameters<typeof createChannel>[1]>[0]): void {
+    if (message.kind === 'request') take(message.message);
+    else if (message.kind === 'interrupt') stop();
+    else if (message.kind === 'shutdown') process.exit(0);
+    else end(message.reason);
   }
 
   /** Stops the cell that waits, or what the last one left running for want of an `await`. */
   function stop(): void {
+    const { current, last } = runs;
     if (current) interruptRun(current);
     else if (last && last.waiting.size > 0) interruptRun(last);
   }
-
-  function receive(message: FromWire): void {
-    if (message.kind === 'failed') end(message.reason);
-    else if (message.kind === 'shutdown') process.exit(0);
-    else if (message.kind === 'fence') passFence();
-    else if (message.kind === 'interrupt') stop();
-    else if (message.message.header.msg_type === 'execute_request') {
-      queue.push(message.message);
-      void pump();
-    } else answer(message.message);
-  }
-
-  async function pump(): Promise<void> {
-    if (pumping) return;
-    pumping = true;
-    for (let request = queue.shift(); request; request = queue.shift()) await during(request, execute);
-    pumping = false;
-  }
-
-  async function during(request: Message, work: (request: Message) => unknown): Promise<void> {
-    send('status', request.header, { execution_state: 'busy' });
-    await work(request);
-    send('status', request.header, { execution_state: 'idle' });
-  }
-
-  async function execute(request: Message): Promise<void> {
-    const { code, silent = false, stop_on_error = true } = request.content as unknown as ExecuteRequest;
-    if (!silent) count++;
-    const run = createRun(`In[${count}]`, request.header, silent);
-    current = last = run;
-    button.acknowledge(); // what was pressed before is not for this cell
-    publish('execute_input', run, { code, execution_count: count });
-    const outcome = await session
-      .execute(code, run)
-      .catch((error): Outcome => ({ status: 'error', error: describeThrown(error) }));
-    await turn(); // a promise that the cell left rejected is reported inside of it
-    finish(run, request, outcome);
-    current = null;
-    if (outcome.status === 'error' && stop_on_error) await abortQueue();
-  }
-
-  function finish(run: CellRun, request: Message, outcome: Outcome): void {
-    const reply_ = (content: object) => reply(request, { execution_count: count, ...content });
-    if (outcome.status === 'error') {
-      publish('error', run, outcome.error);
-      reply_({ status: 'error', ...outcome.error });
-    } else {
-      if (outcome.result)
-        publish('execute_result', run, { execution_count: count, data: bundleJson(outcome.result), metadata: {} });
-      reply_({ status: 'ok', payload: [], user_expressions: {} });
-    }
-  }
-
-  /** "Run all" sends every cell at once; those after a failed one are not run. */
-  async function abortQueue(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      passFence = resolve;
-      post({ kind: 'fence' }); // what the sockets have received by now is in the queue when the answer comes
-    });
-    for (const request of queue.splice(0)) void during(request, () => reply(request, { status: 'aborted' }));
-  }
-
-  function answer(request: Message): void {
-    void during(request, () => {
-      const content = answerTo(session, request);
-      if (content) reply(request, content);
-    });
-  }
-
-  return { receive };
 }
 
-interface ExecuteRequest {
-  readonly code: string;
-  readonly silent?: boolean;
-  readonly stop_on_error?: boolean;
+type Owner = () => CellRun | null;
+type Write = (name: StreamName, text: string) => void;
+
+/** To the cell, or to the log of Jupyter when there is none yet. */
+function writer(channel: Channel, owner: Owner): Write {
+  return (name, text) => {
+    const run = owner();
+    if (run) channel.stream(run, name, text);
+    else writeSync(name === 'stdout' ? 1 : 2, text);
+  };
 }
 
-interface CursorRequest {
-  readonly code: string;
-  readonly cursor_pos: number;
+function createHost(channel: Channel, owner: Owner): Host {
+  const never = new AbortController().signal;
+  return {
+    display(data, { id, update = false } = {}) {
+      const run = owner();
+      const transient = id === undefined ? {} : { display_id: id };
+      const type = update ? 'update_display_data' : 'display_data';
+      if (run) channel.publish(type, run, { data: bundleOf(data), metadata: {}, transient });
+    },
+    interruptSignal: () => owner()?.controller.signal ?? never,
+  };
 }
 
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+/** tslab's own display functions, for cells that import it. */
+function connectTslab(channel: Channel, owner: Owner): void {
+  const jupyter = createRequire(require.resolve('tslab'))('./jupyter') as { lastWriteDisplayData: unknown };
+  jupyter.lastWriteDisplayData = (content: object, update: boolean) => {
+    const run = owner();
+    if (run) channel.publish(update ? 'update_display_data' : 'display_data', run, content);
+  };
 }
 
-/** The answers that need the compiler; a request it cannot stand is answered, too. */
-function answerTo(session: Session, { header, content }: Message): object | null {
-  const request = content as unknown as CursorRequest;
-  try {
-    if (header.msg_type === 'complete_request') return completion(session, request);
-    if (header.msg_type === 'inspect_request') return inspection(session, request);
-    if (header.msg_type === 'is_complete_request') return completeness(session, request);
-    return null;
-  } catch (error) {
-    const { ename, evalue, traceback }: CellError = describeThrown(error);
-    return { status: 'error', ename, evalue, traceback };
-  }
-}
-
-function completion(session: Session, { code, cursor_pos }: CursorRequest): object {
-  const { candidates, start, end } = session.complete(code, toCodeUnits(code, cursor_pos));
-  const range = { cursor_start: toCodePoints(code, start), cursor_end: toCodePoints(code, end) };
-  return { status: 'ok', matches: candidates, ...range, metadata: {} };
-}
-
-function inspection(session: Session, { code, cursor_pos }: CursorRequest): object {
-  const text = session.inspect(code, toCodeUnits(code, cursor_pos));
-  const data = text === null ? {} : { 'text/plain': text };
-  return { status: 'ok', found: text !== null, data, metadata: {} };
-}
-
-function completeness(session: Session, { code }: CursorRequest): object {
-  const { completed, indent = '' } = session.isComplete(code);
-  return completed ? { status: 'complete' } : { status: 'incomplete', indent };
+/** Errors that no cell waits for. */
+function reportStrays(write: Write): void {
+  const report = (what: string, thrown: unknown) => {
+    if (thrown instanceof KeyboardInterrupt) return; // what a stopped cell left behind
+    write('stderr', `${what}: ${describeThrown(thrown).traceback.join('\n')}\n`);
+  };
+  process.on('uncaughtException', (error) => report('Uncaught', error));
+  process.on('unhandledRejection', (reason) => report('Unhandled rejection (an await is missing)', reason));
 }
 
 main(process.argv[2]);

@@ -30,6 +30,7 @@ export function lowerAsync(
 ): { readonly code: string; readonly map: MapChain } {
   const compilerOptions = {
     target: ts.ScriptTarget.ES2016, // the newest that has no async functions
+    useDefineForClassFields: true, // as in the newer versions
     inlineSourceMap: true,
     noImplicitUseStrict: true,
     newLine: ts.NewLineKind.LineFeed,

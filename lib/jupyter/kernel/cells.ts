@@ -1,6 +1,5 @@
 /** Runs cells one after the other, each seeing what the earlier ones declared. */
 import { Script } from 'node:vm';
-import type { MimeBundle } from '../../host';
 import { hasAsync, hasAwait, lowerAsync } from './awaiting';
 import { type CompiledCell, type Compiler, createCompiler, type Diagnostic, type Ts } from './compiler';
 import { type CellError, describeDiagnostics, describeThrown, INTERRUPTED } from './errors';
@@ -12,8 +11,8 @@ import { placeText, registerScript } from './stacks';
 import { present } from './values';
 
 export type Outcome =
-  | { readonly status: 'ok'; readonly result: MimeBundle | null }
-  | { readonly status: 'error'; readonly error: CellError };
+  /** The formats of the last expression's value, as JSON. */
+  { readonly status: 'ok'; readonly result: string | null } | { readonly status: 'error'; readonly error: CellError };
 
 export interface Session extends Pick<Compiler, 'isComplete'> {
   execute(source: string, run: CellRun): Promise<Outcome>;

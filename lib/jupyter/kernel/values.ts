@@ -4,12 +4,15 @@ import type { MimeBundle } from '../../host';
 
 const DISPLAY = Symbol.for('Jupyter.display');
 
-/** Formats of a value; null for what has nothing to show. A value may bring its own, as in other JavaScript kernels. */
-export function present(value: unknown): MimeBundle | null {
+/**
+ * A value's formats as JSON; null for what has nothing to show. A value may bring its own formats, by the method
+ * that other JavaScript kernels ask for as well.
+ */
+export function present(value: unknown): string | null {
   if (value === undefined || value === null) return null;
   const own = (value as { [DISPLAY]?: unknown })[DISPLAY];
-  if (typeof own === 'function') return own.call(value) as MimeBundle;
-  return { 'text/plain': plain(value) };
+  const bundle = typeof own === 'function' ? (own.call(value) as MimeBundle) : { 'text/plain': plain(value) };
+  return JSON.stringify(bundleOf(bundle));
 }
 
 function plain(value: unknown): string {
@@ -22,8 +25,8 @@ function isTensor(value: unknown): value is object {
   return typeof value === 'object' && value !== null && 'dataId' in value && 'rankType' in value;
 }
 
-/** A bundle as JSON; bytes become base64, as pictures are sent. */
-export function bundleJson(data: MimeBundle): Record<string, unknown> {
+/** A bundle as it is sent: bytes become base64, as for pictures. */
+export function bundleOf(data: MimeBundle): MimeBundle {
   const entries = Object.entries(data).filter(([, value]) => value !== undefined);
   return Object.fromEntries(
     entries.map(([type, value]) => [type, value instanceof Uint8Array ? base64(value) : value]),

@@ -28,10 +28,10 @@ export type FromWire =
 /** From the main thread to the sockets; contents are JSON. */
 export type ToWire =
   | { readonly kind: 'stream'; readonly name: string; readonly parent: Header; readonly text: string }
-  | { readonly kind: 'publish'; readonly type: string; readonly parent: Header | null; readonly content: string }
+  | { readonly kind: 'publish'; readonly type: string; readonly parent: Header; readonly content: string }
   | { readonly kind: 'reply'; readonly request: Message; readonly content: string }
-  | { readonly kind: 'fence' }
-  | { readonly kind: 'close' };
+  | { readonly kind: 'busy' | 'idle'; readonly parent: Header }
+  | { readonly kind: 'fence' | 'close' };
 
 export interface WireData {
   readonly connection: Connection;
@@ -61,7 +61,7 @@ const senders = {
 
 const streams = createStreams((parent, name, text) => publish('stream', parent, JSON.stringify({ name, text })));
 
-/** The header of the request that the main thread is working on. */
+/** The request that the main thread began first of those it has not finished: a cell, when one runs. */
 let working: Header | null = null;
 
 async function start(): Promise<void> {
@@ -118,11 +118,24 @@ function onControl(message: Message): void {
 }
 
 function answer(request: Message, sender: { send(frames: (Uint8Array | string)[]): void }, content: object): void {
-  publish('status', request.header, '{"execution_state":"busy"}');
+  publish('status', request.header, BUSY);
   sender.send(reply(request, content));
-  publish('status', request.header, '{"execution_state":"idle"}');
-  // The idle above is about this request only; front ends take it for the kernel's state.
-  if (working) publish('status', working, '{"execution_state":"busy"}');
+  idle(request.header);
+}
+
+const BUSY = '{"execution_state":"busy"}';
+const IDLE = '{"execution_state":"idle"}';
+
+function busy(header: Header): void {
+  working ??= header;
+  publish('status', header, BUSY);
+}
+
+/** Front ends take the end of any request for the kernel's state: while a cell runs, that is put right. */
+function idle(header: Header): void {
+  publish('status', header, IDLE);
+  if (working?.msg_id === header.msg_id) working = null;
+  if (working) publish('status', working, BUSY);
 }
 
 function reply(request: Message, content: object | string): (Uint8Array | string)[] {
@@ -131,8 +144,8 @@ function reply(request: Message, content: object | string): (Uint8Array | string
   return encode(key, { identities: request.identities, header, parent: request.header, content });
 }
 
-function publish(type: string, parent: Header | null, content: string): void {
-  const header = createHeader(type, parent?.session ?? '');
+function publish(type: string, parent: Header, content: string): void {
+  const header = createHeader(type, parent.session);
   const topic = Buffer.from(type);
   senders.iopub.send(encode(key, { identities: [topic], header, parent, content }));
 }
@@ -140,13 +153,12 @@ function publish(type: string, parent: Header | null, content: string): void {
 function fromMain(message: ToWire): void {
   if (message.kind === 'stream') return streams.write(message.parent, message.name, message.text);
   streams.flush();
-  if (message.kind === 'reply') senders.shell.send(reply(message.request, message.content));
-  else if (message.kind === 'close') void close();
+  if (message.kind === 'publish') publish(message.type, message.parent, message.content);
+  else if (message.kind === 'reply') senders.shell.send(reply(message.request, message.content));
+  else if (message.kind === 'busy') busy(message.parent);
+  else if (message.kind === 'idle') idle(message.parent);
   else if (message.kind === 'fence') setImmediate(() => port.postMessage({ kind: 'fence' } satisfies FromWire));
-  else {
-    if (message.type === 'status') working = message.content.includes('busy') ? message.parent : null;
-    publish(message.type, message.parent, message.content);
-  }
+  else void close();
 }
 
 /** A real signal, since only a signal ends synchronous code; Windows has none, there only waiting cells stop. */

@@ -1,0 +1,45 @@
+/** What this thread tells the notebook, by way of the thread that holds the sockets. */
+import type { MessagePort } from 'node:worker_threads';
+import type { Header, Message } from '../messages';
+import type { StreamName } from './output';
+import type { CellRun } from './run';
+import type { FromWire, ToWire } from './wire';
+
+export interface Channel {
+  /** Text that a cell printed. */
+  stream(run: CellRun, name: StreamName, text: string): void;
+  /** A message under a cell, unless the cell was asked to be silent; `content` may be JSON already. */
+  publish(type: string, run: CellRun, content: object | string): void;
+  status(request: Message, state: 'busy' | 'idle'): void;
+  reply(request: Message, content: object): void;
+  /** Resolves when all requests that the sockets have received by now were handed to `onMessage`. */
+  fence(): Promise<void>;
+}
+
+export function createChannel(
+  port: MessagePort,
+  onMessage: (message: Exclude<FromWire, { readonly kind: 'fence' }>) => void,
+): Channel {
+  const fences: (() => void)[] = [];
+  const post = (message: ToWire) => port.postMessage(message);
+  const send = (type: string, parent: Header, content: object | string) =>
+    post({ kind: 'publish', type, parent, content: typeof content === 'string' ? content : JSON.stringify(content) });
+  port.on('message', (message: FromWire) => {
+    if (message.kind === 'fence') fences.shift()?.();
+    else onMessage(message);
+  });
+  return {
+    stream(run, name, text) {
+      if (!run.silent) post({ kind: 'stream', name, parent: run.parent, text });
+    },
+    publish(type, run, content) {
+      if (!run.silent) send(type, run.parent, content);
+    },
+    status: (request, state) => post({ kind: state, parent: request.header }),
+    reply: (request, content) => post({ kind: 'reply', request, content: JSON.stringify(content) }),
+    fence() {
+      post({ kind: 'fence' });
+      return new Promise((resolve) => fences.push(resolve));
+    },
+  };
+}
