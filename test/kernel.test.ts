@@ -255,6 +255,9 @@ async function later(box: Box): Promise<number> {
     expect(valueOf(await kernel.execute('reached'))).toBe('1');
     const { traceback } = errorOf(await kernel.execute('late + 1'));
     expect(traceback.join('\n')).toContain(`In[${failed.executionCount}] failed before it declared 'late'`);
+    const wrong = await kernel.execute(`const neverRan: number = 'text';`);
+    const unknown = errorOf(await kernel.execute('neverRan + 1'));
+    expect(unknown.traceback.join('\n')).toContain(`In[${wrong.executionCount}] failed before it declared 'neverRan'`);
   });
 
   test('completes and inspects, counting characters as the editor does', async () => {

@@ -38,7 +38,10 @@ export function createSession({ root, cwd, button, tslab }: SessionOptions): Ses
 
   async function execute(source: string, run: CellRun): Promise<Outcome> {
     const compiled = compiler.compile(declarations, source);
-    if ('diagnostics' in compiled) return failed(describeDiagnostics(compiled.diagnostics, run.label, source, hint));
+    if ('diagnostics' in compiled) {
+      for (const name of declaredIn(source)) missing.set(name, run.label);
+      return failed(describeDiagnostics(compiled.diagnostics, run.label, source, hint));
+    }
     modules.update(compiled.files);
     const script = createScript(compiler.ts, compiled, source, run.label);
     names.touched.clear();
@@ -79,6 +82,12 @@ export function createSession({ root, cwd, button, tslab }: SessionOptions): Ses
 const CANNOT_FIND_NAME: ReadonlySet<number> = new Set([2304, 2552]);
 /** "Cannot redeclare exported variable" and "export declaration conflicts": an `export` in a cell. */
 const EXPORT_CODES: ReadonlySet<number> = new Set([2323, 2484]);
+
+/** Names that a cell declares at the start of a line: good enough for advice. */
+function declaredIn(source: string): string[] {
+  const declaration = /^(?:async )?(?:const|let|var|function\*?|class|enum) (\w+)/gm;
+  return Array.from(source.matchAll(declaration), ([, name]) => name!);
+}
 
 function failed(error: CellError): Outcome {
   return { status: 'error', error };
