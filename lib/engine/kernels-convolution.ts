@@ -1,0 +1,2 @@
+import type { Kernel } from './kernels';
+export const convolutionKernels: Readonly<Record<string, Kernel>> = {};
