@@ -93,11 +93,20 @@ function traceTwice(fn: Traceable, inputs: readonly Spec[], variables: readonly 
   const at = first.graph.nodes.findIndex((node, i) => node.kernel !== second.graph.nodes[i]?.kernel);
   if (at >= 0 || first.graph.nodes.length !== second.graph.nodes.length)
     throw new TraceError('two runs called different operations', first.graph.nodes[Math.max(0, at)]?.site ?? '');
-  const changed = first.graph.constants.findIndex((constant, i) => !same(constant.values, second.graph.constants[i]?.values));
+  const changed = first.graph.constants.findIndex(
+    (constant, i) => !same(constant.values, second.graph.constants[i]?.values),
+  );
   if (changed >= 0) {
     const { id } = first.graph.constants[changed]!;
-    const reader = first.graph.nodes.find((node) => Object.values(node.inputs).flat().some((input) => input?.id === id));
-    throw new TraceError('two runs used different numbers: every random draw must come from the given rng', reader?.site ?? '');
+    const reader = first.graph.nodes.find((node) =>
+      Object.values(node.inputs)
+        .flat()
+        .some((input) => input?.id === id),
+    );
+    throw new TraceError(
+      'two runs used different numbers: every random draw must come from the given rng',
+      reader?.site ?? '',
+    );
   }
   return first;
 }

@@ -26,7 +26,8 @@ export interface Kernel {
 type Any = Readonly<Record<string, unknown>>;
 const one = <T extends Spec>(inputs: Readonly<Record<string, T | readonly T[]>>, name: string): T => inputs[name] as T;
 /** Kernels with lists name their operands 0, 1, 2, … */
-const list = <T extends Spec>(inputs: Readonly<Record<string, T | readonly T[]>>): T[] => Object.values(inputs).flat() as T[];
+const list = <T extends Spec>(inputs: Readonly<Record<string, T | readonly T[]>>): T[] =>
+  Object.values(inputs).flat() as T[];
 const numbers = (attrs: Any, name: string): number[] => [...(attrs[name] as number[])];
 
 /** The axes an attribute names, non-negative; all of them when it names none. */
@@ -109,7 +110,7 @@ function argument(op: string): Kernel {
     lower: (b, inputs, attrs) => {
       const x = one(inputs, 'x');
       const [axis] = axes(attrs['axis'], x.shape.length);
-      return [b.cast(b.op(op, [numeric(b, x), ], { axis: axis!, keepdims: 0 }), 'int32')];
+      return [b.cast(b.op(op, [numeric(b, x)], { axis: axis!, keepdims: 0 }), 'int32')];
     },
   };
 }
@@ -127,7 +128,13 @@ function spread(b: OnnxBuilder, value: number, { shape, dtype }: Spec): string {
   return shape.length === 0 ? scalar : b.op('Expand', [scalar, b.ints(shape)]);
 }
 
-function sliced(b: OnnxBuilder, x: string, starts: readonly number[], ends: readonly number[], steps?: readonly number[]): string {
+function sliced(
+  b: OnnxBuilder,
+  x: string,
+  starts: readonly number[],
+  ends: readonly number[],
+  steps?: readonly number[],
+): string {
   const over = starts.map((_, axis) => axis);
   if (over.length === 0) return x;
   return b.op('Slice', [x, b.ints(starts), b.ints(ends), b.ints(over), ...(steps ? [b.ints(steps)] : [])]);
@@ -246,7 +253,9 @@ const elementwise: Record<string, Kernel> = {
       const [condition, t, e] = ['condition', 't', 'e'].map((name) => one(inputs, name)) as [Operand, Operand, Operand];
       // a condition of rank 1 chooses whole rows
       const rows = condition.shape.length === 1 && t.shape.length > 1;
-      const c = rows ? b.reshape(condition.name, [...condition.shape, ...t.shape.slice(1).map(() => 1)]) : condition.name;
+      const c = rows
+        ? b.reshape(condition.name, [...condition.shape, ...t.shape.slice(1).map(() => 1)])
+        : condition.name;
       return [b.op('Where', [c, t.name, e.name])];
     },
   },
@@ -274,7 +283,12 @@ const reductions: Record<string, Kernel> = {
   // the sum of any number of operands of one shape
   AddN: {
     shape: (inputs) => [list(inputs)[0]!],
-    lower: (b, inputs) => [b.op('Sum', list(inputs).map((x) => x.name))],
+    lower: (b, inputs) => [
+      b.op(
+        'Sum',
+        list(inputs).map((x) => x.name),
+      ),
+    ],
   },
 };
 
@@ -315,7 +329,14 @@ const shapes: Record<string, Kernel> = {
     },
     lower: (b, inputs, attrs, [out]) => {
       const begin = numbers(attrs, 'begin');
-      return [sliced(b, one(inputs, 'x').name, begin, begin.map((start, axis) => start + out!.shape[axis]!))];
+      return [
+        sliced(
+          b,
+          one(inputs, 'x').name,
+          begin,
+          begin.map((start, axis) => start + out!.shape[axis]!),
+        ),
+      ];
     },
   },
   Reverse: {
@@ -352,7 +373,13 @@ const shapes: Record<string, Kernel> = {
     lower: (b, inputs, attrs) => {
       const all = list(inputs);
       const [axis] = axes(attrs['axis'], all[0]!.shape.length);
-      return [b.op('Concat', all.map((x) => x.name), { axis: axis! })];
+      return [
+        b.op(
+          'Concat',
+          all.map((x) => x.name),
+          { axis: axis! },
+        ),
+      ];
     },
   },
   Pack: {
@@ -379,7 +406,12 @@ const shapes: Record<string, Kernel> = {
     lower: (b, inputs, attrs, outputs) => {
       const x = one(inputs, 'value');
       const [axis] = axes(attrs['axis'], x.shape.length);
-      const parts = split(b, x, outputs.map(() => 1), axis!);
+      const parts = split(
+        b,
+        x,
+        outputs.map(() => 1),
+        axis!,
+      );
       return parts.map((part, i) => b.reshape(part, outputs[i]!.shape));
     },
   },
@@ -395,7 +427,12 @@ const shapes: Record<string, Kernel> = {
     lower: (b, inputs, attrs, outputs) => {
       const x = one(inputs, 'x');
       const [axis] = axes(attrs['axis'], x.shape.length);
-      return split(b, x, outputs.map((out) => out.shape[axis!]!), axis!);
+      return split(
+        b,
+        x,
+        outputs.map((out) => out.shape[axis!]!),
+        axis!,
+      );
     },
   },
   Tile: {
@@ -475,7 +512,9 @@ const indexing: Record<string, Kernel> = {
       const { shape } = one(inputs, 'indices');
       return [{ shape: [...shape.slice(0, -1), ...x.shape.slice(shape.at(-1)!)], dtype: x.dtype }];
     },
-    lower: (b, inputs) => [b.op('GatherND', [one(inputs, 'params').name, b.cast(one(inputs, 'indices').name, 'int64')])],
+    lower: (b, inputs) => [
+      b.op('GatherND', [one(inputs, 'params').name, b.cast(one(inputs, 'indices').name, 'int64')]),
+    ],
   },
   ScatterNd: {
     shape: (inputs, attrs) => [{ shape: numbers(attrs, 'shape'), dtype: one(inputs, 'updates').dtype }],
@@ -497,7 +536,13 @@ const indexing: Record<string, Kernel> = {
       const { name, shape } = one(inputs, 'indices');
       const depth = attrs['depth'] as number;
       const column = b.reshape(name, [...shape, 1]);
-      const hit = b.op('Equal', [column, b.constant(Array.from({ length: depth }, (_, i) => i), 'int32')]);
+      const hit = b.op('Equal', [
+        column,
+        b.constant(
+          Array.from({ length: depth }, (_, i) => i),
+          'int32',
+        ),
+      ]);
       const [on, off] = [(attrs['onValue'] as number | undefined) ?? 1, (attrs['offValue'] as number | undefined) ?? 0];
       if (on === 1 && off === 0) return [b.cast(hit, elementOf(out!.dtype))];
       return [b.op('Where', [hit, like(b, out!, on), like(b, out!, off)])];
@@ -506,7 +551,8 @@ const indexing: Record<string, Kernel> = {
 };
 
 function requireNoBatch(attrs: Attributes): void {
-  if (((attrs['batchDims'] as number | undefined) ?? 0) !== 0) throw new Error('gather with batchDims cannot be compiled');
+  if (((attrs['batchDims'] as number | undefined) ?? 0) !== 0)
+    throw new Error('gather with batchDims cannot be compiled');
 }
 
 const matrices: Record<string, Kernel> = {

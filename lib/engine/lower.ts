@@ -30,7 +30,10 @@ export function lower(graph: Graph): OnnxModel {
   for (const node of graph.nodes) {
     if (!needed.has(node)) continue;
     const inputs = Object.fromEntries(
-      Object.entries(node.inputs).map(([name, value]) => [name, Array.isArray(value) ? value.map(operand) : operand(value as Value)]),
+      Object.entries(node.inputs).map(([name, value]) => [
+        name,
+        Array.isArray(value) ? value.map(operand) : operand(value as Value),
+      ]),
     ) as NamedOperands;
     const results = kernels[node.kernel]!.lower(b, inputs, node.attrs, node.outputs);
     node.outputs.forEach((value, i) => names.set(value.id, results[i]!));

@@ -13,8 +13,9 @@ const OPSET = 18;
 const IR_VERSION = 8;
 
 /** The part of the ONNX schema that we write; the field numbers are its contract. */
-const SCHEMA = protobuf.parse(
-  `syntax = "proto3";
+const SCHEMA = protobuf
+  .parse(
+    `syntax = "proto3";
    message Attribute { string name = 1; float f = 2; int64 i = 3; bytes s = 4; repeated int64 ints = 8 [packed = false]; int32 type = 20; }
    message Tensor { repeated int64 dims = 1 [packed = false]; int32 data_type = 2; string name = 8; bytes raw_data = 9; }
    message Node { repeated string input = 1; repeated string output = 2; string name = 3; string op_type = 4; repeated Attribute attribute = 5; string domain = 7; }
@@ -26,7 +27,8 @@ const SCHEMA = protobuf.parse(
    message Graph { repeated Node node = 1; string name = 2; repeated Tensor initializer = 5; repeated ValueInfo input = 11; repeated ValueInfo output = 12; }
    message OperatorSet { string domain = 1; int64 version = 2; }
    message Model { int64 ir_version = 1; string producer_name = 2; Graph graph = 7; repeated OperatorSet opset_import = 8; }`,
-).root.lookupType('Model');
+  )
+  .root.lookupType('Model');
 
 export type AttributeValue = number | string | readonly number[] | { readonly float: number };
 
@@ -51,7 +53,12 @@ export class OnnxBuilder {
   }
 
   /** One operator with several outputs. */
-  ops(opType: string, input: readonly string[], outputs: number, attributes: Readonly<Record<string, AttributeValue>> = {}): string[] {
+  ops(
+    opType: string,
+    input: readonly string[],
+    outputs: number,
+    attributes: Readonly<Record<string, AttributeValue>> = {},
+  ): string[] {
     const output = Array.from({ length: outputs }, () => `v${this.next++}`);
     const attribute = Object.entries(attributes).map(([name, value]) => attributeOf(name, value));
     this.nodes.push({ opType, input, output, name: `${opType}${this.nodes.length}`, attribute });
@@ -75,7 +82,11 @@ export class OnnxBuilder {
   }
 
   /** A constant tensor. */
-  tensor(values: Float32Array | Int32Array | Uint8Array | BigInt64Array, dims: readonly number[], element: Element): string {
+  tensor(
+    values: Float32Array | Int32Array | Uint8Array | BigInt64Array,
+    dims: readonly number[],
+    element: Element,
+  ): string {
     const name = `c${this.next++}`;
     const rawData = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     this.initializers.push({ name, dims, dataType: ELEMENT[element], rawData });
@@ -92,7 +103,12 @@ export class OnnxBuilder {
 
   /** The finished model as bytes. `outputs` pairs the name it is to have with the value it is. */
   model(inputs: readonly NamedSpec[], outputs: readonly (NamedSpec & { readonly value: string })[]): Uint8Array {
-    const named = outputs.map(({ name, value }) => ({ opType: 'Identity', input: [value], output: [name], name: `out ${name}` }));
+    const named = outputs.map(({ name, value }) => ({
+      opType: 'Identity',
+      input: [value],
+      output: [name],
+      name: `out ${name}`,
+    }));
     const graph = {
       name: 'dgm',
       node: [...this.nodes, ...named],
@@ -131,7 +147,10 @@ function attributeOf(name: string, value: AttributeValue): object {
   return { name, type: INTS, ints: value };
 }
 
-export function arrayOf(values: ArrayLike<number>, element: Element): Float32Array | Int32Array | Uint8Array | BigInt64Array {
+export function arrayOf(
+  values: ArrayLike<number>,
+  element: Element,
+): Float32Array | Int32Array | Uint8Array | BigInt64Array {
   if (element === 'int64') return BigInt64Array.from(Array.from(values, (v) => BigInt(v)));
   if (element === 'float32') return Float32Array.from(values);
   return element === 'bool' ? Uint8Array.from(values) : Int32Array.from(values);

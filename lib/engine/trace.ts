@@ -105,7 +105,9 @@ function record(kernelName: string, { inputs, attrs }: { inputs: tf.NamedTensorI
   const operands: Record<string, Value | readonly Value[]> = {};
   for (const [name, input] of Object.entries(inputs as Record<string, tf.TensorInfo | readonly tf.TensorInfo[]>))
     if (input !== undefined && input !== null)
-      operands[name] = Array.isArray(input) ? input.map((i: tf.TensorInfo) => valueOf(own, i)) : valueOf(own, input as tf.TensorInfo);
+      operands[name] = Array.isArray(input)
+        ? input.map((i: tf.TensorInfo) => valueOf(own, i))
+        : valueOf(own, input as tf.TensorInfo);
   const site = callSite();
   const rule = kernels[kernelName]!;
   const specs = rule.shape(operands as Operands, (attrs ?? {}) as Attributes);
@@ -142,7 +144,10 @@ class TraceBackend extends tf.KernelBackend {
   override readSync(dataId: object): tf.BackendValues {
     const value = tape?.values.get(dataId);
     if (value && 'values' in value) return (value as Constant).values;
-    throw new TraceError('the value of a tensor was read, but a compiled step is traced before there are values', callSite());
+    throw new TraceError(
+      'the value of a tensor was read, but a compiled step is traced before there are values',
+      callSite(),
+    );
   }
   override read(dataId: object): Promise<tf.BackendValues> {
     return Promise.resolve(this.readSync(dataId));
@@ -189,9 +194,9 @@ function registerOnce(): void {
       kernelName,
       backendName: BACKEND,
       kernelFunc: (call) => {
-        if (!(kernelName in kernels)) throw new TraceError(`the operation ${kernelName} cannot be compiled`, callSite());
+        if (!(kernelName in kernels))
+          throw new TraceError(`the operation ${kernelName} cannot be compiled`, callSite());
         return record(kernelName, call as never) as tf.TensorInfo;
       },
     });
 }
-
