@@ -5,124 +5,112 @@
  * calling an operation that has no row in `kernels`, is a `TraceError` that names the line; whoever compiles
  * decides whether to go on eagerly.
  */
-import * as tf from '@tensorflow/tfjs';
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import type { Rng } from '../model';
-import { replay, tracingRng, type Draws } from './draws';
-import type { Graph, Spec } from './graph';
-import { lower } from './lower';
-import { trace, TraceError, type Tracer } from './trace';
+import { progressLine } from '../progress';
+import type { Spec } from './graph';
+import { program, type Program, type Traceable, type Variables } from './program';
+import { chooseProvider, type Choice, type Device } from './providers';
+import { hostTensor, type Numbers, type Session } from './runtime';
+import { sessionFor } from './session-cache';
 
-/** What a traced function gets: its inputs as tensors, and the randomness of this run. */
-export type Traceable = (inputs: readonly tf.Tensor[], rng: Rng) => readonly tf.Tensor[];
+export type { Traceable } from './program';
+export type { Numbers } from './runtime';
 
 export interface CompileOptions {
-  /** Variables that the function reads and that change between runs; their values are given at every run. */
-  readonly variables?: readonly tf.Variable[];
+  /** Variables that the function reads and that change between runs. Default: none. */
+  readonly variables?: Variables;
   /** Threads of one operator. Default: 1, which is the fastest for the course's sizes. */
   readonly threads?: number;
+  /** What it runs on. Default: DGM_DEVICE, else 'auto'. */
+  readonly device?: Device;
+  /** Says nothing when compiling takes long. */
+  readonly quiet?: boolean;
 }
 
 export interface Compiled {
   readonly outputs: readonly Spec[];
+  /** What it runs on, and why. */
+  readonly choice: Choice;
   /** From call to loaded session. */
   readonly milliseconds: number;
   /**
    * One run.
-   * @param inputs as many numbers as their shapes say @param variables in the order of `CompileOptions.variables`
+   * @param inputs as many numbers as their shapes say
+   * @param variables in the order of `CompileOptions.variables`
    * @param into where an output is to be written; undefined makes a new array
    */
-  run(
+  runNow(
     inputs: readonly Numbers[],
     rng: Rng,
-    variables?: readonly Float32Array[],
-    into?: readonly (Float32Array | undefined)[],
-  ): Promise<readonly Numbers[]>;
+    variables?: readonly Numbers[],
+    into?: readonly (Numbers | undefined)[],
+  ): readonly Numbers[];
+  /** As `runNow`, for those who await. */
+  run(...args: Parameters<Compiled['runNow']>): Promise<readonly Numbers[]>;
   dispose(): Promise<void>;
 }
 
-export type Numbers = Float32Array | Int32Array | Uint8Array;
-
 /**
- * Traces `fn` on inputs of these shapes and loads the graph.
+ * Traces `fn` on inputs of these shapes and loads the graph, which stays loaded until `dispose`.
  * @throws TraceError when the function does what a graph cannot
+ * @throws Error when the device asked for is not there
  */
-export async function compile(fn: Traceable, inputs: readonly Spec[], options: CompileOptions = {}): Promise<Compiled> {
+export function compileNow(fn: Traceable, inputs: readonly Spec[], options: CompileOptions = {}): Compiled {
   const started = performance.now();
-  const { variables = [], threads = 1 } = options;
-  const traced = traceTwice(fn, inputs, variables);
-  const model = lower(traced.graph);
-  const session = await InferenceSession.create(model.bytes, {
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    graphOptimizationLevel: 'all',
-    logSeverityLevel: 3, // warnings tell of optimisations that were not made, which is nothing to a reader
-  });
-  const { graph, draws } = traced;
-  const feedNames = model.inputs;
+  const traced = program(fn, inputs, options.variables ?? []);
+  const { handle, choice } = loaded(traced, options);
+  handle.pin();
+  try {
+    handle.session();
+  } catch (error) {
+    handle.unpin();
+    throw error;
+  }
+  const milliseconds = performance.now() - started;
+  sayIfSlow(traced, choice, milliseconds, options);
+  const runNow: Compiled['runNow'] = (values, rng, variables = [], into = []) =>
+    runProgram(traced, handle.session(), [...values, ...variables, ...traced.draws(rng)], into);
   return {
-    outputs: graph.outputs,
-    milliseconds: performance.now() - started,
-    async run(values, rng, weights = [], into = []) {
-      const fed = [...values, ...weights, ...replay(draws, rng)];
-      const feeds = Object.fromEntries(feedNames.map((name, i) => [name, ortTensor(fed[i]!, graph.inputs[i]!)]));
-      const fetches = Object.fromEntries(
-        model.outputs.map((name, i) => [name, into[i] ? ortTensor(into[i], graph.outputs[i]!) : null]),
-      );
-      const results = await session.run(feeds, fetches);
-      return model.outputs.map((name) => results[name]!.data as Numbers);
-    },
-    dispose: () => session.release(),
+    outputs: traced.graph.outputs,
+    choice,
+    milliseconds,
+    runNow,
+    run: async (...args) => runNow(...args),
+    dispose: async () => handle.unpin(),
   };
 }
 
-function ortTensor(values: Numbers, { shape, dtype }: Spec): OrtTensor {
-  return new OrtTensor(dtype, values as never, shape);
+/** As `compileNow`, for those who await. */
+export async function compile(fn: Traceable, inputs: readonly Spec[], options: CompileOptions = {}): Promise<Compiled> {
+  return compileNow(fn, inputs, options);
 }
 
-interface Traced {
-  readonly graph: Graph;
-  readonly draws: Draws;
+/** The provider for a program, and a handle on its session there; not yet loaded. */
+export function loaded(traced: Program, { device, threads = 1 }: CompileOptions) {
+  const choice = chooseProvider(device, traced, threads);
+  return { choice, handle: sessionFor(traced.model, { provider: choice.provider, threads }) };
 }
 
-/** A second trace must give the same graph: constants that differ betray randomness that does not come from `rng`. */
-function traceTwice(fn: Traceable, inputs: readonly Spec[], variables: readonly tf.Variable[]): Traced {
-  const first = traceOnce(fn, inputs, variables);
-  const second = traceOnce(fn, inputs, variables);
-  const at = first.graph.nodes.findIndex((node, i) => node.kernel !== second.graph.nodes[i]?.kernel);
-  if (at >= 0 || first.graph.nodes.length !== second.graph.nodes.length)
-    throw new TraceError('two runs called different operations', first.graph.nodes[Math.max(0, at)]?.site ?? '');
-  const changed = first.graph.constants.findIndex(
-    (constant, i) => !same(constant.values, second.graph.constants[i]?.values),
+/** One run of a loaded program on numbers in this process' memory. */
+export function runProgram(
+  { graph, model }: Program,
+  session: Session,
+  fed: readonly Numbers[],
+  into: readonly (Numbers | undefined)[],
+): readonly Numbers[] {
+  const tensor = (values: Numbers, { shape, dtype }: Spec) => hostTensor(values, shape, dtype);
+  const feeds = Object.fromEntries(model.inputs.map((name, i) => [name, tensor(fed[i]!, graph.inputs[i]!)]));
+  const fetches = Object.fromEntries(
+    model.outputs.map((name, i) => [name, into[i] ? tensor(into[i], graph.outputs[i]!) : null]),
   );
-  if (changed >= 0) {
-    const { id } = first.graph.constants[changed]!;
-    const reader = first.graph.nodes.find((node) =>
-      Object.values(node.inputs)
-        .flat()
-        .some((input) => input?.id === id),
-    );
-    throw new TraceError(
-      'two runs used different numbers: every random draw must come from the given rng',
-      reader?.site ?? '',
-    );
-  }
-  return first;
+  const results = session.run(feeds, fetches);
+  return model.outputs.map((name) => results[name]!.data);
 }
 
-function traceOnce(fn: Traceable, inputs: readonly Spec[], variables: readonly tf.Variable[]): Traced {
-  let draws: Draws | undefined;
-  const graph = trace((tracer: Tracer) => {
-    const given = inputs.map((spec) => tracer.input(spec));
-    variables.forEach((variable) => tracer.adopt(variable));
-    const traced = tracingRng(tracer);
-    draws = traced.draws;
-    return fn(given, traced.rng);
-  });
-  return { graph, draws: draws! };
-}
+const SLOW_MS = 1000; // a reader then wonders what the machine is doing
 
-function same(a: ArrayLike<number>, b: ArrayLike<number> | undefined): boolean {
-  return b !== undefined && a.length === b.length && Array.prototype.every.call(a, (v, i) => Object.is(v, b[i]));
+export function sayIfSlow({ model }: Program, { provider }: Choice, milliseconds: number, { quiet }: CompileOptions) {
+  if (milliseconds < SLOW_MS) return;
+  const took = `${(milliseconds / 1000).toFixed(1)} s`;
+  progressLine({ quiet: quiet ?? false }).done(`Compiled ${model.nodes} operations for the ${provider} in ${took}`);
 }
