@@ -10,8 +10,10 @@ import { progressLine } from '../progress';
 import type { Spec } from './graph';
 import { program, type Program, type Traceable, type Variables } from './program';
 import { chooseProvider, type Choice, type Device } from './providers';
-import { hostTensor, type Numbers, type Session } from './runtime';
+import { hostTensor, runtimeProblem, type Numbers, type Session } from './runtime';
 import { sessionFor } from './session-cache';
+import { threadsFor } from './threads';
+import { TraceError } from './trace';
 
 export type { Traceable } from './program';
 export type { Numbers } from './runtime';
@@ -19,7 +21,7 @@ export type { Numbers } from './runtime';
 export interface CompileOptions {
   /** Variables that the function reads and that change between runs. Default: none. */
   readonly variables?: Variables;
-  /** Threads of one operator. Default: 1, which is the fastest for the course's sizes. */
+  /** Threads of one operator. Default: DGM_THREADS, else 1, which is the fastest for the course's sizes. */
   readonly threads?: number;
   /** What it runs on. Default: DGM_DEVICE, else 'auto'. */
   readonly device?: Device;
@@ -52,11 +54,13 @@ export interface Compiled {
 
 /**
  * Traces `fn` on inputs of these shapes and loads the graph, which stays loaded until `dispose`.
- * @throws TraceError when the function does what a graph cannot
- * @throws Error when the device asked for is not there
+ * @throws TraceError when the function does what a graph cannot, or when there is no runtime on this system
+ * @throws DeviceMissing when the device asked for is not there
  */
 export function compileNow(fn: Traceable, inputs: readonly Spec[], options: CompileOptions = {}): Compiled {
   const started = performance.now();
+  const problem = runtimeProblem();
+  if (problem !== undefined) throw new TraceError(problem, '');
   const traced = program(fn, inputs, options.variables ?? []);
   const { handle, choice } = loaded(traced, options);
   handle.pin();
@@ -86,7 +90,7 @@ export async function compile(fn: Traceable, inputs: readonly Spec[], options: C
 }
 
 /** The provider for a program, and a handle on its session there; not yet loaded. */
-export function loaded(traced: Program, { device, threads = 1 }: CompileOptions) {
+export function loaded(traced: Program, { device, threads = threadsFor() }: CompileOptions) {
   const choice = chooseProvider(device, traced, threads);
   return { choice, handle: sessionFor(traced.model, { provider: choice.provider, threads }) };
 }
