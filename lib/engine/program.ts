@@ -22,6 +22,7 @@ export interface Program {
   readonly variables: readonly tf.Variable[];
   /** The numbers of this run's draws, in the order in which they are fed, after the variables. */
   draws(rng: Rng): Float32Array[];
+  readonly drawCount: number;
 }
 
 /**
@@ -32,7 +33,8 @@ export function program(fn: Traceable, inputs: readonly Spec[], variables: Varia
   const traced = traceTwice(fn, inputs, variables === 'read' ? registeredVariables() : variables);
   const { graph, draws, adopted } = variables === 'read' ? withoutUnread(traced, inputs.length) : traced;
   const model = { ...lower(graph), memory: peakBytes(graph) };
-  return { graph, model, variables: adopted, draws: (rng) => replay(draws, rng) };
+  const drawCount = graph.inputs.length - inputs.length - adopted.length;
+  return { graph, model, variables: adopted, draws: (rng) => replay(draws, rng), drawCount };
 }
 
 interface Traced {
@@ -73,16 +75,26 @@ function traceTwice(fn: Traceable, inputs: readonly Spec[], variables: readonly 
   );
 }
 
+let tracing = false;
+
+/** True while a function is being traced: what it calls then belongs to its graph. */
+export const isTracing = (): boolean => tracing;
+
 function traceOnce(fn: Traceable, inputs: readonly Spec[], variables: readonly tf.Variable[]): Traced {
   let draws: Draws | undefined;
-  const graph = trace((tracer: Tracer) => {
-    const given = inputs.map((spec) => tracer.input(spec));
-    variables.forEach((variable) => tracer.adopt(variable));
-    const traced = tracingRng(tracer);
-    draws = traced.draws;
-    return fn(given, traced.rng);
-  });
-  return { graph, draws: draws!, adopted: variables };
+  tracing = true;
+  try {
+    const graph = trace((tracer: Tracer) => {
+      const given = inputs.map((spec) => tracer.input(spec));
+      variables.forEach((variable) => tracer.adopt(variable));
+      const traced = tracingRng(tracer);
+      draws = traced.draws;
+      return fn(given, traced.rng);
+    });
+    return { graph, draws: draws!, adopted: variables };
+  } finally {
+    tracing = false;
+  }
 }
 
 function same(a: Numbers, b: Numbers | undefined): boolean {

@@ -43,12 +43,18 @@ export const PROVIDERS: readonly Provider[] = ['cpu', 'webgpu', 'cuda'];
 const PATIENCE_MS = 60_000; // a first start compiles shaders
 const MARGIN = 0.9; // a device must beat the cpu by more than the noise of a measurement
 
-/** The provider for a program. @throws when the device asked for is not available */
+/** Thrown when the user asks for a device that does not work here. */
+export class DeviceMissing extends Error {
+  override readonly name = 'DeviceMissing';
+}
+
+/** The provider for a program. @throws DeviceMissing */
 export function chooseProvider(asked: Device | undefined, program: Program, threads: number): Choice {
   const device = asked ?? deviceOf(process.env['DGM_DEVICE']);
   if (device === 'auto') return fastest(program, threads);
   const { available, reason, remedy } = availability(device);
-  if (!available) throw new Error(`device: '${device}' is not available: ${reason}${remedy ? `; ${remedy}` : ''}`);
+  if (!available)
+    throw new DeviceMissing(`device: '${device}' is not available: ${reason}${remedy ? `; ${remedy}` : ''}`);
   return { provider: device, reason: device === 'cpu' ? 'as asked' : `as asked: ${reason}` };
 }
 
