@@ -50,6 +50,7 @@ export function trace(body: (tracer: Tracer) => readonly tf.Tensor[]): Graph {
   registerOnce();
   if (tape) throw new Error('trace: a trace is already running');
   const own: Tape = { values: new WeakMap(), inputs: [], constants: [], nodes: [], nextId: 0 };
+  tf.backend(); // makes tfjs choose one, if nothing has been computed yet: there must be one to return to
   const before = tf.getBackend();
   tape = own;
   tf.engine().startScope('trace');
