@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
-import { categorical, createRng, type Rng } from 'dgm';
+import { categorical, categoricalMixture, createRng, evaluate, getWeights, type Rng, setWeights } from 'dgm';
 import { describe, expect, test } from 'vitest';
 import { compiled, loop, type Body } from '../lib/engine/function';
+import { sample } from '../lib/sampling';
 import { expectClose, mean, read, standardError, tensorsLeft } from './helpers';
 
 const FLOAT = { absolute: 1e-6, relative: 1e-5 }; // sums in another order differ by a few units of float32
@@ -197,10 +198,51 @@ describe('a loop', () => {
     );
   });
 
-  test('within a compiled function is written out', () => {
+  test('within a compiled function is compiled by itself when it is long', () => {
+    const double = loop(([x]) => [x!.mul(1.5)], CPU);
+    const outer = compiled(([x], rng) => double([x!], 20, rng), CPU);
+    expectClose(read(outer([tf.tensor1d([1])], createRng(0))[0]!), [1.5 ** 20], FLOAT);
+    expect(outer.engine()).toMatch(/^eager on cpu: a loop of 20 steps is compiled by itself.*engine-function/);
+    expect(double.engine()).toBe('compiled for the cpu');
+  });
+
+  test('within a compiled function is written out when it is short', () => {
     const double = loop(([x]) => [x!.mul(2)]);
     const outer = compiled(([x], rng) => double([x!], 3, rng), CPU);
     expect(read(outer([tf.tensor1d([1, 2])], createRng(0))[0]!)).toEqual([8, 16]);
     expect(outer.engine()).toBe('compiled for the cpu');
+  });
+});
+
+describe('a model', () => {
+  const data = { x: tf.tidy(() => createRng(1).uniform([230, 3]).mul(3).floor()) };
+  const config = { components: 4, eventShape: [3], values: 3, pseudoCount: 0.1, learningRate: 0.1, batchSize: 10 };
+  const model = categoricalMixture.create(config, createRng(2));
+
+  test('is evaluated as eagerly, with the weights it has now, and leaves no tensors', async () => {
+    const both = () =>
+      (['eager', 'auto'] as const).map(
+        (engine) => evaluate(model, data, createRng(3), { batchSize: 100, engine }).perExample,
+      );
+    const left = await tensorsLeft(() => {
+      const [slow, fast] = both();
+      expectClose(fast!, slow!, FLOAT);
+      setWeights(
+        model,
+        getWeights(model).map(({ shape, values }) => ({ shape, values: values.map((v) => 2 * v + 0.1) })),
+      );
+      const [slower, faster] = both();
+      expectClose(faster!, slower!, FLOAT);
+      expect(faster).not.toEqual(fast);
+    });
+    expect(left).toBe(0);
+  });
+
+  test('is sampled as eagerly', async () => {
+    const left = await tensorsLeft(() => {
+      for (const count of [5, 7, 5])
+        expect(read(sample(model, count, createRng(4)))).toEqual(read(model.sample(count, createRng(4))));
+    });
+    expect(left).toBe(0);
   });
 });

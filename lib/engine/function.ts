@@ -17,6 +17,8 @@ import { DeviceMissing, type Choice } from './providers';
 import { createResident } from './resident';
 import type { Numbers } from './runtime';
 import type { SessionHandle } from './session-cache';
+import { threadsFor } from './threads';
+import { callSite, TraceError } from './trace';
 
 export interface FunctionOptions extends Pick<CompileOptions, 'device' | 'threads' | 'quiet'> {
   /** 'eager' never compiles. Default: 'auto'. */
@@ -75,6 +77,8 @@ export function loop(body: Body, options: FunctionOptions = {}): Loop {
   const call = (state: readonly tf.Tensor[], steps: number, rng: Rng, given: readonly tf.Tensor[] = []) => {
     if (!Number.isInteger(steps) || steps < 0) throw new Error(`loop: steps must be an integer ≥ 0, got ${steps}`);
     if (steps === 0) return state.map((tensor) => tensor.clone());
+    if (isTracing() && steps > WRITTEN_OUT)
+      throw new TraceError(`a loop of ${steps} steps is compiled by itself, not written out`, callSite());
     const step: Traceable = ([t, ...rest], noise) =>
       checkedState(body(rest.slice(given.length), t!, noise, rest.slice(0, given.length)), state);
     const t = tf.scalar(0, 'int32');
@@ -92,6 +96,9 @@ export function loop(body: Body, options: FunctionOptions = {}): Loop {
   };
   return Object.assign(call, { engine: plans.engine });
 }
+
+/** Within another traced function a short loop is written out; a long one would make a graph of thousands of nodes. */
+const WRITTEN_OUT = 8;
 
 const streamOf = (rng: Rng, t: number): Rng => rng.fork(`step ${t}`);
 
@@ -152,7 +159,7 @@ const MOST_SHAPES = 32; // of one function: each keeps its model's bytes
 
 /** Compiles a function for each shape of its inputs, or finds out that it has to run eagerly. */
 function createPlans(options: FunctionOptions) {
-  const { threads = 1 } = options;
+  const { threads = threadsFor() } = options;
   const plans = new Map<string, Plan>();
   let eager = options.engine === 'eager' ? 'as asked' : undefined;
   let last = 'not run yet';
