@@ -22,6 +22,12 @@ export interface FitOptions {
   readonly batchSize: number;
   /** Default: Adam with learning rate 0.001. */
   readonly optimiser?: Optimiser;
+  /**
+   * Decay β in (0, 1) of a moving average of the weights, w̄ ← β w̄ + (1 − β) w after every step (Kingma and Ba, 2015,
+   * section 7.2; Polyak and Juditsky, 1992). The average is what is validated, kept as the best, seen by `onEpoch`, and
+   * left in the model; training goes on from the weights themselves. Default: no average.
+   */
+  readonly ema?: number;
   /** Stop after this many epochs without a better validation loss. Default: never. */
   readonly patience?: number;
   readonly rng: Rng;
@@ -46,7 +52,7 @@ export interface Epoch {
   readonly validation?: number;
 }
 
-/** The epoch with the lowest validation loss, and its weights. */
+/** The epoch with the lowest validation loss, and its weights (their average with `ema`). */
 export interface Best {
   readonly epoch: number;
   readonly validation: number;
@@ -58,6 +64,7 @@ export interface Checkpoint {
   readonly format: 'dgm-checkpoint';
   readonly version: 1;
   readonly history: readonly Epoch[];
+  /** The weights themselves, whether or not an average is kept. */
   readonly weights: readonly Weight[];
   readonly optimisers: readonly StepState[];
   readonly best: Best | null;
@@ -96,6 +103,7 @@ export async function fit(model: GenerativeModel, data: TrainingData, options: F
   } finally {
     await run.steppers.dispose();
     if (run.best) setWeights(model, run.best.weights);
+    else run.steppers.writeAverage();
   }
   const milliseconds = performance.now() - started;
   line.done(summary(run, stopped, milliseconds));
@@ -148,7 +156,7 @@ interface Run {
 
 function startRun(model: GenerativeModel, data: TrainingData, options: FitOptions): Run {
   const optimiser = options.optimiser ?? adam(1e-3);
-  const steppers = createSteppers(model.objectives, optimiser, { engine: options.engine ?? 'auto' });
+  const steppers = createSteppers(model.objectives, optimiser, { engine: options.engine ?? 'auto', ema: options.ema });
   const { resume } = options;
   if (resume) {
     if (resume.optimisers.length !== steppers.each.length)
@@ -160,15 +168,15 @@ function startRun(model: GenerativeModel, data: TrainingData, options: FitOption
     steppers.read();
   }
   const run = { model, data, options, steppers, history: [...(resume?.history ?? [])], best: resume?.best ?? null };
-  return { ...run, checkpoint: checkpointOf(run), lastYield: performance.now() };
+  return { ...run, checkpoint: checkpointOf(run, getWeights(model)), lastYield: performance.now() };
 }
 
-function checkpointOf(run: Omit<Run, 'checkpoint' | 'lastYield'>): Checkpoint {
+function checkpointOf(run: Omit<Run, 'checkpoint' | 'lastYield'>, weights: readonly Weight[]): Checkpoint {
   return {
     format: 'dgm-checkpoint',
     version: 1,
     history: [...run.history],
-    weights: getWeights(run.model),
+    weights,
     optimisers: run.steppers.each.map((stepper) => stepper.state()),
     best: run.best,
   };
@@ -183,11 +191,9 @@ async function runEpoch(run: Run, signal: AbortSignal, line: ReturnType<typeof p
   const order = permutation(n, rng.fork('order'));
   const started = performance.now();
   let sum = 0;
+  run.steppers.write(); // in place of their average
   for (let start = 0, b = 0; start < n; start += options.batchSize, b++) {
-    if (signal.aborted) {
-      run.steppers.write();
-      return false;
-    }
+    if (signal.aborted) return false;
     const batch = take(data.train, order.slice(start, start + options.batchSize));
     const where = `epoch ${epoch}, batch ${b + 1}`;
     const loss = await stepAll(run.steppers, batch, rng.fork(`batch ${b}`), where).finally(() => batch.dispose());
@@ -199,13 +205,15 @@ async function runEpoch(run: Run, signal: AbortSignal, line: ReturnType<typeof p
     }
   }
   run.steppers.write();
+  const weights = getWeights(model);
+  run.steppers.writeAverage();
   const validation = data.validation && validationLoss(model, data.validation, options.rng.fork('validation'));
   if (validation !== undefined && Number.isNaN(validation))
     requireFinite('validation loss', validation, `epoch ${epoch}`);
   run.history.push({ epoch, loss: sum / n, ...(validation === undefined ? {} : { validation }) });
   if (validation !== undefined && validation < (run.best?.validation ?? Infinity))
     run.best = { epoch, validation, weights: getWeights(model) };
-  run.checkpoint = checkpointOf(run);
+  run.checkpoint = checkpointOf(run, weights);
   return true;
 }
 
@@ -237,10 +245,11 @@ function exhausted(run: Run, patience: number | undefined): boolean {
   return patience !== undefined && run.best !== null && run.history.length - run.best.epoch >= patience;
 }
 
-function checkOptions(model: GenerativeModel, { epochs, batchSize, patience }: FitOptions): void {
+function checkOptions(model: GenerativeModel, { epochs, batchSize, patience, ema }: FitOptions): void {
   if (model.objectives.length === 0) throw new Error('fit: the model has no objective, so there is nothing to train');
   for (const [name, value] of Object.entries({ epochs, batchSize, patience: patience ?? 1 }))
     if (!Number.isInteger(value) || value < 1) throw new Error(`fit: ${name} must be an integer ≥ 1, got ${value}`);
+  if (ema !== undefined && !(ema > 0 && ema < 1)) throw new Error(`fit: ema must be between 0 and 1, got ${ema}`);
 }
 
 function anySignal(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {

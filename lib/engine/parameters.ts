@@ -6,25 +6,21 @@ import * as tf from '@tensorflow/tfjs';
 
 export interface Parameters {
   readonly variables: readonly tf.Variable[];
-  /** One view for each variable, in their order, onto `flat`. */
+  /** The weights of each variable, in their order. */
   readonly views: readonly Float32Array[];
-  readonly flat: Float32Array;
   /** Copies the variables' values here. */
   read(): void;
-  /** Gives the variables the values here. */
-  write(): void;
+  /** Gives the variables the values here, or others of the same sizes. */
+  write(values?: readonly Float32Array[]): void;
 }
 
-/** Room for these variables, filled with their present values. */
-export function createParameters(variables: readonly tf.Variable[]): Parameters {
-  const flat = new Float32Array(variables.reduce((size, variable) => size + variable.size, 0));
-  const views = viewsOf(flat, variables);
+/** These views for these variables, filled with their present values. */
+export function createParameters(variables: readonly tf.Variable[], views: readonly Float32Array[]): Parameters {
   const parameters: Parameters = {
     variables,
     views,
-    flat,
     read: () => variables.forEach((variable, i) => views[i]!.set(variable.dataSync())),
-    write: () => variables.forEach((variable, i) => assign(variable, views[i]!)),
+    write: (values = views) => variables.forEach((variable, i) => assign(variable, values[i]!)),
   };
   parameters.read();
   return parameters;

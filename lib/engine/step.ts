@@ -6,9 +6,10 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { Batch, Objective, Rng } from '../model';
-import type { Optimiser } from '../optimisers';
+import { gradientNorm, movingAverage, type Optimiser } from '../optimisers';
 import { compile, type Compiled, type Numbers } from './compile';
 import type { DType, Spec } from './graph';
+import { allocate } from './memory';
 import { createParameters, viewsOf, type Parameters } from './parameters';
 import { TraceError } from './trace';
 
@@ -17,6 +18,8 @@ export interface StepState {
   readonly optimiser: string;
   readonly steps: number;
   readonly slots: readonly Float32Array[];
+  /** The moving average of the weights, before its correction, where one is kept. */
+  readonly average?: { readonly decay: number; readonly values: Float32Array };
 }
 
 export interface Stepper {
@@ -28,6 +31,8 @@ export interface Stepper {
    * @throws when the loss or its gradient is not finite; the weights then stay as they were, for whoever looks into it
    */
   step(batch: Batch, rng: Rng, where: string): Promise<number>;
+  /** The moving average of the weights; the weights themselves where none is kept, or before the first step. */
+  average(): Float32Array;
   state(): StepState;
   restore(state: StepState): void;
 }
@@ -41,12 +46,16 @@ export interface Steppers {
   read(): void;
   /** Brings the variables up to date. */
   write(): void;
+  /** Gives the variables the moving average of the weights, until `write`; where none is kept, does as `write`. */
+  writeAverage(): void;
   dispose(): Promise<void>;
 }
 
 export interface StepOptions {
   /** 'eager' never compiles. Default: 'auto'. */
   readonly engine?: 'auto' | 'eager';
+  /** Decay of a moving average of the weights. Default: none is kept. */
+  readonly ema?: number | undefined;
 }
 
 /** Writes the gradient at the present weights into an array, and returns the loss. */
@@ -69,23 +78,47 @@ export function createSteppers(
   const variables = objectives.flatMap((objective) => objective.variables);
   if (new Set(variables).size !== variables.length)
     throw new Error('fit: two objectives train the same variable; give each variable to one of them');
-  const parameters = createParameters(variables);
+  const buffers = createBuffers(objectives, optimiser, options);
+  const views = buffers.flatMap(({ weights }, i) => viewsOf(weights, objectives[i]!.variables));
+  const parameters = createParameters(variables, views);
   const gradients = objectives.map((objective) => gradientOf(objective, parameters, options));
-  let offset = 0;
-  const each = objectives.map((objective, i) => {
-    const size = objective.variables.reduce((sum, variable) => sum + variable.size, 0);
-    const weights = parameters.flat.subarray(offset, (offset += size));
-    return createStepper(objective, optimiser, weights, gradients[i]!, parameters);
-  });
+  const each = objectives.map((objective, i) =>
+    createStepper(objective, optimiser, buffers[i]!, gradients[i]!, parameters, options),
+  );
   return {
     each,
     engine: () => engineOf(gradients),
     read: () => parameters.read(),
     write: () => parameters.write(),
+    writeAverage: () =>
+      parameters.write(each.flatMap((stepper) => viewsOf(stepper.average(), stepper.objective.variables))),
     dispose: async () => {
       await Promise.all(gradients.map((gradient) => gradient.dispose()));
     },
   };
+}
+
+/** What the optimiser of one objective works on: arrays with a number for each of its weights. */
+interface Buffers {
+  readonly weights: Float32Array;
+  readonly gradient: Float32Array;
+  readonly average: Float32Array | undefined;
+  readonly slots: readonly Float32Array[];
+}
+
+/** Room for all of a training in one memory. */
+function createBuffers(
+  objectives: readonly Objective[],
+  { slots }: Optimiser,
+  { ema }: StepOptions,
+): readonly Buffers[] {
+  const arrays = ema === undefined ? 2 + slots : 3 + slots;
+  const sizes = objectives.map(({ variables }) => variables.reduce((sum, { size }) => sum + size, 0));
+  const all = allocate(sizes.flatMap((size) => Array<number>(arrays).fill(size)));
+  return objectives.map((_, i) => {
+    const own = all.slice(i * arrays, (i + 1) * arrays);
+    return { weights: own[0]!, gradient: own[1]!, slots: own.slice(2, 2 + slots), average: own[2 + slots] };
+  });
 }
 
 function engineOf(gradients: readonly Gradient[]): string {
@@ -96,48 +129,63 @@ function engineOf(gradients: readonly Gradient[]): string {
 function createStepper(
   objective: Objective,
   optimiser: Optimiser,
-  weights: Float32Array,
-  gradient: Gradient,
+  { weights, gradient, slots, average }: Buffers,
+  source: Gradient,
   parameters: Parameters,
+  { ema = 0 }: StepOptions,
 ): Stepper {
-  const values = new Float32Array(weights.length);
-  let slots = Array.from({ length: optimiser.slots }, () => new Float32Array(weights.length));
   let steps = 0;
   return {
     objective,
     async step(batch, rng, where) {
-      const loss = await gradient.compute(batch, rng, values);
+      const loss = await source.compute(batch, rng, gradient);
       requireFinite(`loss '${objective.name}'`, loss, where);
-      if (!allFinite(values))
-        requireFinite(
-          `a gradient of the loss '${objective.name}'`,
-          values.find((g) => !Number.isFinite(g))!,
-          where,
-        );
-      optimiser.update(weights, values, slots, ++steps);
-      if (gradient.eager !== undefined) parameters.write();
+      const norm = gradientNorm(gradient);
+      if (!Number.isFinite(norm)) {
+        const culprit = gradient.find((g) => !Number.isFinite(g))!;
+        requireFinite(`a gradient of the loss '${objective.name}'`, culprit, where);
+      }
+      optimiser.update(weights, gradient, slots, ++steps, norm);
+      if (average) movingAverage(average, weights, ema);
+      if (source.eager !== undefined) parameters.write();
       return loss;
     },
-    state: () => ({ optimiser: optimiser.name, steps, slots: slots.map((slot) => slot.slice()) }),
+    average: () => (average && steps > 0 ? average.map((a) => a / (1 - ema ** steps)) : weights),
+    state: () => ({
+      optimiser: optimiser.name,
+      steps,
+      slots: slots.map((slot) => slot.slice()),
+      ...(average && { average: { decay: ema, values: average.slice() } }),
+    }),
     restore(state) {
-      const lengths = slots.map((slot) => slot.length).join(', ');
-      const found = state.slots.map((slot) => slot.length).join(', ');
-      if (state.optimiser !== optimiser.name || found !== lengths)
-        throw new Error(
-          `resume: ${optimiser.name} keeps [${lengths}] numbers for '${objective.name}', ` +
-            `the checkpoint has [${found}] of ${state.optimiser}; use the same model and optimiser`,
-        );
+      requireSameState(objective.name, optimiser.name, slots, state);
+      requireSameDecay(average && ema, state.average?.decay);
       steps = state.steps;
-      slots = state.slots.map((slot) => slot.slice());
+      slots.forEach((slot, i) => slot.set(state.slots[i]!));
+      average?.set(state.average!.values);
     },
   };
 }
 
-/** A sum is finite when its terms are, and costs a tenth of asking each. A false alarm is looked into by the caller. */
-function allFinite(values: Float32Array): boolean {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]!;
-  return Number.isFinite(sum);
+function requireSameState(
+  objective: string,
+  optimiser: string,
+  slots: readonly Float32Array[],
+  checkpoint: StepState,
+): void {
+  const lengths = slots.map((slot) => slot.length).join(', ');
+  const found = checkpoint.slots.map((slot) => slot.length).join(', ');
+  if (checkpoint.optimiser !== optimiser || found !== lengths)
+    throw new Error(
+      `resume: ${optimiser} keeps [${lengths}] numbers for '${objective}', ` +
+        `the checkpoint has [${found}] of ${checkpoint.optimiser}; use the same model and optimiser`,
+    );
+}
+
+function requireSameDecay(ema: number | undefined, found: number | undefined): void {
+  if (ema === found) return;
+  const kept = found === undefined ? 'no average of the weights' : `an average of the weights with decay ${found}`;
+  throw new Error(`resume: the option ema is ${ema}, the checkpoint has ${kept}; use the same ema`);
 }
 
 /** Compiled for every shape of batch that comes, until one cannot be compiled; from then on eager. */
