@@ -2,33 +2,27 @@
  * One row for every TensorFlow.js kernel that can be compiled: the shape of its result, and the ONNX operators
  * that compute it (opset 18). TensorFlow.js defines what a kernel means; where ONNX differs, the row says so.
  */
-import { sizeOf, type DType, type Spec, type Value } from './graph';
-import { elementOf, type OnnxBuilder } from './onnx';
+import * as tf from '@tensorflow/tfjs';
+import { sizeOf, type DType, type Spec } from './graph';
+import {
+  as,
+  float,
+  like,
+  list,
+  maybe,
+  narrowed,
+  numbers,
+  one,
+  rangeOf,
+  spread,
+  transposed,
+  type Attributes,
+  type Kernel,
+  type Operand,
+  type Operands,
+} from './kernel';
 import { convolutionKernels } from './kernels-convolution';
-
-export type Attributes = Readonly<Record<string, unknown>>;
-export type Operands = Readonly<Record<string, Value | readonly Value[]>>;
-
-/** An operand in a lowering: its spec, and the ONNX value that holds it. */
-export interface Operand extends Spec {
-  readonly name: string;
-}
-export type NamedOperands = Readonly<Record<string, Operand | readonly Operand[]>>;
-
-export interface Kernel {
-  shape(inputs: Operands, attrs: Attributes): readonly Spec[];
-  /** Returns the names of the outputs' values. */
-  lower(b: OnnxBuilder, inputs: NamedOperands, attrs: Attributes, outputs: readonly Spec[]): readonly string[];
-}
-
-// Access to operands and attributes
-
-type Any = Readonly<Record<string, unknown>>;
-const one = <T extends Spec>(inputs: Readonly<Record<string, T | readonly T[]>>, name: string): T => inputs[name] as T;
-/** Kernels with lists name their operands 0, 1, 2, … */
-const list = <T extends Spec>(inputs: Readonly<Record<string, T | readonly T[]>>): T[] =>
-  Object.values(inputs).flat() as T[];
-const numbers = (attrs: Any, name: string): number[] => [...(attrs[name] as number[])];
+import { elementOf, type OnnxBuilder } from './onnx';
 
 /** The axes an attribute names, non-negative; all of them when it names none. */
 function axes(attr: unknown, rank: number): number[] {
@@ -49,68 +43,123 @@ function broadcast(a: readonly number[], b: readonly number[]): number[] {
   });
 }
 
-const swapLast = (rank: number): number[] => {
-  const order = Array.from({ length: rank }, (_, i) => i);
-  return [...order.slice(0, -2), rank - 1, rank - 2];
-};
+const swapLast = (rank: number): number[] => [...rangeOf(rank - 2), rank - 1, rank - 2];
 
 // Kinds of rows
 
 type Unary = (b: OnnxBuilder, x: string, attrs: Attributes, spec: Spec) => string;
 
-/** Element by element; the result is like the operand. */
+const operator =
+  (name: string): Unary =>
+  (b, x) =>
+    b.op(name, [x]);
+
+/**
+ * Element by element; the result is like the operand. ONNX has most functions for float32 alone: integers
+ * are computed there and truncated, as TensorFlow.js does when it stores the result.
+ */
 function unary(lower: string | Unary, input = 'x', dtype?: DType): Kernel {
-  const emit: Unary = typeof lower === 'string' ? (b, x) => b.op(lower, [x]) : lower;
+  const emit: Unary = typeof lower === 'string' ? operator(lower) : lower;
   return {
-    shape: (inputs) => [{ shape: one(inputs, input).shape, dtype: dtype ?? one(inputs, input).dtype }],
-    lower: (b, inputs, attrs) => [emit(b, one(inputs, input).name, attrs, one(inputs, input))],
+    shape: (inputs) => {
+      const x = one(inputs, input);
+      return [{ shape: x.shape, dtype: dtype ?? numeric(x, false).dtype }];
+    },
+    lower: (b, inputs, attrs) => {
+      const x = one(inputs, input);
+      const y = emit(b, as(b, x, 'float32'), attrs, { ...x, dtype: 'float32' });
+      return [x.dtype === 'float32' || dtype !== undefined ? y : b.cast(y, elementOf(x.dtype))];
+    },
   };
 }
+
+/** As `unary`, for a function that ONNX has for integers, too. */
+function arithmetic(lower: string | Unary, ofBool?: string): Kernel {
+  const emit: Unary = typeof lower === 'string' ? operator(lower) : lower;
+  return {
+    shape: (inputs) => [numeric(one(inputs, 'x'), ofBool !== undefined)],
+    lower: (b, inputs, attrs) => {
+      const x = one(inputs, 'x');
+      return [x.dtype === 'bool' ? b.op(ofBool!, [x.name]) : emit(b, x.name, attrs, x)];
+    },
+  };
+}
+
+/** Of an integer it is the integer. */
+const rounding = (op: string): Kernel => arithmetic((b, x, _, { dtype }) => (dtype === 'int32' ? x : b.op(op, [x])));
 
 type Binary = (b: OnnxBuilder, x: string, y: string, spec: Spec) => string;
 
-/** Element by element over two operands that broadcast. */
-function binary(lower: string | Binary, dtype?: DType): Kernel {
+/** Element by element over two operands that broadcast; `ofBool` is what the operator means for booleans, if anything. */
+function binary(lower: string | Binary, ofBool?: string): Kernel {
   const emit: Binary = typeof lower === 'string' ? (b, x, y) => b.op(lower, [x, y]) : lower;
   return {
-    shape: (inputs) => [
-      { shape: broadcast(one(inputs, 'a').shape, one(inputs, 'b').shape), dtype: dtype ?? one(inputs, 'a').dtype },
-    ],
-    lower: (b, inputs) => [emit(b, one(inputs, 'a').name, one(inputs, 'b').name, one(inputs, 'a'))],
+    shape: (inputs) => {
+      const a = numeric(one(inputs, 'a'), ofBool !== undefined);
+      return [{ shape: broadcast(a.shape, one(inputs, 'b').shape), dtype: a.dtype }];
+    },
+    lower: (b, inputs, _, [out]) => {
+      const [x, y] = [one(inputs, 'a'), one(inputs, 'b')];
+      const [p, q] = narrowed(b, [x, y], out!) as [string, string];
+      return [x.dtype === 'bool' ? b.op(ofBool!, [p, q]) : emit(b, p, q, x)];
+    },
   };
 }
 
-/** ONNX has no comparison and no reduction of bool by arithmetic: they go through int32. */
-const numeric = (b: OnnxBuilder, x: Operand): string => (x.dtype === 'bool' ? b.cast(x.name, 'int32') : x.name);
+function comparison(lower: Binary): Kernel {
+  return {
+    shape: (inputs) => [{ shape: broadcast(one(inputs, 'a').shape, one(inputs, 'b').shape), dtype: 'bool' }],
+    lower: (b, inputs) => {
+      const [x, y] = [one(inputs, 'a'), one(inputs, 'b')];
+      return [lower(b, asNumber(b, x), asNumber(b, y), x)];
+    },
+  };
+}
 
-function reduction(op: string, attr: string, dtype?: (input: DType) => DType): Kernel {
+/** TensorFlow.js adds booleans as bytes, so that true + true is a boolean of value 2: no graph has such a thing. */
+function numeric(x: Spec, boolMakesSense: boolean): Spec {
+  if (x.dtype === 'bool' && !boolMakesSense)
+    throw new Error('arithmetic on booleans; cast them to int32 or float32 first');
+  return x;
+}
+
+/** ONNX has no order and no sum of booleans: they go through int32. */
+const asNumber = (b: OnnxBuilder, x: Operand): string => (x.dtype === 'bool' ? b.cast(x.name, 'int32') : x.name);
+
+function reduction(op: string, attr: string, dtype: (input: DType) => DType): Kernel {
   return {
     shape: (inputs, attrs) => {
       const { shape, dtype: from } = one(inputs, 'x');
       const over = axes(attrs[attr], shape.length);
-      return [{ shape: reduced(shape, over, attrs['keepDims'] === true), dtype: dtype ? dtype(from) : from }];
+      return [{ shape: reduced(shape, over, attrs['keepDims'] === true), dtype: dtype(from) }];
     },
     lower: (b, inputs, attrs, [out]) => {
       const x = one(inputs, 'x');
       const over = axes(attrs[attr], x.shape.length);
-      const from = numeric(b, x);
-      if (over.length === 0) return [from];
-      const y = b.op(op, [from, b.ints(over)], { keepdims: attrs['keepDims'] === true ? 1 : 0 });
-      return [x.dtype === 'bool' && out!.dtype === 'bool' ? b.cast(y, 'bool') : y];
+      const within = out!.dtype === 'bool' ? 'int32' : out!.dtype;
+      const from = as(b, x, within);
+      const y =
+        over.length === 0 ? from : b.op(op, [from, b.ints(over)], { keepdims: attrs['keepDims'] === true ? 1 : 0 });
+      return [within === out!.dtype ? y : b.cast(y, 'bool')];
     },
   };
 }
+
+const same = (d: DType): DType => d;
+/** Sums and products of booleans count. */
+const counted = (d: DType): DType => (d === 'bool' ? 'int32' : d);
 
 function argument(op: string): Kernel {
   return {
     shape: (inputs, attrs) => {
       const { shape } = one(inputs, 'x');
-      return [{ shape: reduced(shape, axes(attrs['axis'], shape.length), false), dtype: 'int32' }];
+      const [axis] = axes(attrs['axis'], shape.length);
+      return [{ shape: reduced(shape, [axis!], false), dtype: 'int32' }];
     },
     lower: (b, inputs, attrs) => {
       const x = one(inputs, 'x');
       const [axis] = axes(attrs['axis'], x.shape.length);
-      return [b.cast(b.op(op, [numeric(b, x)], { axis: axis!, keepdims: 0 }), 'int32')];
+      return [b.cast(b.op(op, [asNumber(b, x)], { axis: axis!, keepdims: 0 }), 'int32')];
     },
   };
 }
@@ -121,11 +170,6 @@ function filled(value: (attrs: Attributes) => number, spec: (inputs: Operands, a
     shape: (inputs, attrs) => [spec(inputs, attrs)],
     lower: (b, _, attrs, [out]) => [spread(b, value(attrs), out!)],
   };
-}
-
-function spread(b: OnnxBuilder, value: number, { shape, dtype }: Spec): string {
-  const scalar = b.constant(value, elementOf(dtype));
-  return shape.length === 0 ? scalar : b.op('Expand', [scalar, b.ints(shape)]);
 }
 
 function sliced(
@@ -145,79 +189,90 @@ const BEFORE_FIRST = -(2 ** 31);
 
 // The rows
 
-const float = (b: OnnxBuilder, value: number) => b.constant(value, 'float32');
-/** A constant of the operand's own type. */
-const like = (b: OnnxBuilder, spec: Spec, value: number) => b.constant(value, elementOf(spec.dtype));
-
 const elementwise: Record<string, Kernel> = {
-  Abs: unary('Abs'),
+  Abs: arithmetic('Abs', 'Identity'),
   Acos: unary('Acos'),
   Acosh: unary('Acosh'),
   Asin: unary('Asin'),
   Asinh: unary('Asinh'),
   Atan: unary('Atan'),
   Atanh: unary('Atanh'),
-  Ceil: unary('Ceil'),
+  Ceil: rounding('Ceil'),
   Cos: unary('Cos'),
   Cosh: unary('Cosh'),
   Elu: unary((b, x) => b.op('Elu', [x], { alpha: { float: 1 } })),
   Erf: unary('Erf'),
   Exp: unary('Exp'),
-  Expm1: unary((b, x) => b.op('Sub', [b.op('Exp', [x]), float(b, 1)])),
-  Floor: unary('Floor'),
+  Expm1: unary(expm1),
+  Floor: rounding('Floor'),
   IsFinite: unary((b, x) => b.op('Not', [b.op('Or', [b.op('IsInf', [x]), b.op('IsNaN', [x])])]), 'x', 'bool'),
   IsInf: unary('IsInf', 'x', 'bool'),
   IsNan: unary('IsNaN', 'x', 'bool'),
-  LeakyRelu: unary((b, x, attrs) => b.op('LeakyRelu', [x], { alpha: { float: attrs['alpha'] as number } })),
+  LeakyRelu: unary(
+    (b, x, attrs) => b.op('LeakyRelu', [x], { alpha: { float: attrs['alpha'] as number } }),
+    'x',
+    'float32',
+  ),
   Log: unary('Log'),
-  Log1p: unary((b, x) => b.op('Log', [b.op('Add', [x, float(b, 1)])])),
-  LogicalNot: unary('Not'),
-  Neg: unary('Neg'),
+  Log1p: unary(log1p),
+  LogicalNot: unary((b, x) => b.op('Not', [b.cast(x, 'bool')]), 'x', 'bool'),
+  Neg: arithmetic('Neg'),
   Reciprocal: unary('Reciprocal'),
-  Relu: unary('Relu'),
+  Relu: arithmetic('Relu', 'Identity'),
   Relu6: unary((b, x) => b.op('Clip', [x, float(b, 0), float(b, 6)])),
-  Round: unary('Round'), // both round halves to even
+  Round: rounding('Round'), // both round halves to even
   Rsqrt: unary((b, x) => b.op('Reciprocal', [b.op('Sqrt', [x])])),
   Selu: unary('Selu'),
-  Sigmoid: unary('Sigmoid'),
-  Sign: unary('Sign'),
+  // the runtime's own Sigmoid is an approximation: 17 % off at −15, and constant from −18 on
+  Sigmoid: unary((b, x) => b.op('Reciprocal', [b.op('Add', [b.op('Exp', [b.op('Neg', [x])]), float(b, 1)])])),
+  Sign: arithmetic('Sign', 'Identity'),
   Sin: unary('Sin'),
   Sinh: unary('Sinh'),
   Softplus: unary('Softplus'),
   Sqrt: unary('Sqrt'),
-  Square: unary((b, x) => b.op('Mul', [x, x])),
+  Square: arithmetic((b, x) => b.op('Mul', [x, x]), 'Identity'),
   Tan: unary('Tan'),
   Tanh: unary('Tanh'),
-  // alpha for x ≤ 0, 1 for x > 0, NaN for NaN (which passes through the product with 0)
   Step: unary((b, x, attrs) => {
     const positive = b.op('Greater', [x, float(b, 0)]);
-    return b.op('Where', [positive, float(b, 1), float(b, (attrs['alpha'] as number | undefined) ?? 0)]);
+    const step = b.op('Where', [positive, float(b, 1), float(b, (attrs['alpha'] as number | undefined) ?? 0)]);
+    return b.op('Where', [b.op('IsNaN', [x]), x, step]);
   }),
-  ClipByValue: unary((b, x, attrs, spec) =>
+  ClipByValue: arithmetic((b, x, attrs, spec) =>
     b.op('Clip', [x, like(b, spec, attrs['clipValueMin'] as number), like(b, spec, attrs['clipValueMax'] as number)]),
   ),
   Softmax: unary((b, x, attrs) => b.op('Softmax', [x], { axis: attrs['dim'] as number }), 'logits'),
-  LogSoftmax: unary((b, x, attrs) => b.op('LogSoftmax', [x], { axis: attrs['axis'] as number }), 'logits'),
 
   Add: binary('Add'),
   Atan2: binary((b, y, x) => {
-    // the half-plane formula: atan(y / x), moved by ±π where x < 0
-    const base = b.op('Atan', [b.op('Div', [y, x])]);
+    // atan(y / x), moved by ±π where x < 0; 0 where y = 0, whatever x is
+    const slope = b.op('Where', [b.op('Equal', [y, float(b, 0)]), float(b, 0), b.op('Div', [y, x])]);
+    const base = b.op('Atan', [slope]);
     const turn = b.op('Where', [b.op('Less', [y, float(b, 0)]), float(b, -Math.PI), float(b, Math.PI)]);
     return b.op('Where', [b.op('Less', [x, float(b, 0)]), b.op('Add', [base, turn]), base]);
   }),
-  FloorDiv: binary((b, x, y, spec) => {
-    if (spec.dtype === 'float32') return b.op('Floor', [b.op('Div', [x, y])]);
-    const quotient = b.op('Div', [b.cast(x, 'float32'), b.cast(y, 'float32')]);
-    return b.cast(b.op('Floor', [quotient]), 'int32');
-  }),
-  Maximum: binary('Max'),
-  Minimum: binary('Min'),
+  // by double precision, where the quotient of two float32 or int32 is on the right side of every integer
+  FloorDiv: {
+    shape: (inputs) => [{ shape: broadcast(one(inputs, 'a').shape, one(inputs, 'b').shape), dtype: 'int32' }],
+    lower: (b, inputs) => {
+      const [x, y] = ['a', 'b'].map((name) => b.cast(one(inputs, name).name, 'float64')) as [string, string];
+      return [b.cast(b.op('Floor', [b.op('Div', [x, y])]), 'int32')];
+    },
+  },
+  Maximum: binary('Max', 'Or'),
+  Minimum: binary('Min', 'And'),
+  // the remainder has the divisor's sign; by float, because an integer divided by 0 would end the process
   Mod: binary((b, x, y, spec) => {
-    if (spec.dtype !== 'float32') return b.op('Mod', [x, y]);
-    return b.op('Sub', [x, b.op('Mul', [y, b.op('Floor', [b.op('Div', [x, y])])])]);
+    const wide = spec.dtype === 'int32';
+    const [n, d] = wide ? [b.cast(x, 'float64'), b.cast(y, 'float64')] : [x, y];
+    const remainder = (a: string) => b.op('Mod', [a, d], { fmod: 1 });
+    const zero = wide ? b.constant(0, 'float64') : float(b, 0);
+    const differ = b.op('Xor', [b.op('Less', [n, zero]), b.op('Less', [d, zero])]);
+    const r = remainder(n);
+    const y0 = b.op('Where', [differ, remainder(b.op('Add', [r, d])), r]);
+    return wide ? b.cast(y0, 'int32') : y0;
   }),
-  Multiply: binary('Mul'),
+  Multiply: binary('Mul', 'And'),
   Pow: binary('Pow'),
   RealDiv: binary('Div'),
   SquaredDifference: binary((b, x, y) => {
@@ -226,8 +281,8 @@ const elementwise: Record<string, Kernel> = {
   }),
   Sub: binary('Sub'),
   Prelu: {
-    shape: (inputs) => [one(inputs, 'x')],
-    lower: (b, inputs) => [b.op('PRelu', [one(inputs, 'x').name, one(inputs, 'alpha').name])],
+    shape: (inputs) => [{ shape: one(inputs, 'x').shape, dtype: 'float32' }],
+    lower: (b, inputs) => [b.op('PRelu', [as(b, one(inputs, 'x'), 'float32'), as(b, one(inputs, 'alpha'), 'float32')])],
   },
   // dy where y ≥ 0, else dy (y + 1)
   EluGrad: {
@@ -239,61 +294,102 @@ const elementwise: Record<string, Kernel> = {
     },
   },
 
-  Equal: binary('Equal', 'bool'),
-  Greater: binary('Greater', 'bool'),
-  GreaterEqual: binary('GreaterOrEqual', 'bool'),
-  Less: binary('Less', 'bool'),
-  LessEqual: binary('LessOrEqual', 'bool'),
-  NotEqual: binary((b, x, y) => b.op('Not', [b.op('Equal', [x, y])]), 'bool'),
-  LogicalAnd: binary('And', 'bool'),
-  LogicalOr: binary('Or', 'bool'),
+  Equal: comparison((b, x, y) => b.op('Equal', [x, y])),
+  Greater: comparison((b, x, y) => b.op('Greater', [x, y])),
+  GreaterEqual: comparison((b, x, y) => b.op('GreaterOrEqual', [x, y])),
+  Less: comparison((b, x, y) => b.op('Less', [x, y])),
+  LessEqual: comparison((b, x, y) => b.op('LessOrEqual', [x, y])),
+  NotEqual: comparison((b, x, y) => b.op('Not', [b.op('Equal', [x, y])])),
+  LogicalAnd: binary('And', 'And'),
+  LogicalOr: binary('Or', 'Or'),
+  // the three have one shape: tf.where spreads them before it calls the kernel
   Select: {
-    shape: (inputs) => [one(inputs, 't')],
-    lower: (b, inputs) => {
-      const [condition, t, e] = ['condition', 't', 'e'].map((name) => one(inputs, name)) as [Operand, Operand, Operand];
-      // a condition of rank 1 chooses whole rows
-      const rows = condition.shape.length === 1 && t.shape.length > 1;
-      const c = rows
-        ? b.reshape(condition.name, [...condition.shape, ...t.shape.slice(1).map(() => 1)])
-        : condition.name;
-      return [b.op('Where', [c, t.name, e.name])];
+    shape: (inputs) => {
+      const [t, e] = [one(inputs, 't'), one(inputs, 'e')];
+      return [{ shape: t.shape, dtype: tf.upcastType(t.dtype, e.dtype) as DType }];
+    },
+    lower: (b, inputs, _, [out]) => {
+      const within = out!.dtype === 'bool' ? 'int32' : out!.dtype; // there is no Where for booleans
+      const [t, e] = ['t', 'e'].map((name) => ({ ...one(inputs, name), name: as(b, one(inputs, name), within) }));
+      const y = b.op('Where', narrowed(b, [one(inputs, 'condition'), t!, e!], out!));
+      return [within === out!.dtype ? y : b.cast(y, 'bool')];
     },
   },
 };
+
+/** e^x − 1 = 2 e^{x/2} sinh(x/2), which loses nothing near 0; below −40 it is −1, before the factors leave their range. */
+function expm1(b: OnnxBuilder, x: string): string {
+  const half = b.op('Mul', [b.op('Max', [x, float(b, -40)]), float(b, 0.5)]);
+  return b.op('Mul', [b.op('Mul', [b.op('Exp', [half]), b.op('Sinh', [half])]), float(b, 2)]);
+}
+
+/**
+ * ln(1 + x) with the rounding error of 1 + x made up for: ln u + (x − (u − 1)) / u, where u is the rounded sum.
+ * Where nothing was rounded it is ln u, also at −1 and ∞.
+ * Reference: Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 1.14.1.
+ */
+function log1p(b: OnnxBuilder, x: string): string {
+  const u = b.op('Add', [x, float(b, 1)]);
+  const [plain, exact] = [b.op('Log', [u]), b.op('Sub', [u, float(b, 1)])];
+  const mended = b.op('Add', [plain, b.op('Div', [b.op('Sub', [x, exact]), u])]);
+  return b.op('Where', [b.op('Equal', [exact, x]), plain, mended]);
+}
 
 const reductions: Record<string, Kernel> = {
   All: reduction('ReduceMin', 'axis', () => 'bool'),
   Any: reduction('ReduceMax', 'axis', () => 'bool'),
   ArgMax: argument('ArgMax'),
   ArgMin: argument('ArgMin'),
-  Max: reduction('ReduceMax', 'reductionIndices'),
-  Mean: reduction('ReduceMean', 'axis'),
-  Min: reduction('ReduceMin', 'axis'),
-  Prod: reduction('ReduceProd', 'axis', (d) => (d === 'bool' ? 'int32' : d)),
-  Sum: reduction('ReduceSum', 'axis', (d) => (d === 'bool' ? 'int32' : d)),
+  Max: reduction('ReduceMax', 'reductionIndices', same),
+  Mean: reduction('ReduceMean', 'axis', () => 'float32'),
+  Min: reduction('ReduceMin', 'axis', same),
+  Prod: reduction('ReduceProd', 'axis', counted),
+  Sum: reduction('ReduceSum', 'axis', counted),
   Cumsum: {
-    shape: (inputs) => [one(inputs, 'x')],
+    shape: (inputs) => [{ shape: one(inputs, 'x').shape, dtype: counted(one(inputs, 'x').dtype) }],
     lower: (b, inputs, attrs) => {
       const x = one(inputs, 'x');
       const [axis] = axes(attrs['axis'], x.shape.length);
       const flags = { exclusive: attrs['exclusive'] ? 1 : 0, reverse: attrs['reverse'] ? 1 : 0 };
-      return [b.op('CumSum', [x.name, b.constant(axis!, 'int64')], flags)];
+      return [b.op('CumSum', [asNumber(b, x), b.constant(axis!, 'int64')], flags)];
+    },
+  },
+  // ONNX has none: products over 1, 2, 4, … neighbours, each from two of the last (Hillis and Steele, 1986)
+  Cumprod: {
+    shape: (inputs) => [{ shape: one(inputs, 'x').shape, dtype: counted(one(inputs, 'x').dtype) }],
+    lower: (b, inputs, attrs, [out]) => {
+      const x = one(inputs, 'x');
+      const [axis] = axes(attrs['axis'], x.shape.length);
+      const n = x.shape[axis!]!;
+      const reverse = attrs['reverse'] === true;
+      /** Moved on along the axis by `by` positions, with ones behind. */
+      const shifted = (y: string, by: number): string => {
+        const kept = b.op('Slice', [y, b.ints([reverse ? by : 0]), b.ints([reverse ? n : n - by]), b.ints([axis!])]);
+        const ones = spread(b, 1, { shape: x.shape.map((size, i) => (i === axis ? by : size)), dtype: out!.dtype });
+        return b.op('Concat', reverse ? [kept, ones] : [ones, kept], { axis: axis! });
+      };
+      let y = asNumber(b, x);
+      if (attrs['exclusive'] === true && n > 0) y = shifted(y, 1);
+      for (let by = 1; by < n; by *= 2) y = b.op('Mul', [y, shifted(y, by)]);
+      return [y];
     },
   },
   // the sum of any number of operands of one shape
   AddN: {
-    shape: (inputs) => [list(inputs)[0]!],
-    lower: (b, inputs) => [
-      b.op(
-        'Sum',
-        list(inputs).map((x) => x.name),
-      ),
-    ],
+    shape: (inputs) => [numeric(list(inputs)[0]!, false)],
+    lower: (b, inputs) => {
+      const names = list(inputs).map((x) => x.name);
+      if (list(inputs)[0]!.dtype === 'float32') return [b.op('Sum', names)];
+      return [names.reduce((sum, x) => b.op('Add', [sum, x]))];
+    },
   },
 };
 
 const shapes: Record<string, Kernel> = {
-  Identity: unary((_, x) => x),
+  Identity: {
+    shape: (inputs) => [one(inputs, 'x')],
+    lower: (_, inputs) => [one(inputs, 'x').name],
+  },
   Cast: {
     shape: (inputs, attrs) => [{ shape: one(inputs, 'x').shape, dtype: attrs['dtype'] as DType }],
     lower: (b, inputs, _, [out]) => [b.cast(one(inputs, 'x').name, elementOf(out!.dtype))],
@@ -319,7 +415,7 @@ const shapes: Record<string, Kernel> = {
       const { shape, dtype } = one(inputs, 'x');
       return [{ shape: numbers(attrs, 'perm').map((axis) => shape[axis]!), dtype }];
     },
-    lower: (b, inputs, attrs) => [b.op('Transpose', [one(inputs, 'x').name], { perm: numbers(attrs, 'perm') })],
+    lower: (b, inputs, attrs) => [transposed(b, one(inputs, 'x').name, numbers(attrs, 'perm'))],
   },
   Slice: {
     shape: (inputs, attrs) => {
@@ -441,8 +537,61 @@ const shapes: Record<string, Kernel> = {
       const reps = numbers(attrs, 'reps');
       return [{ shape: shape.map((n, axis) => n * reps[axis]!), dtype }];
     },
-    lower: (b, inputs, attrs) => [b.op('Tile', [one(inputs, 'x').name, b.ints(numbers(attrs, 'reps'))])],
+    lower: (b, inputs, attrs, [out]) => {
+      const x = one(inputs, 'x');
+      const reps = numbers(attrs, 'reps');
+      if (reps.every((n) => n === 1)) return [x.name];
+      if (reps.every((n, axis) => n === 1 || x.shape[axis] === 1)) return [b.expand(x.name, out!.shape)];
+      return [b.op('Tile', [x.name, b.ints(reps)])];
+    },
   },
+  StridedSlice: {
+    shape: (inputs, attrs) => [{ shape: stridesOf(one(inputs, 'x'), attrs).finalShape, dtype: one(inputs, 'x').dtype }],
+    lower: (b, inputs, attrs, [out]) => {
+      const x = one(inputs, 'x');
+      const { begin, end, strides } = stridesOf(x, attrs);
+      const ends = end.map((stop, axis) => (strides[axis]! < 0 && stop < 0 ? BEFORE_FIRST : stop));
+      return [b.reshape(sliced(b, x.name, begin, ends, strides), out!.shape)];
+    },
+  },
+  MirrorPad: {
+    shape: (inputs, attrs) => {
+      const { shape, dtype } = one(inputs, 'x');
+      const paddings = attrs['paddings'] as [number, number][];
+      return [{ shape: shape.map((n, axis) => n + paddings[axis]![0] + paddings[axis]![1]), dtype }];
+    },
+    lower: (b, inputs, attrs) => {
+      const x = one(inputs, 'x');
+      const paddings = attrs['paddings'] as [number, number][];
+      const edge = attrs['mode'] === 'reflect' ? 0 : 1; // whether the border itself is repeated
+      return [
+        paddings.reduce((y, [before, after], axis) => {
+          const n = x.shape[axis]!;
+          const mirrored = (i: number) => (i < 0 ? -i - edge : i >= n ? 2 * (n - 1) - i + edge : i);
+          const index = rangeOf(before + n + after).map((i) => mirrored(i - before));
+          return before + after === 0 ? y : b.op('Gather', [y, b.constant(index, 'int32')], { axis });
+        }, x.name),
+      ];
+    },
+  },
+  Range: progression((attrs) => {
+    const [start, stop, step] = ['start', 'stop', 'step'].map((name) => attrs[name] as number) as [
+      number,
+      number,
+      number,
+    ];
+    const empty = start === stop || (start < stop && step < 0) || (stop < start && step > 1);
+    const count = empty ? 0 : Math.abs(Math.ceil((stop - start) / step));
+    return { start, step: stop < start && step === 1 ? -1 : step, count }; // a step of 1 is the default: it turns round
+  }),
+  LinSpace: progression((attrs) => {
+    const [start, stop, count] = ['start', 'stop', 'num'].map((name) => attrs[name] as number) as [
+      number,
+      number,
+      number,
+    ];
+    return { start, step: (stop - start) / (count - 1), count };
+  }),
   Fill: filled(
     (attrs) => attrs['value'] as number,
     (_, attrs) => ({ shape: numbers(attrs, 'shape'), dtype: (attrs['dtype'] as DType | undefined) ?? 'float32' }),
@@ -456,6 +605,33 @@ const shapes: Record<string, Kernel> = {
     (inputs) => one(inputs, 'x'),
   ),
 };
+
+/** start, start + step, …: a constant, rounded at every step as TensorFlow.js does. */
+function progression(of: (attrs: Attributes) => { start: number; step: number; count: number }): Kernel {
+  const dtypeOf = (attrs: Attributes) => (attrs['dtype'] as DType | undefined) ?? 'float32';
+  return {
+    shape: (_, attrs) => [{ shape: [of(attrs).count], dtype: dtypeOf(attrs) }],
+    lower: (b, _, attrs) => {
+      const { start, step, count } = of(attrs);
+      const values = dtypeOf(attrs) === 'float32' ? new Float32Array(count) : new Int32Array(count);
+      for (let i = 0; i < count; i++) values[i] = i === 0 ? start : values[i - 1]! + step;
+      return [b.tensor(values, [count], elementOf(dtypeOf(attrs)))];
+    },
+  };
+}
+
+function stridesOf({ shape }: Spec, attrs: Attributes) {
+  const masks = ['beginMask', 'endMask', 'ellipsisMask', 'newAxisMask', 'shrinkAxisMask'].map(
+    (name) => attrs[name] as number,
+  );
+  return tf.slice_util.sliceInfo(
+    [...shape],
+    numbers(attrs, 'begin'),
+    numbers(attrs, 'end'),
+    attrs['strides'] as number[],
+    ...(masks as [number, number, number, number, number]),
+  );
+}
 
 /** A shape in which −1 stands for whatever is left. */
 function inferred(shape: readonly number[], size: number): number[] {
@@ -479,16 +655,19 @@ function split(b: OnnxBuilder, x: Operand, sizes: readonly number[], axis: numbe
 const indexing: Record<string, Kernel> = {
   GatherV2: {
     shape: (inputs, attrs) => {
-      const x = one(inputs, 'x');
-      const indices = one(inputs, 'indices');
-      requireNoBatch(attrs);
-      const [axis] = axes(attrs['axis'] ?? 0, x.shape.length);
-      return [{ shape: [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis! + 1)], dtype: x.dtype }];
+      const { x, indices, axis, batch } = gathered(inputs, attrs);
+      return [
+        {
+          shape: [...x.shape.slice(0, axis), ...indices.shape.slice(batch), ...x.shape.slice(axis + 1)],
+          dtype: x.dtype,
+        },
+      ];
     },
     lower: (b, inputs, attrs) => {
-      const x = one(inputs, 'x');
-      const [axis] = axes(attrs['axis'] ?? 0, x.shape.length);
-      return [b.op('Gather', [x.name, one(inputs, 'indices').name], { axis: axis! })];
+      const { x, indices, axis, batch } = gathered(inputs, attrs);
+      if (batch === 0) return [b.op('Gather', [x.name, indices.name], { axis })];
+      const index = b.cast(b.reshape(indices.name, [...indices.shape, 1]), 'int64');
+      return [b.op('GatherND', [x.name, index], { batch_dims: batch })];
     },
   },
   // the gradient of a gather: rows added up by segment
@@ -496,14 +675,12 @@ const indexing: Record<string, Kernel> = {
     shape: (inputs, attrs) => {
       const x = one(inputs, 'x');
       const rank = one(inputs, 'segmentIds').shape.length;
-      return [{ shape: [attrs['numSegments'] as number, ...x.shape.slice(rank)], dtype: x.dtype }];
+      return [{ shape: [attrs['numSegments'] as number, ...x.shape.slice(rank)], dtype: 'float32' }];
     },
     lower: (b, inputs, _, [out]) => {
-      const x = one(inputs, 'x');
       const ids = one(inputs, 'segmentIds');
       const index = b.cast(b.reshape(ids.name, [...ids.shape, 1]), 'int64');
-      const zeros = spread(b, 0, out!);
-      return [b.op('ScatterND', [zeros, index, x.name], { reduction: 'add' })];
+      return [b.op('ScatterND', [spread(b, 0, out!), index, as(b, one(inputs, 'x'), 'float32')], { reduction: 'add' })];
     },
   },
   GatherNd: {
@@ -521,6 +698,29 @@ const indexing: Record<string, Kernel> = {
     lower: (b, inputs, _, [out]) => {
       const index = b.cast(one(inputs, 'indices').name, 'int64');
       return [b.op('ScatterND', [spread(b, 0, out!), index, one(inputs, 'updates').name], { reduction: 'add' })];
+    },
+  },
+  TopK: {
+    shape: (inputs, attrs) => {
+      const { shape, dtype } = one(inputs, 'x');
+      const top = [...shape.slice(0, -1), attrs['k'] as number];
+      return [
+        { shape: top, dtype },
+        { shape: top, dtype: 'int32' },
+      ];
+    },
+    lower: (b, inputs, attrs, [out]) => {
+      const x = one(inputs, 'x');
+      const k = b.ints([attrs['k'] as number]);
+      const [values, indices] = b.ops('TopK', [asNumber(b, x), k], 2, { axis: x.shape.length - 1 }) as [string, string];
+      return [x.dtype === 'bool' ? b.cast(values, elementOf(out!.dtype)) : values, b.cast(indices, 'int32')];
+    },
+  },
+  TensorScatterUpdate: {
+    shape: (inputs) => [one(inputs, 'tensor')],
+    lower: (b, inputs) => {
+      const index = b.cast(one(inputs, 'indices').name, 'int64');
+      return [b.op('ScatterND', [one(inputs, 'tensor').name, index, one(inputs, 'updates').name])];
     },
   },
   OneHot: {
@@ -545,14 +745,17 @@ const indexing: Record<string, Kernel> = {
       ]);
       const [on, off] = [(attrs['onValue'] as number | undefined) ?? 1, (attrs['offValue'] as number | undefined) ?? 0];
       if (on === 1 && off === 0) return [b.cast(hit, elementOf(out!.dtype))];
-      return [b.op('Where', [hit, like(b, out!, on), like(b, out!, off)])];
+      return [b.cast(b.op('Where', [hit, float(b, on), float(b, off)]), elementOf(out!.dtype))];
     },
   },
 };
 
-function requireNoBatch(attrs: Attributes): void {
-  if (((attrs['batchDims'] as number | undefined) ?? 0) !== 0)
-    throw new Error('gather with batchDims cannot be compiled');
+function gathered<T extends Spec>(inputs: Readonly<Record<string, T | readonly T[]>>, attrs: Attributes) {
+  const [x, indices] = [one(inputs, 'x'), one(inputs, 'indices')];
+  const [axis] = axes(attrs['axis'] ?? 0, x.shape.length) as [number];
+  const batch = (attrs['batchDims'] as number | undefined) ?? 0;
+  if (batch !== 0 && batch !== axis) throw new Error(`batchDims = ${batch} with axis = ${axis}; they must be equal`);
+  return { x, indices, axis, batch };
 }
 
 const matrices: Record<string, Kernel> = {
@@ -567,16 +770,48 @@ const matrices: Record<string, Kernel> = {
     lower: (builder, inputs, attrs, [out]) => {
       const [a, b] = [one(inputs, 'a'), one(inputs, 'b')];
       const [transA, transB] = [attrs['transposeA'] ? 1 : 0, attrs['transposeB'] ? 1 : 0];
-      if (sizeOf(out!.shape.slice(0, -2)) === 1) {
-        const flat = (x: Operand) => (x.shape.length === 2 ? x.name : builder.reshape(x.name, x.shape.slice(-2)));
-        const y = builder.op('Gemm', [flat(a), flat(b)], { transA, transB });
-        return [out!.shape.length === 2 ? y : builder.reshape(y, out!.shape)];
+      const flat = (x: Operand, rows: number) => builder.reshape(x.name, [rows, x.shape.at(-1)!]);
+      const batch = (x: Spec) => sizeOf(x.shape.slice(0, -2));
+      // one matrix on the right takes the rows of a whole batch
+      if (a.dtype === 'float32' && batch(b) === 1 && (batch(a) === 1 || !transA)) {
+        const y = builder.op('Gemm', [flat(a, batch(a) * a.shape.at(-2)!), flat(b, b.shape.at(-2)!)], {
+          transA,
+          transB,
+        });
+        return [builder.reshape(y, out!.shape)];
       }
       const turned = (x: Operand, turn: number) =>
         turn ? builder.op('Transpose', [x.name], { perm: swapLast(x.shape.length) }) : x.name;
       return [builder.op('MatMul', [turned(a, transA), turned(b, transB)])];
     },
   },
+};
+
+/** Products with a bias and an activation in the same call, which TensorFlow.js makes where no gradient is asked for. */
+function fused(name: string, base: Readonly<Record<string, Kernel>>): Kernel {
+  const product = base[name]!;
+  return {
+    shape: (inputs, attrs) => product.shape(inputs, attrs),
+    lower: (b, inputs, attrs, outputs) => {
+      const [spec] = outputs as [Spec];
+      const [y] = product.lower(b, inputs, attrs, outputs) as [string];
+      const bias = maybe(inputs, 'bias');
+      const x: Operand = { ...spec, name: bias ? b.op('Add', [y, bias.name]) : y };
+      const activation = attrs['activation'] as string | undefined;
+      if (!activation || activation === 'linear') return [x.name];
+      const alpha = one(inputs, 'preluActivationWeights');
+      return elementwise[ACTIVATIONS[activation]!]!.lower(b, { x, alpha }, { alpha: attrs['leakyreluAlpha'] }, outputs);
+    },
+  };
+}
+
+const ACTIVATIONS: Readonly<Record<string, string>> = {
+  relu: 'Relu',
+  relu6: 'Relu6',
+  elu: 'Elu',
+  leakyrelu: 'LeakyRelu',
+  prelu: 'Prelu',
+  sigmoid: 'Sigmoid',
 };
 
 /** Every kernel that can be compiled, by its TensorFlow.js name. */
@@ -587,4 +822,7 @@ export const kernels: Readonly<Record<string, Kernel>> = {
   ...indexing,
   ...matrices,
   ...convolutionKernels,
+  _FusedMatMul: fused('BatchMatMul', matrices),
+  FusedConv2D: fused('Conv2D', convolutionKernels),
+  FusedDepthwiseConv2D: fused('DepthwiseConv2dNative', convolutionKernels),
 };

@@ -1,6 +1,7 @@
 /** From a traced graph to an ONNX model. */
 import type { Graph, Value } from './graph';
-import { kernels, type NamedOperands, type Operand } from './kernels';
+import { spread, type NamedOperands, type Operand } from './kernel';
+import { kernels } from './kernels';
 import { elementOf, OnnxBuilder } from './onnx';
 
 /** The names of a model's inputs and outputs, in the graph's order. */
@@ -21,7 +22,11 @@ export function lower(graph: Graph): OnnxModel {
     const known = names.get(value.id);
     if (known !== undefined) return known;
     const constant = constants.get(value.id)!;
-    const name = b.tensor(constant.values, constant.shape, elementOf(constant.dtype));
+    const [first] = constant.values;
+    const name =
+      first !== undefined && constant.values.every((v) => Object.is(v, first))
+        ? spread(b, first, constant)
+        : b.tensor(constant.values, constant.shape, elementOf(constant.dtype));
     names.set(value.id, name);
     return name;
   };

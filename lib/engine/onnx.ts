@@ -6,7 +6,7 @@ import protobuf from 'protobufjs';
 import type { DType, Spec } from './graph';
 
 /** Element types of ONNX tensors. */
-export const ELEMENT = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+export const ELEMENT = { float32: 1, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
 export type Element = keyof typeof ELEMENT;
 
 const OPSET = 18;
@@ -45,6 +45,7 @@ export class OnnxBuilder {
   private readonly nodes: OnnxNode[] = [];
   private readonly initializers: object[] = [];
   private readonly shared = new Map<string, string>();
+  private readonly sources = new Map<string, string>();
   private next = 0;
 
   /** One operator with one output. Attributes: integers, lists of integers, strings, or `{ float }`. */
@@ -82,11 +83,7 @@ export class OnnxBuilder {
   }
 
   /** A constant tensor. */
-  tensor(
-    values: Float32Array | Int32Array | Uint8Array | BigInt64Array,
-    dims: readonly number[],
-    element: Element,
-  ): string {
+  tensor(values: Raw, dims: readonly number[], element: Element): string {
     const name = `c${this.next++}`;
     const rawData = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     this.initializers.push({ name, dims, dataType: ELEMENT[element], rawData });
@@ -97,8 +94,21 @@ export class OnnxBuilder {
     return this.op('Cast', [x], { to: ELEMENT[to] });
   }
 
+  /** To a shape without −1. A 0 means no elements, which ONNX must be told: its own 0 copies a dimension. */
   reshape(x: string, shape: readonly number[]): string {
-    return this.op('Reshape', [x, this.ints(shape)]);
+    return this.op('Reshape', [x, this.ints(shape)], shape.includes(0) ? { allowzero: 1 } : {});
+  }
+
+  /** One value spread over a shape that it broadcasts to. */
+  expand(x: string, shape: readonly number[]): string {
+    const y = this.op('Expand', [x, this.ints(shape)]);
+    this.sources.set(y, this.unexpanded(x));
+    return y;
+  }
+
+  /** What `expand` was given, for an operator that broadcasts by itself: it then reads less memory. */
+  unexpanded(y: string): string {
+    return this.sources.get(y) ?? y;
   }
 
   /** The finished model as bytes. `outputs` pairs the name it is to have with the value it is. */
@@ -147,12 +157,12 @@ function attributeOf(name: string, value: AttributeValue): object {
   return { name, type: INTS, ints: value };
 }
 
-export function arrayOf(
-  values: ArrayLike<number>,
-  element: Element,
-): Float32Array | Int32Array | Uint8Array | BigInt64Array {
+type Raw = Float32Array | Float64Array | Int32Array | Uint8Array | BigInt64Array;
+
+function arrayOf(values: ArrayLike<number>, element: Element): Raw {
   if (element === 'int64') return BigInt64Array.from(Array.from(values, (v) => BigInt(v)));
   if (element === 'float32') return Float32Array.from(values);
+  if (element === 'float64') return Float64Array.from(values);
   return element === 'bool' ? Uint8Array.from(values) : Int32Array.from(values);
 }
 

@@ -7,7 +7,8 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { type Constant, type DType, type Graph, type Node, type Spec, type Value } from './graph';
-import { kernels, type Attributes, type Operands } from './kernels';
+import type { Attributes, Operands } from './kernel';
+import { kernels } from './kernels';
 
 const BACKEND = 'dgm-trace';
 
@@ -72,7 +73,7 @@ export function trace(body: (tracer: Tracer) => readonly tf.Tensor[]): Graph {
 
 function placeholder(own: Tape, spec: Spec): tf.Tensor {
   const dataId = {};
-  const value = { ...spec, id: own.nextId++ };
+  const value = { shape: spec.shape, dtype: spec.dtype, id: own.nextId++ };
   own.values.set(dataId, value);
   own.inputs.push(value);
   return tf.engine().makeTensorFromDataId(dataId, [...spec.shape], spec.dtype);
@@ -109,11 +110,19 @@ function record(kernelName: string, { inputs, attrs }: { inputs: tf.NamedTensorI
       operands[name] = Array.isArray(input)
         ? input.map((i: tf.TensorInfo) => valueOf(own, i))
         : valueOf(own, input as tf.TensorInfo);
-  const site = callSite();
-  const rule = kernels[kernelName]!;
-  const specs = rule.shape(operands as Operands, (attrs ?? {}) as Attributes);
+  const site = siteLater();
+  const attributes = (attrs ?? {}) as Attributes;
+  const specs = shapesOf(kernelName, operands, attributes, site);
   const outputs = specs.map((spec) => ({ ...spec, id: own.nextId++ }));
-  own.nodes.push({ kernel: kernelName, inputs: operands, attrs: (attrs ?? {}) as Attributes, outputs, site });
+  own.nodes.push({
+    kernel: kernelName,
+    inputs: operands,
+    attrs: attributes,
+    outputs,
+    get site() {
+      return site();
+    },
+  });
   const infos = outputs.map((value) => {
     const dataId = {};
     own.values.set(dataId, value);
@@ -122,15 +131,54 @@ function record(kernelName: string, { inputs, attrs }: { inputs: tf.NamedTensorI
   return MANY.has(kernelName) ? infos : infos[0]!;
 }
 
-/** Kernels whose result is a list even when it has one element. */
-const MANY = new Set(['SplitV', 'Unpack']);
+function shapesOf(kernelName: string, operands: Operands, attrs: Attributes, site: () => string): readonly Spec[] {
+  try {
+    return kernels[kernelName]!.shape(operands, attrs);
+  } catch (error) {
+    throw new TraceError(`${kernelName} cannot be compiled like this: ${(error as Error).message}`, site());
+  }
+}
 
-/** The innermost stack frame that is neither TensorFlow.js nor the engine. */
-export function callSite(): string {
-  const frames = (new Error().stack ?? '').split('\n').slice(1);
-  const own = frames.find((line) => !/node_modules[\\/]@tensorflow|[\\/]engine[\\/]|node:internal/.test(line));
+/** Kernels whose result is a list even when it has one element. */
+const MANY = new Set(['SplitV', 'TopK', 'Unpack']);
+
+/** Deep enough to reach the model's code from inside of a gradient of a gradient. */
+const FRAMES = 100;
+
+/** Notes where the code stands now; the text, which is slow to make, is made when it is asked for. */
+function siteLater(): () => string {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = FRAMES;
+  const here = new Error();
+  Error.stackTraceLimit = stackTraceLimit;
+  return () => siteIn(here.stack ?? '');
+}
+
+/** The innermost stack frame that is neither TensorFlow.js nor the engine: "f (file:line:column)". */
+export const callSite = (): string => siteLater()();
+
+/** The file of a stack frame that has one. */
+const fileOf = (frame: string): string | undefined => /^\s*at (?:.*\()?([^()]+):\d+:\d+\)?$/.exec(frame)?.[1];
+
+/** Node's own files, packages, and the sources of TensorFlow.js as its source maps name them. */
+const LIBRARY = /^node:|[\\/]node_modules[\\/]|(?:^|[\\/])tfjs-[\w-]+[\\/]src[\\/]/;
+
+function siteIn(stack: string): string {
+  const own = stack.split('\n').find((frame) => {
+    const file = fileOf(frame);
+    return file !== undefined && !file.startsWith(ENGINE) && !LIBRARY.test(file);
+  });
   return own?.replace(/^\s*at\s+/, '') ?? '';
 }
+
+/** The folder of this file, as stack frames write it: a build, a test runner and a loader differ. */
+const ENGINE = (() => {
+  const file = (new Error().stack ?? '')
+    .split('\n')
+    .map(fileOf)
+    .find((name) => name !== undefined);
+  return file?.replace(/[^\\/]*$/, '') ?? '\0';
+})();
 
 /** The part of a backend that the engine of TensorFlow.js calls. */
 class TraceBackend extends tf.KernelBackend {
@@ -190,14 +238,25 @@ function registerOnce(): void {
   if (registered) return;
   registered = true;
   tf.registerBackend(BACKEND, () => new TraceBackend() as unknown as tf.KernelBackend, 0);
-  for (const { kernelName } of tf.getKernelsForBackend('cpu'))
+  for (const kernelName of kernelNames())
     tf.registerKernel({
       kernelName,
       backendName: BACKEND,
       kernelFunc: (call) => {
-        if (!(kernelName in kernels))
+        if (!Object.hasOwn(kernels, kernelName))
           throw new TraceError(`the operation ${kernelName} cannot be compiled`, callSite());
         return record(kernelName, call as never) as tf.TensorInfo;
       },
     });
+}
+
+/** TensorFlow.js exports every kernel's name as a constant; no backend need have them all. */
+function kernelNames(): Set<string> {
+  const constants = Object.values(tf as Readonly<Record<string, unknown>>);
+  const named = constants.filter((value): value is string => typeof value === 'string' && /^_?[A-Z]/.test(value));
+  return new Set([
+    ...named,
+    ...tf.getKernelsForBackend('cpu').map(({ kernelName }) => kernelName),
+    ...Object.keys(kernels),
+  ]);
 }
