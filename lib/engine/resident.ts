@@ -13,6 +13,8 @@ import { download, upload } from './transfer';
 export interface ResidentOptions {
   readonly provider: Provider;
   readonly threads: number;
+  /** Where the state lies: shared by programs that take turns on one state. Default: a place of its own. */
+  readonly place?: Place;
   /** Inputs that are the state, by their place among the program's inputs; as many last outputs are its next value. */
   readonly state: readonly number[];
   /** Inputs that are given anew at every step. Those that are neither keep the value of `start`. */
@@ -20,7 +22,10 @@ export interface ResidentOptions {
 }
 
 export interface Resident {
-  /** Gives every input but the changing ones and the draws its value; copies what will change. */
+  /**
+   * Gives every input but the changing ones and the draws its value; copies what will change. The state of a shared
+   * place stays as it is.
+   */
   start(values: readonly Numbers[]): void;
   /**
    * One run.
@@ -36,13 +41,14 @@ export interface Resident {
 /** True where results can stay on the device between runs. */
 export const keepsOnDevice = (provider: Provider): boolean => provider === 'webgpu';
 
-export function createResident(traced: Program, { provider, threads, state, changing }: ResidentOptions): Resident {
+export function createResident(traced: Program, options: ResidentOptions): Resident {
+  const { provider, threads, state, changing } = options;
   const { graph, model } = traced;
   const first = model.outputs.length - state.length; // of the outputs that are state
   const inputNames = state.map((i) => model.inputs[i]!);
   const outputNames = model.outputs.slice(first);
   const specs = state.map((i) => graph.inputs[i]!);
-  const place = keepsOnDevice(provider) ? onDevice(specs, provider) : onHost(specs);
+  const place = options.place ?? createPlace(specs, provider);
   const handle = sessionFor(model, { provider, threads, onDevice: keepsOnDevice(provider) ? outputNames : [] });
   handle.pin();
   const feeds: Record<string, RuntimeTensor> = {};
@@ -54,7 +60,7 @@ export function createResident(traced: Program, { provider, threads, state, chan
   const firstDraw = graph.inputs.length - traced.drawCount;
   return {
     start(values) {
-      place.put(state.map((i) => values[i]!));
+      if (!options.place) place.put(state.map((i) => values[i]!));
       fixed.splice(0).forEach((tensor) => tensor.dispose());
       const rest = values.map((_, i) => i).filter((i) => !state.includes(i) && !changing.includes(i));
       const fixedSpecs = rest.map((i) => graph.inputs[i]!);
@@ -85,14 +91,14 @@ export function createResident(traced: Program, { provider, threads, state, chan
     state: () => place.get(),
     dispose() {
       fixed.splice(0).forEach((tensor) => tensor.dispose());
-      place.dispose();
+      if (!options.place) place.dispose();
       handle.unpin();
     },
   };
 }
 
 /** Where the state lies. */
-interface Place {
+export interface Place {
   put(values: readonly Numbers[]): void;
   now(): readonly RuntimeTensor[];
   /** Where the k-th next value is to be written; null makes room. */
@@ -103,6 +109,11 @@ interface Place {
   refuse(made: readonly RuntimeTensor[]): void;
   get(): Numbers[];
   dispose(): void;
+}
+
+/** Room for a state of these shapes: on the device where that can be, else in this process' memory. */
+export function createPlace(specs: readonly Spec[], provider: Provider): Place {
+  return keepsOnDevice(provider) ? onDevice(specs, provider) : onHost(specs);
 }
 
 function onHost(specs: readonly Spec[]): Place {
