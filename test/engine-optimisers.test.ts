@@ -66,14 +66,14 @@ describe('a pass', () => {
 
   test('works on whole arrays of one memory, and only on those', () => {
     x.fill(1);
-    expect(fused('movingAverage', { a, x }, { alpha: 0.5 })).toBe(0);
+    expect(fused('movingAverage', [a, x], { alpha: 0.5 })).toBe(0);
     expect(Array.from(a)).toEqual([0.5, 0.5, 0.5, 0.5]);
 
     const elsewhere = allocate([4])[0]!;
     const strangers = [new Float32Array(4), elsewhere, x.subarray(), x.subarray(0, 3), short];
     for (const stranger of strangers) {
-      expect(fused('movingAverage', { a, x: stranger }, { alpha: 0.5 })).toBeUndefined();
-      expect(fused('movingAverage', { a: stranger, x }, { alpha: 0.5 })).toBeUndefined();
+      expect(fused('movingAverage', [a, stranger], { alpha: 0.5 })).toBeUndefined();
+      expect(fused('movingAverage', [stranger, x], { alpha: 0.5 })).toBeUndefined();
     }
     expect(Array.from(a)).toEqual([0.5, 0.5, 0.5, 0.5]);
   });
@@ -112,7 +112,7 @@ describe('without WebAssembly', () => {
     const [weights, gradient, v] = allocate([5, 5, 5]) as [Float32Array, Float32Array, Float32Array];
     expect(new Set([weights, gradient, v].map(({ buffer }) => buffer)).size).toBe(3);
     gradient.fill(2);
-    expect(fused('squares', { g: gradient }, {})).toBeUndefined();
+    expect(fused('squares', [gradient], {})).toBeUndefined();
     sgd(0.5).update(weights, gradient, [v], 1);
     expect(Array.from(weights)).toEqual([-1, -1, -1, -1, -1]);
   });

@@ -6,12 +6,13 @@ import { passes } from './passes';
 import { assemble, type Loop } from './wasm';
 
 type Passes = typeof passes;
-type Arrays<P extends keyof Passes> =
-  Passes[P] extends Loop<infer A, string> ? Readonly<Record<A, Float32Array>> : never;
-type Numbers<P extends keyof Passes> = Passes[P] extends Loop<string, infer N> ? Readonly<Record<N, number>> : never;
+export type PassName = keyof Passes;
+/** The numbers that a pass takes, by name. */
+export type PassNumbers<P extends PassName> =
+  Passes[P] extends Loop<string, infer N> ? Readonly<Record<N, number>> : never;
 
 /** The compiled passes over one memory: bytes, addresses, numbers. */
-type Home = Readonly<Record<keyof Passes, (bytes: number, ...rest: readonly number[]) => number>>;
+type Home = Readonly<Record<PassName, (bytes: number, ...rest: readonly number[]) => number>>;
 
 /** Where an array that `allocate` made lies. */
 const homes = new WeakMap<Float32Array, Home>();
@@ -34,16 +35,18 @@ export function allocate(lengths: readonly number[]): Float32Array[] {
 }
 
 /**
- * One pass in place over whole arrays of one `allocate`; returns the total of its sums.
- * Undefined, and nothing done, when they are other arrays, or parts of such: the plain loop is then to do it.
+ * One pass in place over whole arrays of one `allocate`, in the order that passes.ts names them; returns the total of
+ * its sums. Undefined, and nothing done, when they are other arrays, or parts of such: the plain loop is then to do it.
  */
-export function fused<P extends keyof Passes>(pass: P, arrays: Arrays<P>, numbers: Numbers<P>): number | undefined {
-  const order: Loop = passes[pass];
-  const given = order.arrays.map((name) => (arrays as Readonly<Record<string, Float32Array>>)[name]!);
-  const home = homes.get(given[0]!);
-  if (!home || given.some((array) => homes.get(array) !== home || array.length !== given[0]!.length)) return undefined;
-  const values = order.numbers.map((name) => (numbers as Readonly<Record<string, number>>)[name]!);
-  return home[pass](padded(given[0]!.byteLength), ...given.map((array) => array.byteOffset), ...values);
+export function fused<P extends PassName>(
+  pass: P,
+  arrays: readonly Float32Array[],
+  numbers: PassNumbers<P>,
+): number | undefined {
+  const [{ length, byteLength }, home] = [arrays[0]!, homes.get(arrays[0]!)];
+  if (!home || arrays.some((array) => homes.get(array) !== home || array.length !== length)) return undefined;
+  const values = (passes[pass] as Loop).numbers.map((name) => (numbers as Readonly<Record<string, number>>)[name]!);
+  return home[pass](padded(byteLength), ...arrays.map((array) => array.byteOffset), ...values);
 }
 
 /** Whole vectors: a pass computes on the zeros behind an array too, and nobody reads them. */
@@ -62,5 +65,5 @@ function createHome(bytes: number): { readonly buffer: ArrayBuffer; readonly hom
   }
 }
 
-let module: WebAssembly.Module | undefined;
-const compiled = (): WebAssembly.Module => (module ??= new WebAssembly.Module(assemble(passes)));
+let code: WebAssembly.Module | undefined;
+const compiled = (): WebAssembly.Module => (code ??= new WebAssembly.Module(assemble(passes)));
