@@ -6,6 +6,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { exampleCount } from './batches';
+import { compiled } from './engine/function';
 import { evaluate } from './evaluation';
 import { host } from './host';
 import type { GenerativeModel, Rng } from './model';
@@ -59,6 +60,7 @@ export async function em(model: LatentModel, data: TrainingData, options: EmOpti
   const history: Epoch[] = [];
   let best: Best | null = null;
   let stopped: EmResult['stopped'] = 'iterations';
+  const eStep = compiled(([x]) => [model.responsibilities(x!)]);
   if (start === 'data') tf.tidy(() => model.mStep(data.train.x, model.start(data.train.x, rng.fork('start'))));
   try {
     while (history.length < iterations) {
@@ -66,7 +68,7 @@ export async function em(model: LatentModel, data: TrainingData, options: EmOpti
         stopped = 'interrupted';
         break;
       }
-      step(model, data.train.x);
+      tf.tidy(() => model.mStep(data.train.x, eStep([data.train.x], rng)[0]!));
       const record = measure(model, data, history.length + 1, rng);
       const gain = (history.at(-1)?.loss ?? Infinity) - record.loss;
       history.push(record);
@@ -93,10 +95,6 @@ function checkOptions({ iterations, patience = 1, tolerance = 0 }: EmOptions): v
   for (const [name, value] of Object.entries({ iterations, patience }))
     if (!Number.isInteger(value) || value < 1) throw new Error(`em: ${name} must be an integer ≥ 1, got ${value}`);
   if (Number.isNaN(tolerance)) throw new Error('em: tolerance must be a number, got NaN');
-}
-
-function step(model: LatentModel, x: tf.Tensor): void {
-  tf.tidy(() => model.mStep(x, model.responsibilities(x)));
 }
 
 function measure(model: LatentModel, data: TrainingData, epoch: number, rng: Rng): Epoch {

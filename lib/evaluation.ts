@@ -1,7 +1,8 @@
 /** Step 6: the likelihood of new inputs, with its kind, its error, and something to compare it with. */
 import * as tf from '@tensorflow/tfjs';
 import { batches, consume } from './batches';
-import type { Batch, GenerativeModel, Rng } from './model';
+import { compiled, type CompiledFunction } from './engine/function';
+import type { Batch, GenerativeModel, Likelihood, Rng } from './model';
 
 /** A model's likelihood on a set of examples. */
 export interface Evaluation {
@@ -15,6 +16,12 @@ export interface Evaluation {
   readonly perExample: Float32Array;
 }
 
+export interface EvaluateOptions {
+  readonly batchSize?: number;
+  /** 'eager' never compiles. Default: 'auto', compiled where log p(x) can be traced. */
+  readonly engine?: 'auto' | 'eager';
+}
+
 /**
  * Mean of −log p(x) over the examples.
  * @throws when the model has no log-likelihood (unnormalised, implicit), or when a value is NaN
@@ -23,23 +30,36 @@ export function evaluate(
   model: GenerativeModel,
   data: Batch,
   rng: Rng,
-  { batchSize = 500 }: { readonly batchSize?: number } = {},
+  { batchSize = 500, engine = 'auto' }: EvaluateOptions = {},
 ): Evaluation {
   const { likelihood } = model;
   if (!('logProb' in likelihood))
     throw new Error(
       `evaluate: this model's likelihood is ${likelihood.kind}, so it has no log p(x); compare samples, or estimate the likelihood first`,
     );
+  const negLogProb = negLogProbOf(likelihood, engine);
   const nats: number[] = [];
   for (const [index, batch] of batches(data, batchSize).entries()) {
     const noise = rng.fork(`batch ${index}`);
-    const values = consume(batch, ({ x }) => tf.tidy(() => likelihood.logProb(x, noise).neg().dataSync()));
+    const values = consume(batch, ({ x }) => tf.tidy(() => negLogProb([x], noise)[0]!.dataSync()));
     for (const value of values) nats.push(value);
   }
   const bad = nats.findIndex(Number.isNaN);
   if (bad >= 0) throw new Error(`evaluate: log p(x) of example ${bad} is NaN; look at the weights and at that example`);
   return { kind: likelihood.kind, ...meanAndError(nats), perExample: Float32Array.from(nats) };
 }
+
+/** −log p(x) of a likelihood: [B, ...event] → [B]. Compiled once, however often a model is evaluated. */
+function negLogProbOf(likelihood: WithLogProb, engine: 'auto' | 'eager'): CompiledFunction {
+  const make = () => compiled(([x], rng) => [likelihood.logProb(x!, rng).neg()], { engine });
+  if (engine === 'eager') return make();
+  const known = functions.get(likelihood) ?? make();
+  functions.set(likelihood, known);
+  return known;
+}
+
+type WithLogProb = Extract<Likelihood, { logProb: unknown }>;
+const functions = new WeakMap<WithLogProb, CompiledFunction>();
 
 function meanAndError(values: readonly number[]): { nats: number; standardError: number } {
   const n = values.length;

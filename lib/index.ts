@@ -14,6 +14,7 @@ export * from './networks';
 export * from './optimisers';
 export * from './progress';
 export * from './random';
+export * from './schedules';
 export * from './tensor';
 export * from './training';
 export * from './weights';

@@ -46,17 +46,17 @@ function remedy(rank: number, wanted: number): string {
   return rank === wanted + 1 ? '; remove an axis' : '';
 }
 
-/** x with its gradient cut off: value x, derivative 0. tfjs has no stopGradient operation. */
+/**
+ * x with its gradient cut off. tfjs has no stopGradient operation; one that takes no tensor is as good, since then
+ * nothing on the tape leads from the result back to x, and no gradient is computed only to be thrown away.
+ */
 export function detach(x: tf.Tensor): tf.Tensor {
   return withoutGradient(x, (value) => value.clone());
 }
 
-/** f(x) with derivative 0: also for an f whose operations tfjs cannot differentiate, such as a comparison. */
+/** f(x), of which x gets no gradient: also for an f whose operations tfjs cannot differentiate, such as a comparison. */
 export function withoutGradient(x: tf.Tensor, f: (x: tf.Tensor) => tf.Tensor): tf.Tensor {
-  return tf.customGrad((value: unknown) => ({
-    value: f(value as tf.Tensor),
-    gradFunc: () => tf.zeros(x.shape),
-  }))(x);
+  return tf.customGrad(() => ({ value: f(x), gradFunc: () => [] }))();
 }
 
 /** Sum over every axis but the first: [B, ...event] → [B]. */

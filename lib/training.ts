@@ -1,7 +1,7 @@
 /** Steps 4 and 5: minibatches, an optimiser, a held-out set to stop by, and the best weights kept. */
 import * as tf from '@tensorflow/tfjs';
 import { batches, consume, exampleCount, take } from './batches';
-import { createStepper, requireFinite, type StepState, type Stepper } from './engine/step';
+import { createSteppers, requireFinite, type StepState, type Steppers } from './engine/step';
 import { evaluate } from './evaluation';
 import { host } from './host';
 import type { Batch, GenerativeModel, Rng } from './model';
@@ -22,6 +22,12 @@ export interface FitOptions {
   readonly batchSize: number;
   /** Default: Adam with learning rate 0.001. */
   readonly optimiser?: Optimiser;
+  /**
+   * Decay β in (0, 1) of a moving average of the weights, w̄ ← β w̄ + (1 − β) w after every step (Kingma and Ba, 2015,
+   * section 7.2; Polyak and Juditsky, 1992). The average is what is validated, kept as the best, seen by `onEpoch`, and
+   * left in the model; training goes on from the weights themselves. Default: no average.
+   */
+  readonly ema?: number;
   /** Stop after this many epochs without a better validation loss. Default: never. */
   readonly patience?: number;
   readonly rng: Rng;
@@ -31,6 +37,8 @@ export interface FitOptions {
   readonly resume?: Checkpoint;
   /** Called after every epoch, for a live figure or to save the checkpoint. */
   readonly onEpoch?: (epoch: Epoch, checkpoint: Checkpoint) => void;
+  /** 'eager' runs every step on TensorFlow.js, for comparison. Default: 'auto', compiled where the loss can be traced. */
+  readonly engine?: 'auto' | 'eager';
   /** No progress line. */
   readonly quiet?: boolean;
 }
@@ -44,7 +52,7 @@ export interface Epoch {
   readonly validation?: number;
 }
 
-/** The epoch with the lowest validation loss, and its weights. */
+/** The epoch with the lowest validation loss, and its weights (their average with `ema`). */
 export interface Best {
   readonly epoch: number;
   readonly validation: number;
@@ -56,6 +64,7 @@ export interface Checkpoint {
   readonly format: 'dgm-checkpoint';
   readonly version: 1;
   readonly history: readonly Epoch[];
+  /** The weights themselves, whether or not an average is kept. */
   readonly weights: readonly Weight[];
   readonly optimisers: readonly StepState[];
   readonly best: Best | null;
@@ -92,7 +101,9 @@ export async function fit(model: GenerativeModel, data: TrainingData, options: F
     }
     if (stopped === 'epochs' && exhausted(run, options.patience)) stopped = 'patience';
   } finally {
+    await run.steppers.dispose();
     if (run.best) setWeights(model, run.best.weights);
+    else run.steppers.writeAverage();
   }
   const milliseconds = performance.now() - started;
   line.done(summary(run, stopped, milliseconds));
@@ -135,7 +146,7 @@ interface Run {
   readonly model: GenerativeModel;
   readonly data: TrainingData;
   readonly options: FitOptions;
-  readonly steppers: readonly Stepper[];
+  readonly steppers: Steppers;
   history: Epoch[];
   best: Best | null;
   checkpoint: Checkpoint;
@@ -145,27 +156,28 @@ interface Run {
 
 function startRun(model: GenerativeModel, data: TrainingData, options: FitOptions): Run {
   const optimiser = options.optimiser ?? adam(1e-3);
-  const steppers = model.objectives.map((objective) => createStepper(objective, optimiser));
+  const steppers = createSteppers(model.objectives, optimiser, { engine: options.engine ?? 'auto', ema: options.ema });
   const { resume } = options;
   if (resume) {
-    if (resume.optimisers.length !== steppers.length)
+    if (resume.optimisers.length !== steppers.each.length)
       throw new Error(
-        `resume: the model has ${steppers.length} objectives, the checkpoint ${resume.optimisers.length}; use the same model`,
+        `resume: the model has ${steppers.each.length} objectives, the checkpoint ${resume.optimisers.length}; use the same model`,
       );
-    steppers.forEach((stepper, i) => stepper.restore(resume.optimisers[i]!));
+    steppers.each.forEach((stepper, i) => stepper.restore(resume.optimisers[i]!));
     setWeights(model, resume.weights);
+    steppers.read();
   }
   const run = { model, data, options, steppers, history: [...(resume?.history ?? [])], best: resume?.best ?? null };
-  return { ...run, checkpoint: checkpointOf(run), lastYield: performance.now() };
+  return { ...run, checkpoint: checkpointOf(run, getWeights(model)), lastYield: performance.now() };
 }
 
-function checkpointOf(run: Omit<Run, 'checkpoint' | 'lastYield'>): Checkpoint {
+function checkpointOf(run: Omit<Run, 'checkpoint' | 'lastYield'>, weights: readonly Weight[]): Checkpoint {
   return {
     format: 'dgm-checkpoint',
     version: 1,
     history: [...run.history],
-    weights: getWeights(run.model),
-    optimisers: run.steppers.map((stepper) => stepper.state()),
+    weights,
+    optimisers: run.steppers.each.map((stepper) => stepper.state()),
     best: run.best,
   };
 }
@@ -179,11 +191,12 @@ async function runEpoch(run: Run, signal: AbortSignal, line: ReturnType<typeof p
   const order = permutation(n, rng.fork('order'));
   const started = performance.now();
   let sum = 0;
+  run.steppers.write(); // in place of their average
   for (let start = 0, b = 0; start < n; start += options.batchSize, b++) {
     if (signal.aborted) return false;
     const batch = take(data.train, order.slice(start, start + options.batchSize));
     const where = `epoch ${epoch}, batch ${b + 1}`;
-    const loss = consume(batch, (taken) => stepAll(run.steppers, taken, rng.fork(`batch ${b}`), where));
+    const loss = await stepAll(run.steppers, batch, rng.fork(`batch ${b}`), where).finally(() => batch.dispose());
     sum += loss * Math.min(options.batchSize, n - start);
     if (performance.now() - run.lastYield > YIELD_MS) {
       line.update(status(run, epoch, sum / Math.min(n, start + options.batchSize), b + 1, performance.now() - started));
@@ -191,21 +204,24 @@ async function runEpoch(run: Run, signal: AbortSignal, line: ReturnType<typeof p
       run.lastYield = performance.now();
     }
   }
+  run.steppers.write();
+  const weights = getWeights(model);
+  run.steppers.writeAverage();
   const validation = data.validation && validationLoss(model, data.validation, options.rng.fork('validation'));
   if (validation !== undefined && Number.isNaN(validation))
     requireFinite('validation loss', validation, `epoch ${epoch}`);
   run.history.push({ epoch, loss: sum / n, ...(validation === undefined ? {} : { validation }) });
   if (validation !== undefined && validation < (run.best?.validation ?? Infinity))
     run.best = { epoch, validation, weights: getWeights(model) };
-  run.checkpoint = checkpointOf(run);
+  run.checkpoint = checkpointOf(run, weights);
   return true;
 }
 
 const YIELD_MS = 30; // often enough for the stop button, seldom enough to cost nothing
 
-function stepAll(steppers: readonly Stepper[], batch: Batch, rng: Rng, where: string): number {
+async function stepAll(steppers: Steppers, batch: Batch, rng: Rng, where: string): Promise<number> {
   let total = 0;
-  for (const stepper of steppers) total += stepper.step(batch, rng.fork(stepper.objective.name), where);
+  for (const stepper of steppers.each) total += await stepper.step(batch, rng.fork(stepper.objective.name), where);
   return total;
 }
 
@@ -229,10 +245,11 @@ function exhausted(run: Run, patience: number | undefined): boolean {
   return patience !== undefined && run.best !== null && run.history.length - run.best.epoch >= patience;
 }
 
-function checkOptions(model: GenerativeModel, { epochs, batchSize, patience }: FitOptions): void {
+function checkOptions(model: GenerativeModel, { epochs, batchSize, patience, ema }: FitOptions): void {
   if (model.objectives.length === 0) throw new Error('fit: the model has no objective, so there is nothing to train');
   for (const [name, value] of Object.entries({ epochs, batchSize, patience: patience ?? 1 }))
     if (!Number.isInteger(value) || value < 1) throw new Error(`fit: ${name} must be an integer ≥ 1, got ${value}`);
+  if (ema !== undefined && !(ema > 0 && ema < 1)) throw new Error(`fit: ema must be between 0 and 1, got ${ema}`);
 }
 
 function anySignal(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
@@ -246,7 +263,7 @@ function status(run: Run, epoch: number, loss: number, steps: number, elapsed: n
   const best = run.best ? ` · validation ${run.best.validation.toFixed(2)} (best, epoch ${run.best.epoch})` : '';
   return (
     `epoch ${epoch}/${run.options.epochs} · loss ${loss.toFixed(2)}${best} · ${perStep.toFixed(1)} ms/step · ` +
-    `at most ${seconds(perStep * stepsLeft)} left · ${tf.getBackend()}`
+    `at most ${seconds(perStep * stepsLeft)} left · ${run.steppers.engine()}`
   );
 }
 
@@ -256,7 +273,7 @@ function summary(run: Run, stopped: FitResult['stopped'], milliseconds: number):
     ? ` · validation ${run.best.validation.toFixed(2)} at epoch ${run.best.epoch}, whose weights are kept`
     : '';
   const loss = run.history.length > 0 ? ` · loss ${run.history.at(-1)!.loss.toFixed(2)}` : '';
-  return `${run.history.length} epoch${run.history.length === 1 ? '' : 's'} (${reason})${loss}${best} · ${seconds(milliseconds)} · ${tf.getBackend()}`;
+  return `${run.history.length} epoch${run.history.length === 1 ? '' : 's'} (${reason})${loss}${best} · ${seconds(milliseconds)} · ${run.steppers.engine()}`;
 }
 
 function seconds(milliseconds: number): string {
