@@ -156,13 +156,14 @@ interface Run {
 
 function startRun(model: GenerativeModel, data: TrainingData, options: FitOptions): Run {
   const optimiser = options.optimiser ?? adam(1e-3);
+  const objectives = model.objectives.length;
+  if (options.resume && options.resume.optimisers.length !== objectives)
+    throw new Error(
+      `resume: the model has ${objectives} objectives, the checkpoint ${options.resume.optimisers.length}; use the same model`,
+    );
   const steppers = createSteppers(model.objectives, optimiser, { engine: options.engine ?? 'auto', ema: options.ema });
   const { resume } = options;
   if (resume) {
-    if (resume.optimisers.length !== steppers.each.length)
-      throw new Error(
-        `resume: the model has ${steppers.each.length} objectives, the checkpoint ${resume.optimisers.length}; use the same model`,
-      );
     steppers.each.forEach((stepper, i) => stepper.restore(resume.optimisers[i]!));
     setWeights(model, resume.weights);
     steppers.read();

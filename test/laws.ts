@@ -24,7 +24,7 @@ import {
   variablesOf,
 } from 'dgm';
 import { expect } from 'vitest';
-import { createStepper } from '../lib/engine/step';
+import { createSteppers } from '../lib/engine/step';
 import { chiSquare, dot, enumerate, expectClose, grid, mean, read, standardError, tensorsLeft } from './helpers';
 
 /** A family's smallest member: what the laws run on. */
@@ -102,7 +102,10 @@ export const laws: readonly Law[] = [
       const batch = dataOf(specimen, 50);
       for (const objective of model.objectives) {
         const before = variablesOf(model).map((variable) => Array.from(variable.dataSync()));
-        createStepper(objective, sgd(0.1)).step(batch, createRng('step'), 'this law');
+        const steppers = createSteppers([objective], sgd(0.1));
+        await steppers.each[0]!.step(batch, createRng('step'), 'this law');
+        steppers.write();
+        await steppers.dispose();
         variablesOf(model).forEach((variable, i) => {
           const moved = variable.dataSync().some((value, j) => value !== before[i]![j]);
           const who = `'${objective.name}': variable ${i} of shape [${variable.shape.join(', ')}] moved`;

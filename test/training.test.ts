@@ -56,17 +56,15 @@ const points = (n: number, centre: number, seed: number): Batch => ({
 const data: TrainingData = { train: points(50, 3, 1), validation: points(30, 3, 2) };
 const options: FitOptions = { epochs: 4, batchSize: 16, optimiser: adam(0.05), rng: createRng('fit'), quiet: true };
 
-/** The loss of `model`, with something done before each call, counted from 1. */
-function watched(model: GenerativeModel, before: (call: number) => void): GenerativeModel {
-  let calls = 0;
-  const objectives = model.objectives.map((objective) => ({
-    ...objective,
-    loss: (batch: Batch, rng: Rng) => {
-      before(++calls);
-      return objective.loss(batch, rng);
+/** `rng`, telling the path of every fork before it is made. */
+function watchedRng(rng: Rng, seen: (path: string) => void, path = ''): Rng {
+  return {
+    ...rng,
+    fork(label) {
+      seen(`${path}/${label}`);
+      return watchedRng(rng.fork(label), seen, `${path}/${label}`);
     },
-  }));
-  return { ...model, objectives };
+  };
 }
 
 let folder: string;
@@ -241,8 +239,9 @@ describe('resume', () => {
     const uninterrupted = noisyGaussian(createRng(1));
     const whole = await fit(uninterrupted, { train: data.train }, options);
     const controller = new AbortController();
-    const stopped = watched(noisyGaussian(createRng(1)), (call) => call === 6 && controller.abort()); // 4 batches an epoch
-    const first = await fit(stopped, { train: data.train }, { ...options, signal: controller.signal });
+    const rng = watchedRng(options.rng, (path) => path === '/epoch 2/batch 1' && controller.abort());
+    const stopped = noisyGaussian(createRng(1));
+    const first = await fit(stopped, { train: data.train }, { ...options, rng, signal: controller.signal });
     expect(first.history.length).toBe(1);
     const model = noisyGaussian(createRng(9));
     const second = await fit(model, { train: data.train }, { ...options, resume: first.checkpoint });
@@ -315,14 +314,14 @@ describe('interruption', () => {
 
   test('within an epoch ends after the current step, with the best weights', async () => {
     const controller = new AbortController();
-    let calls = 0;
+    const paths: string[] = [];
     const model = noisyGaussian(createRng(1));
-    const stopping = watched(model, (call) => {
-      calls = call;
-      if (call === 10) controller.abort(); // the second batch of epoch 3
+    const rng = watchedRng(options.rng, (path) => {
+      if (/batch \d+$/.test(path) && !path.includes('validation')) paths.push(path);
+      if (path === '/epoch 3/batch 1') controller.abort();
     });
-    const result = await fit(stopping, data, { ...options, signal: controller.signal });
-    expect(calls).toBe(10);
+    const result = await fit(model, data, { ...options, rng, signal: controller.signal });
+    expect(paths.at(-1)).toBe('/epoch 3/batch 1');
     expect(result.stopped).toBe('interrupted');
     expect(result.history.length).toBe(2);
     expect(evaluate(model, data.validation!, options.rng).nats).toBe(result.best!.validation);
@@ -347,8 +346,8 @@ describe('interruption', () => {
     const controller = new AbortController();
     const remove = installHost({ display: () => undefined, interruptSignal: () => controller.signal });
     try {
-      const stopping = watched(noisyGaussian(createRng(1)), (call) => call === 6 && controller.abort());
-      const result = await fit(stopping, data, options);
+      const rng = watchedRng(options.rng, (path) => path === '/epoch 2/batch 1' && controller.abort());
+      const result = await fit(noisyGaussian(createRng(1)), data, { ...options, rng });
       expect(result.stopped).toBe('interrupted');
       expect(result.history.length).toBe(1);
     } finally {
@@ -370,9 +369,17 @@ describe('a loss that is not a number', () => {
     const model = noisyGaussian(createRng(1));
     let best: ReturnType<typeof getWeights> = [];
     const onEpoch = (_: unknown, checkpoint: Checkpoint) => (best = [...checkpoint.best!.weights]);
-    const failing = fit(breaking(model, 11), data, { ...options, onEpoch });
+    const failing = fit(breaking(model, 11), data, { ...options, onEpoch, engine: 'eager' }); // counts the calls
     await expect(failing).rejects.toThrow("fit: loss 'negative log-likelihood' is NaN in epoch 3, batch 3; lower");
     expect(getWeights(model)).toEqual(best);
+  });
+
+  test.each(['auto', 'eager'] as const)('from the data is found, too (%s)', async (engine) => {
+    const model = noisyGaussian(createRng(1));
+    const x = tf.tidy(() => data.train.x.mul(tf.tensor1d([NaN]).reshape(data.train.x.shape.map(() => 1))));
+    const before = getWeights(model);
+    await expect(fit(model, { train: { x } }, { ...options, engine })).rejects.toThrow('is NaN in epoch 1, batch 1');
+    expect(getWeights(model)).toEqual(before);
   });
 
   test('does not touch the weights of the step before', async () => {
@@ -510,13 +517,12 @@ describe('progress', () => {
 
   test('is one display that ends with the summary', async () => {
     // a step longer than the trainer's 30 ms between two looks at the stop button, so that a line is due
-    const slow = (model: GenerativeModel) =>
-      watched(model, () => {
-        const until = performance.now() + 40;
-        while (performance.now() < until);
-      });
+    const rng = watchedRng(options.rng, () => {
+      const until = performance.now() + 40;
+      while (performance.now() < until);
+    });
     const shown = await displayed(() =>
-      fit(slow(noisyGaussian(createRng(1))), data, { ...options, epochs: 1, quiet: false }),
+      fit(noisyGaussian(createRng(1)), data, { ...options, rng, epochs: 1, quiet: false }),
     );
     expect(shown.length).toBeGreaterThan(1);
     expect(new Set(shown.map(({ id }) => id)).size).toBe(1);

@@ -99,9 +99,11 @@ function load(): Runtime | RuntimeMissing {
   }
 }
 
-/** Wraps numbers, without copying them, for a run. */
+/** Wraps numbers for a run, without copying them where their array is of the right kind. */
 export function hostTensor(values: Numbers, shape: readonly number[], dtype: DType): RuntimeTensor {
-  return new (runtime().Tensor)(dtype, values, shape);
+  // tfjs casts int32 to float32 in name only: the numbers stay in the array they were in
+  const right = dtype === 'float32' && !(values instanceof Float32Array) ? Float32Array.from(values) : values;
+  return new (runtime().Tensor)(dtype, right, shape);
 }
 
 /** Loads a model. @throws Error when the runtime refuses it, or the provider does not work here */

@@ -57,7 +57,8 @@ export function trace(body: (tracer: Tracer) => readonly tf.Tensor[]): Graph {
   tf.engine().startScope('trace');
   try {
     void tf.setBackend(BACKEND); // its factory is synchronous, and so is the switch
-    const outputs = body({ input: (spec) => placeholder(own, spec), adopt: (tensor) => adopt(own, tensor) });
+    const tracer = { input: (spec: Spec) => placeholder(own, spec), adopt: (tensor: tf.Tensor) => adopt(own, tensor) };
+    const outputs = withoutAssignment(() => body(tracer));
     return {
       inputs: own.inputs,
       constants: own.constants,
@@ -68,6 +69,19 @@ export function trace(body: (tracer: Tracer) => readonly tf.Tensor[]): Graph {
     tf.engine().endScope();
     tape = undefined;
     void tf.setBackend(before);
+  }
+}
+
+/** Assigning to a variable while there are only shapes would lose its values. */
+function withoutAssignment<T>(body: () => T): T {
+  const { assign } = tf.Variable.prototype;
+  tf.Variable.prototype.assign = () => {
+    throw new TraceError('a variable is assigned to, which a graph cannot do', callSite());
+  };
+  try {
+    return body();
+  } finally {
+    tf.Variable.prototype.assign = assign;
   }
 }
 
