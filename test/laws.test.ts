@@ -170,6 +170,15 @@ const mutants: readonly (readonly [mistake: string, Specimen, law: string])[] = 
     'the loss is the mean of −log p',
   ],
   [
+    'a loss that is another one when it is traced',
+    continuous((model) =>
+      withLoss(model, (batch, rng) =>
+        tf.tidy(() => lossOf(model)(batch, rng).mul(tf.getBackend() === 'cpu' ? 1 : 1.1)),
+      ),
+    ),
+    'compiled training is eager training',
+  ],
+  [
     'a loss with the wrong sign',
     continuous((model) => withLoss(model, (batch, rng) => tf.tidy(() => lossOf(model)(batch, rng).neg()))),
     'a short training lowers the validation loss',

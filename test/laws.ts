@@ -209,6 +209,24 @@ export const laws: readonly Law[] = [
     },
   },
   {
+    name: 'compiled training is eager training',
+    appliesTo: ({ objectives }) => objectives.length > 0,
+    async check(specimen) {
+      const losses = async (engine: 'auto' | 'eager') => {
+        const model = specimen.create(createRng('learner'));
+        const options = { epochs: 3, batchSize: 50, optimiser: sgd(0.01), rng: createRng('fit'), quiet: true, engine };
+        return (await fit(model, { train: dataOf(specimen, 120) }, options)).history.map(({ loss }) => loss);
+      };
+      // nine steps, each with some thousand float32 operations in another order: 10⁻⁷ √1000, and growth by the steps
+      expectClose(await losses('auto'), await losses('eager'), { relative: 1e-4, absolute: 1e-4 });
+      const model = specimen.create(createRng('learner'));
+      const steppers = createSteppers(model.objectives, sgd(0.01));
+      for (const stepper of steppers.each) await stepper.step(dataOf(specimen, 20), createRng('step'), 'this law');
+      expect(steppers.engine()).toMatch(/^compiled/);
+      await steppers.dispose();
+    },
+  },
+  {
     name: 'no tensor is left behind',
     async check(specimen) {
       const data = { train: dataOf(specimen, 20), validation: dataOf(specimen, 10) };
