@@ -43,8 +43,12 @@ function environment(): NodeJS.ProcessEnv {
 
 function computedOn(device: string): Answer {
   const script = join(import.meta.dirname, 'fixtures', 'engine', 'device.mjs');
-  const options = { env: environment(), encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] } as const;
-  return JSON.parse(execFileSync(process.execPath, [script, device], options)) as Answer;
+  const text = execFileSync(process.execPath, [script, device], {
+    env: environment(),
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return JSON.parse(text) as Answer;
 }
 
 describe.skipIf(reason !== undefined)('webgpu', () => {

@@ -37,6 +37,7 @@ async function main([engine, name, threads, sizes]: readonly string[]): Promise<
 /** Makes ready what computes, and says what it is. */
 async function start(engine: Engine): Promise<string> {
   if (engine === 'compiled') return 'compiled';
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- installed by the user or not; asked for by name
   require(BACKENDS[engine]);
   if (!(await tf.setBackend(engine))) throw new Error(`${BACKENDS[engine]} does not start here`);
   return `${BACKENDS[engine]} ${tf.version_core}`;
