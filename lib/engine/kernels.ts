@@ -242,6 +242,8 @@ const elementwise: Record<string, Kernel> = {
     b.op('Clip', [x, like(b, spec, attrs['clipValueMin'] as number), like(b, spec, attrs['clipValueMax'] as number)]),
   ),
   Softmax: unary((b, x, attrs) => b.op('Softmax', [x], { axis: attrs['dim'] as number }), 'logits'),
+  // TensorFlow.js composes it; `rewrites` finds the composition
+  LogSoftmax: unary((b, x, attrs) => b.op('LogSoftmax', [x], { axis: attrs['axis'] as number }), 'logits'),
 
   Add: binary('Add'),
   Atan2: binary((b, y, x) => {
@@ -759,7 +761,7 @@ function gathered<T extends Spec>(inputs: Readonly<Record<string, T | readonly T
 }
 
 const matrices: Record<string, Kernel> = {
-  // [..., M, K] · [..., K, N]; two plain matrices become Gemm, which transposes for nothing
+  // [..., M, K] · [..., K, N] (+ bias); two plain matrices become Gemm, which transposes and adds for nothing
   BatchMatMul: {
     shape: (inputs, attrs) => {
       const [a, b] = [one(inputs, 'a'), one(inputs, 'b')];
@@ -770,19 +772,20 @@ const matrices: Record<string, Kernel> = {
     lower: (builder, inputs, attrs, [out]) => {
       const [a, b] = [one(inputs, 'a'), one(inputs, 'b')];
       const [transA, transB] = [attrs['transposeA'] ? 1 : 0, attrs['transposeB'] ? 1 : 0];
-      const flat = (x: Operand, rows: number) => builder.reshape(x.name, [rows, x.shape.at(-1)!]);
+      const bias = maybe(inputs, 'bias');
       const batch = (x: Spec) => sizeOf(x.shape.slice(0, -2));
+      const flat = (x: Operand) =>
+        x.shape.length === 2 ? x.name : builder.reshape(x.name, [batch(x) * x.shape.at(-2)!, x.shape.at(-1)!]);
       // one matrix on the right takes the rows of a whole batch
       if (a.dtype === 'float32' && batch(b) === 1 && (batch(a) === 1 || !transA)) {
-        const y = builder.op('Gemm', [flat(a, batch(a) * a.shape.at(-2)!), flat(b, b.shape.at(-2)!)], {
-          transA,
-          transB,
-        });
-        return [builder.reshape(y, out!.shape)];
+        const operands = [flat(a), flat(b), ...(bias ? [bias.name] : [])];
+        const y = builder.op('Gemm', operands, { transA, transB });
+        return [out!.shape.length === 2 ? y : builder.reshape(y, out!.shape)];
       }
       const turned = (x: Operand, turn: number) =>
         turn ? builder.op('Transpose', [x.name], { perm: swapLast(x.shape.length) }) : x.name;
-      return [builder.op('MatMul', [turned(a, transA), turned(b, transB)])];
+      const y = builder.op('MatMul', [turned(a, transA), turned(b, transB)]);
+      return [bias ? builder.op('Add', [y, bias.name]) : y];
     },
   },
 };
@@ -795,7 +798,7 @@ function fused(name: string, base: Readonly<Record<string, Kernel>>): Kernel {
     lower: (b, inputs, attrs, outputs) => {
       const [spec] = outputs as [Spec];
       const [y] = product.lower(b, inputs, attrs, outputs) as [string];
-      const bias = maybe(inputs, 'bias');
+      const bias = name === 'BatchMatMul' ? undefined : maybe(inputs, 'bias'); // which has added its own
       const x: Operand = { ...spec, name: bias ? b.op('Add', [y, bias.name]) : y };
       const activation = attrs['activation'] as string | undefined;
       if (!activation || activation === 'linear') return [x.name];
