@@ -1,13 +1,15 @@
 /**
  * Convolutions and pooling, as products of matrices.
  *
- * TensorFlow.js keeps images as [B, H, W, C], ONNX's Conv wants [B, C, H, W]; and ONNX Runtime's own gradients of a
- * convolution (Conv with swapped axes, ConvTranspose) reach a third of its Gemm's speed. So a convolution is
- * unfolded here: one Gather lists, for every output position and every tap of the kernel, the row of channels that
- * the tap reads, and one Gemm does the arithmetic. The same unfolded rows serve the forward pass and the gradient
- * of the kernel; padding, stride and dilation only change the indices, which are constants.
- * Background: Chellapilla, Puri and Simard, High performance convolutional neural networks for document
- * processing, 2006.
+ * TensorFlow.js keeps images as [B, H, W, C], ONNX's Conv wants [B, C, H, W]; and ONNX Runtime's own operators reach
+ * for the gradients (Conv with swapped axes, ConvTranspose) a third of its Gemm's speed. So a convolution is unfolded
+ * here: one Gather lists, for every output position and every tap of the kernel, the row of channels that the tap
+ * reads, and one Gemm does the arithmetic. The same unfolded rows serve the forward pass and the gradient of the
+ * kernel; padding, stride and dilation only change the indices, which are constants. Where the channels are many,
+ * `fast-convolution` saves most of the arithmetic; an output then differs in its last digits from the direct sum, and
+ * depends, in the last digits, on inputs outside of its window.
+ * Reference: Chellapilla, Puri and Simard, High performance convolutional neural networks for document processing,
+ * 2006.
  */
 import * as tf from '@tensorflow/tfjs';
 import { fastConvolution, productsOf, type FastConvolution } from './fast-convolution';
@@ -70,7 +72,7 @@ function returnsOf({ inputs, outputs, taps, source }: Windows): Windows {
   source.forEach((q, i) => {
     if (q >= 0) lists[q]!.push(i);
   });
-  const most = Math.max(1, ...lists.map((l) => l.length));
+  const most = lists.reduce((n, l) => Math.max(n, l.length), 1);
   const padded = lists.flatMap((l) => [...l, ...rangeOf(most - l.length).map(() => -1)]);
   return { inputs: outputs * taps, outputs: inputs, taps: most, source: padded };
 }
@@ -89,17 +91,8 @@ function unfold(b: OnnxBuilder, x: string, B: number, C: number, w: Windows, out
   const padded = w.source.includes(-1);
   const border = () => b.op('Expand', [float(b, outside), b.ints([B, 1, C])]);
   const rows = padded ? b.op('Concat', [x, border()], { axis: 1 }) : x;
-  return b.op(
-    'Gather',
-    [
-      rows,
-      b.constant(
-        w.source.map((q) => (q < 0 ? w.inputs : q)),
-        'int32',
-      ),
-    ],
-    { axis: 1 },
-  );
+  const index = w.source.map((q) => (q < 0 ? w.inputs : q));
+  return b.op('Gather', [rows, b.constant(index, 'int32')], { axis: 1 });
 }
 
 /** [B, inputs, C] → [B, outputs, C]: the sum of what each position's taps read. */
@@ -108,9 +101,9 @@ function fold(b: OnnxBuilder, x: string, B: number, C: number, w: Windows): stri
   if (taps === 1) return unfold(b, x, B, C, w);
   // a few long rows are added faster by themselves than by a reduction over a short axis
   if (taps <= 4 && C >= 16) {
-    const read = rangeOf(taps).map((k) => source.filter((_, i) => i % taps === k));
-    const one = (q: readonly number[]) => unfold(b, x, B, C, { ...w, taps: 1, source: q });
-    return b.op('Sum', read.map(one));
+    const tap = (k: number) => ({ ...w, taps: 1, source: source.filter((_, i) => i % taps === k) });
+    const each = rangeOf(taps).map((k) => unfold(b, x, B, C, tap(k)));
+    return b.op('Sum', each);
   }
   return b.op('ReduceSum', [b.reshape(unfold(b, x, B, C, w), [B, outputs, taps, C]), b.ints([2])], { keepdims: 0 });
 }
@@ -273,7 +266,7 @@ function tilesOf(info: Info, { rows, columns }: Plan): { ofInput: Windows; toOut
 /** y = A ((G w) ⊙ (D x)), tile by tile; the gradients are the transposes of the same products. */
 function fast(info: Info, plan: Plan): Convolution {
   const { rows, columns } = plan;
-  const [C, O, K] = [info.inChannels, info.outChannels, rows.taps * columns.taps];
+  const [C, O] = [info.inChannels, info.outChannels];
   const J = rows.products * columns.products;
   const { ofInput, toOutput } = tilesOf(info, plan);
   const matrix = (b: OnnxBuilder, which: 'ofInput' | 'ofKernel' | 'toOutput') =>
