@@ -23,12 +23,12 @@ export function createRng(seed: number | string): KeyedRng {
   if (typeof seed === 'number' && !Number.isFinite(seed))
     throw new Error(`createRng: seed must be a finite number or a string, got ${seed}`);
   const key = String(seed);
-  const next = sfc32(key);
+  const state = sfc32(key);
   return {
     key,
     fork: (label) => createRng(`${key}/${checkedLabel(label)}`),
-    normal: (shape) => tf.tensor(fillNormal(new Float32Array(sizeOf(shape)), next), [...shape], 'float32'),
-    uniform: (shape) => tf.tensor(fillUniform(new Float32Array(sizeOf(shape)), next), [...shape], 'float32'),
+    normal: (shape) => tf.tensor(normals(sizeOf(shape), state), [...shape], 'float32'),
+    uniform: (shape) => tf.tensor(uniforms(sizeOf(shape), state), [...shape], 'float32'),
   };
 }
 
@@ -74,36 +74,70 @@ function sizeOf(shape: readonly number[]): number {
 }
 
 /** 24 random bits a number, so that every value is exact in float32 and 1 never occurs. */
-function fillUniform(out: Float32Array, next: () => number): Float32Array {
-  for (let i = 0; i < out.length; i++) out[i] = (next() >>> 8) * 2 ** -24;
+function uniforms(count: number, state: Int32Array): Float32Array {
+  const bits = randomBits(count, state);
+  const out = new Float32Array(count);
+  for (let i = 0; i < count; i++) out[i] = (bits[i]! >>> 8) * 2 ** -24;
   return out;
 }
 
-/** Box and Muller (1958): two normals from two uniforms; u ∈ (0, 1] keeps the logarithm finite. */
-function fillNormal(out: Float32Array, next: () => number): Float32Array {
-  for (let i = 0; i < out.length; i += 2) {
-    const radius = Math.sqrt(-2 * Math.log((next() + 1) * 2 ** -32));
-    const angle = 2 * Math.PI * next() * 2 ** -32;
-    out[i] = radius * Math.cos(angle);
-    if (i + 1 < out.length) out[i + 1] = radius * Math.sin(angle);
+/**
+ * Box and Muller (1958): two normals from two uniforms, √(−2 ln u) times the cosine and the sine of 2π v, with
+ * u ∈ (0, 1], which keeps the logarithm finite.
+ *
+ * The first 8 bits look the functions up in tables, and Taylor's series do the rest, to float64's precision: a
+ * training step of a diffusion or an energy-based model draws so much noise that Math.log, cos and sin, at four
+ * times the cost, would show.
+ */
+function normals(count: number, state: Int32Array): Float32Array {
+  const bits = randomBits(count + (count % 2), state);
+  const out = new Float32Array(count);
+  for (let i = 0; i < count; i += 2) {
+    // u = (bits + 1) 2⁻³² = m 2^(−9 − zeros), with m in [256, 512]
+    const zeros = Math.clz32(bits[i]!);
+    const m = (bits[i]! + 1) * SCALE[zeros]!;
+    const step = Math.trunc(m) - 256;
+    const r = m * RECIPROCAL[step]! - 1; // in [0, 1/256)
+    const tail = r * (2 - r * (1 - r * (2 / 3 - r * (1 / 2 - r * (2 / 5 - r * (1 / 3)))))); // 2 ln(1 + r)
+    const radius = Math.sqrt(zeros * (2 * Math.LN2) + MINUS_2_LN[step]! - tail);
+
+    const turn = bits[i + 1]! >>> 24;
+    const t = (bits[i + 1]! & 0xffffff) * (2 * Math.PI * 2 ** -32); // in [0, 2π/256)
+    const t2 = t * t;
+    const sine = t * (1 - t2 * (1 / 6 - t2 * (1 / 120 - t2 * (1 / 5040))));
+    const cosine = 1 - t2 * (1 / 2 - t2 * (1 / 24 - t2 * (1 / 720)));
+    out[i] = radius * (COSINE[turn]! * cosine - SINE[turn]! * sine);
+    if (i + 1 < count) out[i + 1] = radius * (SINE[turn]! * cosine + COSINE[turn]! * sine);
   }
   return out;
 }
 
-/** Small Fast Counting generator, 32 bits (Doty-Humphrey, PractRand, 2010), started from the key's SHA-256. */
-function sfc32(key: string): () => number {
+const table = (size: number, f: (i: number) => number): Float64Array =>
+  Float64Array.from({ length: size }, (_, i) => f(i));
+const SCALE = table(33, (zeros) => 2 ** (zeros - 23));
+const RECIPROCAL = table(257, (i) => 1 / (256 + i));
+const MINUS_2_LN = table(257, (i) => -2 * Math.log((256 + i) / 512));
+const COSINE = table(256, (i) => Math.cos((2 * Math.PI * i) / 256));
+const SINE = table(256, (i) => Math.sin((2 * Math.PI * i) / 256));
+
+/** The state of sfc32, Small Fast Counting generator, 32 bits (Doty-Humphrey, PractRand, 2010), from the key's SHA-256. */
+function sfc32(key: string): Int32Array {
   const digest = createHash('sha256').update(key).digest();
-  let a = digest.readInt32LE(0);
-  let b = digest.readInt32LE(4);
-  let c = digest.readInt32LE(8);
-  let counter = 1;
-  return () => {
+  return Int32Array.of(digest.readInt32LE(0), digest.readInt32LE(4), digest.readInt32LE(8), 1);
+}
+
+/** The generator's next numbers. Its state is in local variables meanwhile, where it is five times as fast. */
+function randomBits(count: number, state: Int32Array): Uint32Array {
+  const out = new Uint32Array(count);
+  let [a, b, c, counter] = state as unknown as [number, number, number, number];
+  for (let i = 0; i < count; i++) {
     const sum = (a + b + counter) | 0;
     counter = (counter + 1) | 0;
     a = b ^ (b >>> 9);
     b = (c + (c << 3)) | 0;
-    c = ((c << 21) | (c >>> 11)) + sum;
-    c |= 0;
-    return sum >>> 0;
-  };
+    c = (((c << 21) | (c >>> 11)) + sum) | 0;
+    out[i] = sum;
+  }
+  state.set([a, b, c, counter]);
+  return out;
 }

@@ -7,8 +7,11 @@ import fc from 'fast-check';
 import { createRng, detach, logSumExp } from 'dgm';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { compile, type Numbers } from '../lib/engine/compile';
+import { fastConvolution, productsOf } from '../lib/engine/fast-convolution';
 import type { DType, Spec } from '../lib/engine/graph';
 import { kernels } from '../lib/engine/kernels';
+import { fastPlan } from '../lib/engine/kernels-convolution';
+import { program } from '../lib/engine/program';
 import { trace, TraceError } from '../lib/engine/trace';
 
 beforeAll(() => tf.setBackend('cpu'));
@@ -334,6 +337,11 @@ const CASES: Record<string, readonly Case[]> = {
     smooth((x) => x.mul(40).softmax(), [around(4, 9)], { terms: 40 }),
     plain((x) => x.softmax(), [given([0, -inf, 1, -inf, -inf, 2], 'float32', [2, 3])]),
     plain((x) => x.softmax(), [given([nan, 0, 1, 0, 100, 2], 'float32', [2, 3])]),
+  ],
+
+  LogSoftmax: [
+    smooth((x) => tf.logSoftmax(x), [around(5)]),
+    smooth((x) => tf.logSoftmax(x.mul(40)), [around(2, 3, 7)], { terms: 160 }),
   ],
 
   Add: [...binary((x, y) => x!.add(y!)), plain((x, y) => x!.add(y!), [ints(-5, 5, 2, 3), ints(0, 9, 3)])],
@@ -832,17 +840,79 @@ describe.each(Object.keys(kernels))('%s', (kernel) => {
     });
   });
 
-  test('is what the cases call', () => {
+  test('is what the cases call, or what is made of them', () => {
     const called = new Set<string>();
     for (const { f, inputs, gradients } of CASES[kernel] ?? []) {
-      const graph = trace((tracer) => withGradients(f, inputs, gradients)(inputs.map((input) => tracer.input(input))));
-      graph.nodes.forEach((node) => called.add(node.kernel));
+      const step = withGradients(f, inputs, gradients);
+      const traced = trace((tracer) => step(inputs.map((input) => tracer.input(input))));
+      const simplified = program(step, inputs, []).graph;
+      [...traced.nodes, ...simplified.nodes].forEach((node) => called.add(node.kernel));
     }
     expect([...called]).toContain(kernel);
   });
 });
 
 test('every case belongs to a row', () => expect(Object.keys(CASES).filter((name) => !(name in kernels))).toEqual([]));
+
+// Convolutions with fewer multiplications
+
+describe('fast convolution', () => {
+  test('is the direct sum', () => {
+    const real = fc.double({ min: -1, max: 1, noNaN: true });
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 24 }),
+        fc.integer({ min: 1, max: 12 }),
+        fc.infiniteStream(real),
+        (m, K, stream) => {
+          const { ofInput, ofKernel, toOutput, inputs, products } = fastConvolution(m, K);
+          expect(products).toBe(productsOf(m, K));
+          expect(inputs).toBe(m + K - 1);
+          const [x, w] = [[...stream.take(inputs)], [...stream.take(K)]];
+          const times = (matrix: readonly (readonly number[])[], v: readonly number[]) =>
+            matrix.map((row) => row.reduce((sum, a, i) => sum + a * v[i]!, 0));
+          const [p, q] = [times(ofInput, x), times(ofKernel, w)];
+          const y = times(toOutput, p.map((v, j) => v * q[j]!)); // prettier-ignore
+          y.forEach((v, t) =>
+            expect(v).toBeCloseTo(
+              w.reduce((sum, wk, k) => sum + wk * x[t + k]!, 0),
+              12,
+            ),
+          );
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  /** The sum of the absolute values of a convolution's terms is what its rounding is measured by. */
+  test.each<[string, [number, number, number, number], [number, number, number, number], 'same' | 'valid']>([
+    ['one axis', [8, 1, 40, 32], [1, 9, 32, 32], 'valid'],
+    ['one axis, uneven tiles, other widths', [9, 1, 29, 40], [1, 11, 40, 32], 'same'],
+    ['one axis of an image', [3, 5, 21, 32], [1, 9, 32, 32], 'same'],
+    ['the other axis of an image', [3, 21, 5, 32], [9, 1, 32, 32], 'same'],
+    ['both axes', [8, 8, 8, 32], [5, 5, 32, 32], 'same'],
+    ['both axes, without padding', [8, 12, 12, 32], [5, 5, 32, 32], 'valid'],
+  ])('of %s agrees with eager execution', async (_, image, kernel, pad) => {
+    expect(fastPlan(tf.backend_util.computeConv2DInfo(image, kernel, 1, 1, pad))).toBeDefined();
+    const conv: Fn = (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, pad);
+    const weights = floats(-0.1, 0.1, kernel, 'weights');
+    // a sum over taps and channels, and for the kernel's gradient over positions and images, of random signs
+    const terms = Math.sqrt(kernel[0] * kernel[1] * kernel[2]) + Math.sqrt(image[0] * image[1] * image[2]);
+    await expectSame(conv, [floats(-1, 1, image), weights], true, { terms });
+  });
+
+  test('is not made where it would cost more', () => {
+    const plan = (image: number[], kernel: number[], strides = 1, dilation = 1) =>
+      fastPlan(tf.backend_util.computeConv2DInfo(image as [number, number, number, number], kernel as [number, number, number, number], strides, dilation, 'same')); // prettier-ignore
+    expect(plan([64, 1, 64, 256], [1, 7, 256, 256])).toBeDefined();
+    expect(plan([64, 1, 64, 256], [1, 7, 256, 256], 2)).toBeUndefined();
+    expect(plan([64, 1, 64, 256], [1, 7, 256, 256], 1, 2)).toBeUndefined();
+    expect(plan([64, 1, 64, 256], [1, 1, 256, 256])).toBeUndefined();
+    expect(plan([64, 1, 64, 1], [1, 7, 1, 256])).toBeUndefined();
+    expect(plan([1, 1, 8, 256], [1, 7, 256, 256])).toBeUndefined();
+  });
+});
 
 // What the course's models are made of
 

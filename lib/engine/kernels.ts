@@ -228,7 +228,7 @@ const elementwise: Record<string, Kernel> = {
   Sign: arithmetic('Sign', 'Identity'),
   Sin: unary('Sin'),
   Sinh: unary('Sinh'),
-  Softplus: unary('Softplus'),
+  Softplus: unary(softplus),
   Sqrt: unary('Sqrt'),
   Square: arithmetic((b, x) => b.op('Mul', [x, x]), 'Identity'),
   Tan: unary('Tan'),
@@ -242,6 +242,8 @@ const elementwise: Record<string, Kernel> = {
     b.op('Clip', [x, like(b, spec, attrs['clipValueMin'] as number), like(b, spec, attrs['clipValueMax'] as number)]),
   ),
   Softmax: unary((b, x, attrs) => b.op('Softmax', [x], { axis: attrs['dim'] as number }), 'logits'),
+  // TensorFlow.js composes it; `rewrites` finds the composition
+  LogSoftmax: unary((b, x, attrs) => b.op('LogSoftmax', [x], { axis: attrs['axis'] as number }), 'logits'),
 
   Add: binary('Add'),
   Atan2: binary((b, y, x) => {
@@ -317,10 +319,10 @@ const elementwise: Record<string, Kernel> = {
   },
 };
 
-/** e^x − 1 = 2 e^{x/2} sinh(x/2), which loses nothing near 0; below −40 it is −1, before the factors leave their range. */
+/** e^x − 1 = tanh(x/2) (e^x + 1), which loses nothing near 0. */
 function expm1(b: OnnxBuilder, x: string): string {
-  const half = b.op('Mul', [b.op('Max', [x, float(b, -40)]), float(b, 0.5)]);
-  return b.op('Mul', [b.op('Mul', [b.op('Exp', [half]), b.op('Sinh', [half])]), float(b, 2)]);
+  const tanh = b.op('Tanh', [b.op('Mul', [x, float(b, 0.5)])]);
+  return b.op('Mul', [tanh, b.op('Add', [b.op('Exp', [x]), float(b, 1)])]);
 }
 
 /**
@@ -329,10 +331,21 @@ function expm1(b: OnnxBuilder, x: string): string {
  * Reference: Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 1.14.1.
  */
 function log1p(b: OnnxBuilder, x: string): string {
+  const { u, mended } = sumWithOne(b, x);
+  const plain = b.op('Log', [u]);
+  return b.op('Where', [b.op('Equal', [b.op('Sub', [u, float(b, 1)]), x]), plain, mended]);
+}
+
+function sumWithOne(b: OnnxBuilder, x: string): { u: string; mended: string } {
   const u = b.op('Add', [x, float(b, 1)]);
-  const [plain, exact] = [b.op('Log', [u]), b.op('Sub', [u, float(b, 1)])];
-  const mended = b.op('Add', [plain, b.op('Div', [b.op('Sub', [x, exact]), u])]);
-  return b.op('Where', [b.op('Equal', [exact, x]), plain, mended]);
+  const lost = b.op('Sub', [x, b.op('Sub', [u, float(b, 1)])]);
+  return { u, mended: b.op('Add', [b.op('Log', [u]), b.op('Div', [lost, u])]) };
+}
+
+/** ln(1 + e^x) = max(x, 0) + ln(1 + e^{−|x|}): three times as fast as the runtime's own operator. */
+function softplus(b: OnnxBuilder, x: string): string {
+  const { mended } = sumWithOne(b, b.op('Exp', [b.op('Neg', [b.op('Abs', [x])])]));
+  return b.op('Add', [b.op('Max', [x, float(b, 0)]), mended]);
 }
 
 const reductions: Record<string, Kernel> = {
@@ -759,7 +772,7 @@ function gathered<T extends Spec>(inputs: Readonly<Record<string, T | readonly T
 }
 
 const matrices: Record<string, Kernel> = {
-  // [..., M, K] · [..., K, N]; two plain matrices become Gemm, which transposes for nothing
+  // [..., M, K] · [..., K, N] (+ bias); two plain matrices become Gemm, which transposes and adds for nothing
   BatchMatMul: {
     shape: (inputs, attrs) => {
       const [a, b] = [one(inputs, 'a'), one(inputs, 'b')];
@@ -770,19 +783,20 @@ const matrices: Record<string, Kernel> = {
     lower: (builder, inputs, attrs, [out]) => {
       const [a, b] = [one(inputs, 'a'), one(inputs, 'b')];
       const [transA, transB] = [attrs['transposeA'] ? 1 : 0, attrs['transposeB'] ? 1 : 0];
-      const flat = (x: Operand, rows: number) => builder.reshape(x.name, [rows, x.shape.at(-1)!]);
+      const bias = maybe(inputs, 'bias');
       const batch = (x: Spec) => sizeOf(x.shape.slice(0, -2));
+      const flat = (x: Operand) =>
+        x.shape.length === 2 ? x.name : builder.reshape(x.name, [batch(x) * x.shape.at(-2)!, x.shape.at(-1)!]);
       // one matrix on the right takes the rows of a whole batch
       if (a.dtype === 'float32' && batch(b) === 1 && (batch(a) === 1 || !transA)) {
-        const y = builder.op('Gemm', [flat(a, batch(a) * a.shape.at(-2)!), flat(b, b.shape.at(-2)!)], {
-          transA,
-          transB,
-        });
-        return [builder.reshape(y, out!.shape)];
+        const operands = [flat(a), flat(b), ...(bias ? [bias.name] : [])];
+        const y = builder.op('Gemm', operands, { transA, transB });
+        return [out!.shape.length === 2 ? y : builder.reshape(y, out!.shape)];
       }
       const turned = (x: Operand, turn: number) =>
         turn ? builder.op('Transpose', [x.name], { perm: swapLast(x.shape.length) }) : x.name;
-      return [builder.op('MatMul', [turned(a, transA), turned(b, transB)])];
+      const y = builder.op('MatMul', [turned(a, transA), turned(b, transB)]);
+      return [bias ? builder.op('Add', [y, bias.name]) : y];
     },
   },
 };
@@ -795,7 +809,7 @@ function fused(name: string, base: Readonly<Record<string, Kernel>>): Kernel {
     lower: (b, inputs, attrs, outputs) => {
       const [spec] = outputs as [Spec];
       const [y] = product.lower(b, inputs, attrs, outputs) as [string];
-      const bias = maybe(inputs, 'bias');
+      const bias = name === 'BatchMatMul' ? undefined : maybe(inputs, 'bias'); // which has added its own
       const x: Operand = { ...spec, name: bias ? b.op('Add', [y, bias.name]) : y };
       const activation = attrs['activation'] as string | undefined;
       if (!activation || activation === 'linear') return [x.name];

@@ -46,6 +46,7 @@ export class OnnxBuilder {
   private readonly initializers: object[] = [];
   private readonly shared = new Map<string, string>();
   private readonly sources = new Map<string, string>();
+  private readonly made = new Map<string, unknown>();
   private next = 0;
 
   /** One operator with one output. Attributes: integers, lists of integers, strings, or `{ float }`. */
@@ -88,6 +89,12 @@ export class OnnxBuilder {
     const rawData = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     this.initializers.push({ name, dims, dataType: ELEMENT[element], rawData });
     return name;
+  }
+
+  /** What `make` returned the first time it was asked for under this key: constants that several nodes share. */
+  once<T>(key: string, make: () => T): T {
+    if (!this.made.has(key)) this.made.set(key, make());
+    return this.made.get(key) as T;
   }
 
   cast(x: string, to: Element): string {

@@ -1,10 +1,11 @@
-/** From a TensorFlow.js function to an ONNX model: traced, checked, lowered; nothing is loaded yet. */
+/** From a TensorFlow.js function to an ONNX model: traced, checked, simplified, lowered; nothing is loaded yet. */
 import * as tf from '@tensorflow/tfjs';
 import type { Rng } from '../model';
 import { replay, tracingRng, type Draws } from './draws';
 import type { Graph, Spec } from './graph';
 import { operandsOf, peakBytes } from './graph-size';
 import { lower, type OnnxModel } from './lower';
+import { simplify } from './simplify';
 import type { Numbers } from './runtime';
 import type { Loadable } from './session-cache';
 import { trace, TraceError, type Tracer } from './trace';
@@ -31,7 +32,8 @@ export interface Program {
  */
 export function program(fn: Traceable, inputs: readonly Spec[], variables: Variables): Program {
   const traced = traceTwice(fn, inputs, variables === 'read' ? registeredVariables() : variables);
-  const { graph, draws, adopted } = variables === 'read' ? withoutUnread(traced, inputs.length) : traced;
+  const { graph: whole, draws, adopted } = variables === 'read' ? withoutUnread(traced, inputs.length) : traced;
+  const graph = simplify(whole);
   const model = { ...lower(graph), memory: peakBytes(graph) };
   const drawCount = graph.inputs.length - inputs.length - adopted.length;
   return { graph, model, variables: adopted, draws: (rng) => replay(draws, rng), drawCount };
