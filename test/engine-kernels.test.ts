@@ -620,6 +620,10 @@ const CASES: Record<string, readonly Case[]> = {
     smooth((x, i) => tf.unsortedSegmentSum(x!, i! as tf.Tensor1D, 4), [around(7, 2), ints(0, 4, 7)]),
     smooth((x, i) => x!.gather(i!).square(), [around(5, 3), ints(0, 5, 40)], { terms: 40 }),
     plain((x, i) => tf.unsortedSegmentSum(x!, i! as tf.Tensor1D, 4), [ints(0, 9, 7), ints(0, 4, 7)]),
+    smooth((x, i) => tf.unsortedSegmentSum(x!, i! as tf.Tensor1D, 300), [around(40, 3), ints(0, 300, 40)]),
+    smooth((x, i) => tf.unsortedSegmentSum(x!, i! as tf.Tensor1D, 3), [around(7), ints(0, 3, 7)]),
+    smooth((x, i) => tf.unsortedSegmentSum(x!, i! as tf.Tensor1D, 3), [around(7, 2, 3), ints(0, 3, 7)]),
+    plain((x, i) => tf.unsortedSegmentSum(x!, i! as tf.Tensor1D, 3), [around(4, 2), given([-1, 3, 0, 0], 'int32')]),
   ],
   GatherNd: [
     plain((x, i) => tf.gatherND(x!, i!), [around(4, 5), given([0, 1, 3, 4, 2, 2], 'int32', [3, 2])]),
@@ -627,7 +631,9 @@ const CASES: Record<string, readonly Case[]> = {
   ],
   ScatterNd: [
     plain((i, x) => tf.scatterND(i!, x!, [6]), [given([4, 1, 4], 'int32', [3, 1]), around(3)]),
-    plain((i, x) => tf.scatterND(i!, x!, [4, 2]), [given([2, 0], 'int32', [2, 1]), ints(0, 9, 2, 2)]),
+    plain((i, x) => tf.scatterND(i!, x!, [4, 2]), [given([2, 2], 'int32', [2, 1]), ints(0, 9, 2, 2)]),
+    plain((i, x) => tf.scatterND(i!, x!, [3, 4, 2]), [given([2, 1, 0, 3, 2, 1], 'int32', [3, 2]), around(3, 2)]),
+    plain((i, x) => tf.scatterND(i!, x!, [3, 4]), [given([2, 1, 0, 3, 2, 1], 'int32', [3, 2]), around(3)]),
   ],
   TensorScatterUpdate: [
     plain((x, i, u) => tf.tensorScatterUpdate(x!, i!, u!), [around(6), given([4, 1], 'int32', [2, 1]), another(2)]),

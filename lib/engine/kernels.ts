@@ -646,6 +646,26 @@ function stridesOf({ shape }: Spec, attrs: Attributes) {
   );
 }
 
+/**
+ * Σ of the rows of x [N, width] with the same id: [count, width]. Not by ScatterND, whose threads lose some of the
+ * sums when an id recurs.
+ */
+function addedUp(b: OnnxBuilder, x: Operand, ids: string, count: number): string {
+  const [rows, width] = x.shape as [number, number];
+  const flat = b.reshape(x.name, x.shape);
+  const column = b.reshape(ids, [rows, 1]);
+  if (x.dtype === 'float32' && count <= FEW) {
+    const hit = b.op('Equal', [column, b.constant(rangeOf(count), 'int32')]);
+    return b.op('Gemm', [b.cast(hit, 'float32'), flat], { transA: 1 });
+  }
+  const zeros = spread(b, 0, { shape: [count, width], dtype: x.dtype });
+  return b.op('ScatterElements', [zeros, b.op('Expand', [column, b.ints(x.shape)]), flat], {
+    axis: 0,
+    reduction: 'add',
+  });
+}
+const FEW = 256; // products with zeros are then no slower than the sequential ScatterElements
+
 /** A shape in which −1 stands for whatever is left. */
 function inferred(shape: readonly number[], size: number): number[] {
   const known = shape.reduce((product, n) => (n === -1 ? product : product * n), 1);
@@ -692,8 +712,10 @@ const indexing: Record<string, Kernel> = {
     },
     lower: (b, inputs, _, [out]) => {
       const ids = one(inputs, 'segmentIds');
-      const index = b.cast(b.reshape(ids.name, [...ids.shape, 1]), 'int64');
-      return [b.op('ScatterND', [spread(b, 0, out!), index, as(b, one(inputs, 'x'), 'float32')], { reduction: 'add' })];
+      const [count, rows] = [out!.shape[0]!, sizeOf(ids.shape)];
+      const width = sizeOf(out!.shape.slice(1));
+      const x = { name: as(b, one(inputs, 'x'), 'float32'), shape: [rows, width], dtype: 'float32' } as const;
+      return [b.reshape(addedUp(b, x, ids.name, count), out!.shape)];
     },
   },
   GatherNd: {
@@ -707,10 +729,16 @@ const indexing: Record<string, Kernel> = {
     ],
   },
   ScatterNd: {
-    shape: (inputs, attrs) => [{ shape: numbers(attrs, 'shape'), dtype: one(inputs, 'updates').dtype }],
+    shape: (inputs, attrs) => [{ shape: numbers(attrs, 'shape'), dtype: numeric(one(inputs, 'updates'), false).dtype }],
     lower: (b, inputs, _, [out]) => {
-      const index = b.cast(one(inputs, 'indices').name, 'int64');
-      return [b.op('ScatterND', [spread(b, 0, out!), index, one(inputs, 'updates').name], { reduction: 'add' })];
+      const [indices, updates] = [one(inputs, 'indices'), one(inputs, 'updates')];
+      const depth = indices.shape.at(-1)!;
+      const rows = sizeOf(indices.shape) / depth;
+      const strides = rangeOf(depth).map((i) => sizeOf(out!.shape.slice(i + 1, depth)));
+      const places = b.op('Mul', [b.reshape(indices.name, [rows, depth]), b.constant(strides, 'int32')]);
+      const ids = b.op('ReduceSum', [places, b.ints([1])], { keepdims: 0 });
+      const x = { ...updates, shape: [rows, sizeOf(out!.shape.slice(depth))] };
+      return [b.reshape(addedUp(b, x, ids, sizeOf(out!.shape.slice(0, depth))), out!.shape)];
     },
   },
   TopK: {
