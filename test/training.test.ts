@@ -294,6 +294,22 @@ describe('resume', () => {
   });
 });
 
+describe('device', () => {
+  test('is named in the summary, and the numbers are those of eager training', async () => {
+    const losses = async (engine: 'auto' | 'eager') =>
+      (await fit(noisyGaussian(createRng(1)), data, { ...options, engine, device: 'cpu' })).history.map((e) => e.loss);
+    const [compiled, eager] = [await losses('auto'), await losses('eager')];
+    // Adam turns the rounding of a gradient, 10⁻⁷ of it, into as much of a step; 16 steps
+    compiled.forEach((loss, i) => expect(Math.abs(loss - eager[i]!)).toBeLessThan(1e-4));
+  });
+
+  const missing = PROVIDERS.find((provider) => !availability(provider).available);
+  test.runIf(missing)('that is not there is an error that says so', async () => {
+    const wanted = fit(noisyGaussian(createRng(1)), data, { ...options, device: missing! });
+    await expect(wanted).rejects.toThrow(`device: '${missing}' is not available: `);
+  });
+});
+
 describe('interruption', () => {
   test('before the start leaves the model as it is', async () => {
     const model = noisyGaussian(createRng(1));

@@ -11,6 +11,7 @@ import { compile, type Compiled, type Numbers } from './compile';
 import type { DType, Spec } from './graph';
 import { allocate } from './memory';
 import { createParameters, viewsOf, type Parameters } from './parameters';
+import type { Device } from './providers';
 import { TraceError } from './trace';
 
 /** All that a step leaves behind, besides the weights themselves. */
@@ -54,6 +55,8 @@ export interface Steppers {
 export interface StepOptions {
   /** 'eager' never compiles. Default: 'auto'. */
   readonly engine?: 'auto' | 'eager';
+  /** What compiled steps run on. Default: DGM_DEVICE, else 'auto'. */
+  readonly device?: Device | undefined;
   /** Decay of a moving average of the weights. Default: none is kept. */
   readonly ema?: number | undefined;
 }
@@ -63,6 +66,8 @@ interface Gradient {
   compute(batch: Batch, rng: Rng, into: Float32Array): Promise<number>;
   /** Why it is not compiled; undefined when it is. */
   readonly eager: string | undefined;
+  /** What the compiled steps run on; undefined before the first. */
+  readonly provider: string | undefined;
   dispose(): Promise<void>;
 }
 
@@ -123,7 +128,9 @@ function createBuffers(
 
 function engineOf(gradients: readonly Gradient[]): string {
   const reason = gradients.map((gradient) => gradient.eager).find((why) => why !== undefined);
-  return reason === undefined ? 'compiled' : `eager on ${tf.getBackend()}: ${reason}`;
+  return reason === undefined
+    ? `compiled on ${gradients[0]?.provider ?? 'no device yet'}`
+    : `eager on ${tf.getBackend()}: ${reason}`;
 }
 
 function createStepper(
@@ -189,18 +196,21 @@ function requireSameDecay(ema: number | undefined, found: number | undefined): v
 }
 
 /** Compiled for every shape of batch that comes, until one cannot be compiled; from then on eager. */
-function gradientOf(objective: Objective, parameters: Parameters, { engine = 'auto' }: StepOptions): Gradient {
+function gradientOf(objective: Objective, parameters: Parameters, { engine = 'auto', device }: StepOptions): Gradient {
   const compiled = new Map<string, Compiled>();
   let eager = engine === 'eager' ? 'as asked' : undefined;
   return {
     get eager() {
       return eager;
     },
+    get provider() {
+      return [...compiled.values()].at(-1)?.choice.provider;
+    },
     async compute(batch, rng, into) {
       if (eager === undefined) {
         const key = shapeOf(batch);
         try {
-          if (!compiled.has(key)) compiled.set(key, await compileGradient(objective, batch, parameters));
+          if (!compiled.has(key)) compiled.set(key, await compileGradient(objective, batch, parameters, device));
         } catch (error) {
           if (!(error instanceof TraceError)) throw error;
           eager = error.message;
@@ -223,7 +233,12 @@ const shapeOf = ({ x, y }: Batch): string => `${x.shape.join()} ${x.dtype} ${y?.
 const specOf = (tensor: tf.Tensor): Spec => ({ shape: tensor.shape, dtype: tensor.dtype as DType });
 
 /** The graph from a batch and the weights to the loss and its gradient by each of the objective's variables. */
-function compileGradient(objective: Objective, batch: Batch, { variables }: Parameters): Promise<Compiled> {
+function compileGradient(
+  objective: Objective,
+  batch: Batch,
+  { variables }: Parameters,
+  device: Device | undefined,
+): Promise<Compiled> {
   const inputs = batch.y ? [specOf(batch.x), specOf(batch.y)] : [specOf(batch.x)];
   return compile(
     ([x, y], rng) => {
@@ -231,7 +246,7 @@ function compileGradient(objective: Objective, batch: Batch, { variables }: Para
       return [value, ...grads];
     },
     inputs,
-    { variables },
+    { variables, ...(device && { device }) },
   );
 }
 
