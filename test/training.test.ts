@@ -25,6 +25,7 @@ import {
   variablesOf,
 } from 'dgm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { availability, PROVIDERS } from '../lib/engine/providers';
 import { mean, tensorsLeft } from './helpers';
 
 /** N(mu, 1) in two dimensions, trained on noisy data, so that its loss draws from the rng at every step. */
