@@ -97,7 +97,7 @@ async function main(args: readonly string[]): Promise<void> {
   }
   for (const { name, notes } of entries) for (const note of notes) console.log(`${name}: ${note}`);
   const geomean = geomeanVsTorch(entries);
-  if (geomean !== null) console.log(`\nGeometric mean of here / PyTorch: ${number(geomean)}`);
+  if (geomean !== null) console.log(`\nGeometric mean: ${number(geomean)} times as fast as PyTorch`);
 
   const scaling = options.scaling && names.includes('vae') ? await scale(options, machine.gflops) : [];
   if (options.json !== undefined) {

@@ -14,7 +14,7 @@ export interface Entry {
   /** How many of them `ours_ms` took. */
   readonly threads: number;
   readonly torch_threads: number | null;
-  /** ours_ms / torch_ms: below 1 is faster than PyTorch. */
+  /** torch_ms / ours_ms: above 1 is faster than PyTorch. */
   readonly vs_torch: number | null;
   /** Our first step, which traces and compiles. */
   readonly first_ms: number;
@@ -47,7 +47,7 @@ export function entryOf(name: string, results: readonly (Result | Absent)[]): En
     node_ms: ms(node),
     threads: ours.threads,
     torch_threads: torch?.threads ?? null,
-    vs_torch: torch ? rounded(median(ours.ms) / median(torch.ms)) : null,
+    vs_torch: torch ? rounded(median(torch.ms) / median(ours.ms)) : null,
     first_ms: rounded(ours.firstMs),
     ours_mib: ours.peakMiB && Math.round(ours.peakMiB),
     torch_mib: torch?.peakMiB ? Math.round(torch.peakMiB) : null,
@@ -95,7 +95,7 @@ export function columnsFor(contestants: readonly Contestant[]): readonly Column[
     { title: 'ms per step', cell: ({ name }) => name },
     ...each('compiled', 'here'),
     ...each('torch', 'PyTorch'),
-    ...only(has('torch'), { title: 'here / PyTorch', cell: ({ vs_torch }) => number(vs_torch) }),
+    ...only(has('torch'), { title: 'times as fast', cell: ({ vs_torch }) => number(vs_torch) }),
     ...only(has('wasm'), { title: 'tfjs wasm', cell: ({ wasm_ms }) => number(wasm_ms) }),
     ...only(has('tensorflow'), { title: 'tfjs-node', cell: ({ node_ms }) => number(node_ms) }),
     { title: 'first step', cell: ({ first_ms }) => number(first_ms) },
