@@ -13,6 +13,9 @@ import type { DType } from './graph';
 /** What runs a compiled graph. */
 export type Provider = 'cpu' | 'webgpu' | 'cuda';
 
+/** True where results can stay on the device between runs: onnxruntime-node 1.30 binds device memory for webgpu alone. */
+export const keepsOnDevice = (provider: Provider): boolean => provider === 'webgpu';
+
 export type Numbers = Float32Array | Int32Array | Uint8Array;
 
 /** A value that the runtime reads or has written: in this process' memory, or on the device. */
