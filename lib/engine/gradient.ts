@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Batch, Objective, Rng } from '../model';
 import { compile, type Compiled, type Numbers } from './compile';
+import { useEager } from './eager';
 import { specOf } from './graph';
 import { viewsOf, type Parameters } from './parameters';
 import type { Device } from './providers';
@@ -32,6 +33,7 @@ export function gradientOf(
   const compiled = new Map<string, Compiled>();
   let eager = engine === 'eager' ? 'as asked' : undefined;
   let provider: Provider | undefined;
+  let settled: Promise<unknown> | undefined; // on a backend for eager steps
   return {
     get eager() {
       return eager;
@@ -55,6 +57,8 @@ export function gradientOf(
         }
         parameters.write();
       }
+      settled ??= useEager();
+      await settled;
       return runEagerly(objective, batch, rng, into);
     },
     dispose: async () => {
