@@ -117,6 +117,7 @@ export function openSession(bytes: Uint8Array, { provider, threads, onDevice = [
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
+    enableMemPattern: false, // a pattern is a second memory of the graph's peak beside the one of the first run, for no time
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3, // warnings tell of optimisations that were not made, which is nothing to a reader
     ...(onDevice.length > 0 && {
