@@ -1,4 +1,5 @@
 /** What the commands print. */
+import type { Progress } from './batch';
 import type { CheckResult, ExerciseResult, SubmissionResult } from './result';
 import type { ChapterReport, SelftestReport } from './selftest';
 
@@ -40,17 +41,18 @@ function checkLines({ name, status, expected, got, hint, message }: CheckResult)
 }
 
 /** A submission in one line, for whoever grades many. */
-export function progressLine(result: SubmissionResult, done: number, all: number): string {
+export function progressLine(result: SubmissionResult, { done, all, leftMs }: Progress): string {
   const { student, status, points, maxPoints, durationMs, message } = result;
   const count = `${String(done).padStart(String(all).length)}/${all}`;
   const marks = status === 'graded' ? `${points}/${maxPoints}` : (message ?? '');
-  return `${count}  ${student}  ${status}  ${marks}  ${(durationMs / 1000).toFixed(1)} s`;
+  const left = done < all ? `  ${duration(leftMs)} left` : '';
+  return `${count}  ${student}  ${status}  ${marks}  ${(durationMs / 1000).toFixed(1)} s${left}`;
 }
 
-/** How many submissions ended in which status. */
-export function summary(results: readonly SubmissionResult[]): string {
-  const statuses = [...new Set(results.map(({ status }) => status))].sort();
-  return statuses.map((status) => `${results.filter((r) => r.status === status).length} ${status}`).join(', ');
+/** "40 s", "12 min", "3.5 h" */
+export function duration(ms: number): string {
+  if (ms < 90_000) return `${Math.ceil(ms / 1000)} s`;
+  return ms < 5_400_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 360_000) / 10} h`;
 }
 
 /** One chapter of the self-test: a line an exercise and mistake, and what is wrong. */
