@@ -14,12 +14,12 @@ import {
   openBook,
   readSetting,
   record,
-  reopen,
   renew,
+  reopen,
+  rowOf,
   statusCounts,
   writeSetting,
   type Book,
-  type Job,
 } from './gradebook/book';
 import { writeGrades } from './gradebook/table';
 import { writeAtomically } from './files';
@@ -192,11 +192,20 @@ function progress(book: Book, { onResult }: Work): (result: SubmissionResult) =>
   };
 }
 
-/** Opens submissions for another round and judges them. */
-export async function regrade(out: string, wanted: readonly string[], work: Work): Promise<BatchReport> {
+/** Opens submissions for another round, as they are and with what judges them now, and grades them. */
+export async function regrade(
+  out: string,
+  wanted: readonly string[],
+  work: Work & Pick<BatchOptions, 'bundleOf'>,
+): Promise<BatchReport> {
   const book = openBook(bookFile(out));
   try {
-    for (const name of wanted) reopen(book, name, settingOf(book).seed);
+    const { seed, chapter } = settingOf(book);
+    for (const name of wanted) {
+      const { file } = rowOf(book, name);
+      const bundle = await work.bundleOf(chapter ?? (await chapterOf(file)));
+      reopen(book, name, { content: await contentOf(file), bundle }, seed);
+    }
     return await gradeWaiting(book, out, work);
   } finally {
     closeBook(book);

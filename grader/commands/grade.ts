@@ -63,7 +63,7 @@ interface RegradeOptions extends BookOption {
 async function again({ book: out, jobs, only = [] }: RegradeOptions): Promise<void> {
   const wanted = await withBook({ book: out }, (book) => select(book, only));
   console.error(`${wanted.length} submissions to grade again`);
-  conclude(await withWork(jobs, (work) => regrade(out, wanted, work)));
+  conclude(await withWork(jobs, (work) => regrade(out, wanted, { ...work, bundleOf: bundleOnce() })));
   console.log(join(out, 'grades.csv'));
 }
 
@@ -155,7 +155,10 @@ Example:
     )
     .addOption(bookOption())
     .addOption(jobsOption())
-    .option('--only <what...>', 'a student, an exercise (mixture.em) or a status (timeout); all of them must fit')
-    .addHelpText('after', '\nExample:\n  npx grade regrade --only timeout\n  npx grade regrade --only mixture.em')
+    .option('--only <what...>', 'students, exercises (mixture.em) or statuses (timeout); all when none is named')
+    .addHelpText(
+      'after',
+      '\nExample:\n  npx grade regrade --only timeout died\n  npx grade regrade --only mixture.mStep',
+    )
     .action(again);
 }

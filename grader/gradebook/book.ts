@@ -226,7 +226,11 @@ export function writeSetting({ db }: Book, key: string, value: unknown): void {
 }
 
 /** The hash of all that decides a verdict. A round is a regrading that somebody asked for. */
-function keyOf({ name, content, bundle }: Entry, seed: string, round: number): string {
+function keyOf(
+  { name, content, bundle }: Pick<Entry, 'name' | 'content' | 'bundle'>,
+  seed: string,
+  round: number,
+): string {
   return createHash('sha256')
     .update(JSON.stringify([name, content, bundle, seed, round]))
     .digest('hex');
@@ -277,14 +281,16 @@ function findSubmission({ db }: Book, name: string): SubmissionRow | undefined {
 }
 
 /** Opens a submission for another round; its verdict so far stays in the file, but counts no longer. */
-export function reopen(book: Book, name: string, seed: string): void {
-  const row = findSubmission(book, name);
-  if (row === undefined) throw new BookError(`there is no submission '${name}' in ${book.file}`);
-  const { file, content, bundle, round, submitted_ms: submittedMs, submitted_from: submittedFrom } = row;
-  const key = keyOf({ name, file, content, bundle, submittedMs, submittedFrom }, seed, round + 1);
-  book.db
-    .prepare(`update submission set round = ?, key = ?, state = 'waiting', taken_by = null where name = ?`)
-    .run(round + 1, key, name);
+export function reopen(book: Book, name: string, now: Pick<Entry, 'content' | 'bundle'>, seed: string): void {
+  commit(book, () => {
+    const round = (findSubmission(book, name)?.round ?? 0) + 1;
+    book.db
+      .prepare(
+        `update submission set round = ?, content = ?, bundle = ?, key = ?, state = 'waiting', taken_by = null
+         where name = ?`,
+      )
+      .run(round, now.content, now.bundle, keyOf({ name, ...now }, seed, round), name);
+  });
 }
 
 /** Takes the next job that waits, and holds it for a minute; `renew` prolongs that. */
