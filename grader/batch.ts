@@ -14,6 +14,7 @@ import {
   openBook,
   readSetting,
   record,
+  release,
   renew,
   reopen,
   rowOf,
@@ -148,16 +149,26 @@ export async function gradeWaiting(book: Book, out: string, work: Work): Promise
   // a grader that was killed may have committed what it could not write
   for (const { key, result } of notOnDisk(book)) await putOnDisk(book, out, key, result);
   const tell = progress(book, work);
-  const heartbeat = setInterval(() => renew(book), RENEWAL_MS);
+  const heartbeat = setInterval(() => tryRenew(book), RENEWAL_MS);
   const setting = settingOf(book);
   const grade = (submission: Submission) => withRetries(submission, () => work.grade(submission, setting));
   try {
     await Promise.all(Array.from({ length: Math.max(1, work.jobs) }, () => drain(book, out, grade, tell)));
   } finally {
     clearInterval(heartbeat);
+    release(book);
   }
   await writeGrades(book, join(out, 'grades.csv'));
   return { seed: setting.seed, all: counts(book).all, statuses: statusCounts(book), others: holders(book) };
+}
+
+/** A book that is locked for so long is told of by the next verdict; the lease outlasts two failures. */
+function tryRenew(book: Book): void {
+  try {
+    renew(book);
+  } catch (error) {
+    console.error(`grade: ${(error as Error).message}`);
+  }
 }
 
 /** One job after the other until none waits. */

@@ -335,6 +335,11 @@ export function renew({ db, owner, now }: Book): void {
   db.prepare(`update submission set lease_ms = ? where taken_by = ?`).run(now() + LEASE_MS, owner);
 }
 
+/** Gives back what this grader holds and will not judge any more. */
+export function release({ db, owner }: Book): void {
+  db.prepare(`update submission set state = 'waiting', taken_by = null where taken_by = ?`).run(owner);
+}
+
 /** Writes a verdict down for good. @returns whether it counts; not when the same job was judged before */
 export function record(book: Book, job: Job, result: SubmissionResult): boolean {
   const { db, now } = book;
