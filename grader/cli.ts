@@ -2,7 +2,9 @@
 import { basename } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { Command } from 'commander';
+import { addBookCommands } from './commands/book';
 import { addGrade } from './commands/grade';
+import { addPublishCommands } from './commands/publish';
 import { ANY_CHAPTER, CHAPTER, withCompiler } from './commands/shared';
 import { chapters, findChapter } from './exercises';
 import { chapterTable, selftestJson, submissionReport } from './report';
@@ -61,6 +63,8 @@ function createProgram(): Command {
     .addHelpText('after', '\nExit status: 0 when every exercise earns all its points, else 1.')
     .action(validate);
   addGrade(program);
+  addBookCommands(program);
+  addPublishCommands(program);
   program
     .command('selftest')
     .summary('grade the grader')
@@ -78,6 +82,8 @@ function createProgram(): Command {
 export async function main(args: readonly string[]): Promise<void> {
   // else tfjs greets whoever grades
   tf.enableProdMode();
+  // whoever reads us through `head` has seen enough
+  process.stdout.once('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   // `exit` ends the processes that run submissions
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   try {

@@ -2,6 +2,7 @@
 import type { Progress } from './batch';
 import type { CheckResult, ExerciseResult, SubmissionResult } from './result';
 import type { ChapterReport, SelftestReport } from './selftest';
+import { commonMessage } from './told';
 
 /** A submission in full, for its author. */
 export function submissionReport(result: SubmissionResult): string {
@@ -14,26 +15,21 @@ export function submissionReport(result: SubmissionResult): string {
 }
 
 function exerciseLines({ id, status, message, points, maxPoints, checks }: ExerciseResult): string[] {
+  const same = commonMessage(checks);
   const state = status === 'graded' ? '' : ` ${status}`;
   return [
     `${points === maxPoints ? '✓' : '✗'} ${id}${state}  ${points}/${maxPoints}`,
     ...(message === undefined ? [] : [`    ${message}`]),
-    ...(sameMessage(checks) ?? checks.flatMap(checkLines)),
+    ...(same === undefined ? checks.flatMap(checkLines) : [`    ${same}`]),
   ];
 }
 
-/** What every check says in the same words is said once: "mixture.em is not written yet". */
-function sameMessage(checks: readonly CheckResult[]): string[] | undefined {
-  const message = checks[0]?.message;
-  const same = message !== undefined && checks.every((check) => check.message === message);
-  return same ? [`    ${message}`] : undefined;
-}
-
-function checkLines({ name, status, expected, got, hint, message }: CheckResult): string[] {
+function checkLines({ name, status, expected, got, input, hint, message }: CheckResult): string[] {
   const details = [
     message,
     expected === undefined ? undefined : `expected ${expected}`,
     got === undefined ? undefined : `got ${got}`,
+    input === undefined ? undefined : `called with ${input}`,
     hint === undefined ? undefined : `hint: ${hint}`,
   ];
   const known = details.filter((detail) => detail !== undefined);

@@ -12,6 +12,8 @@ export const checkSchema = z.strictObject({
   status: z.enum(['passed', 'failed', 'error']),
   expected: text.optional(),
   got: text.optional(),
+  /** What the function was called with when that showed. */
+  input: text.optional(),
   hint: text.optional(),
   message: text.optional(),
 });

@@ -4,7 +4,7 @@ import { readSetting, writeSetting, type Book } from './book';
 
 export const policySchema = z.strictObject({
   /** Milliseconds since 1970; without it nothing is late. */
-  deadlineMs: z.number().optional(),
+  deadlineMs: z.number().nullable().default(null),
   /** Lateness up to this is forgiven. */
   graceMs: z.number().min(0).default(0),
   /** Percent of the points that each day begun costs; `zero`: a late submission earns nothing. */
@@ -12,7 +12,7 @@ export const policySchema = z.strictObject({
   /** Which of several attempts counts: the one handed in last, or that with the most points. */
   attempts: z.enum(['last', 'best']).default('last'),
   /** Regular expression on a submission's name; its first group is the student. Without it every file is one's own. */
-  student: z.string().optional(),
+  student: z.string().nullable().default(null),
 });
 
 export type Policy = z.infer<typeof policySchema>;
@@ -29,7 +29,7 @@ const DAY_MS = 86_400_000;
 
 /** Days begun after the deadline; 0 up to the end of the grace. The grace forgives, it does not move the deadline. */
 export function lateDays({ deadlineMs, graceMs }: Policy, submittedMs: number): number {
-  if (deadlineMs === undefined || submittedMs <= deadlineMs + graceMs) return 0;
+  if (deadlineMs === null || submittedMs <= deadlineMs + graceMs) return 0;
   return Math.ceil((submittedMs - deadlineMs) / DAY_MS);
 }
 
@@ -40,7 +40,7 @@ export function keptShare({ late }: Policy, days: number): number {
 }
 
 /** The student who handed in a file of that name. A name that the pattern does not fit is a student of its own. */
-export function studentOf(name: string, pattern: string | undefined): string {
-  if (pattern === undefined) return name;
+export function studentOf(name: string, pattern: string | null): string {
+  if (pattern === null) return name;
   return new RegExp(pattern, 'u').exec(name)?.[1] ?? name;
 }
