@@ -76,13 +76,13 @@ interface Outcome {
 /** The check's tensors live as long as it does. */
 async function runOne(check: Check, { call, rng }: Trial): Promise<Outcome> {
   tf.engine().startScope(check.name);
-  let last: readonly Value[] | undefined;
+  let last: readonly Value[] = [];
   const noted: Call = (...args) => call(...(last = args));
   try {
     await check.run({ call: noted, rng });
     return {};
   } catch (error) {
-    const told = last === undefined || isUnwritten(error) ? {} : { input: brief(showInput(last)) };
+    const told = last.length === 0 || isUnwritten(error) ? {} : { input: brief(showInput(last)) };
     return { error: error ?? new Error('the check threw nothing'), ...told };
   } finally {
     tf.engine().endScope();

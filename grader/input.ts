@@ -6,17 +6,22 @@ const NUMBERS = 8;
 
 /** "tensor [2, 2] of float32 [0.1, 0.2, 0.3, 0.4], 3" */
 export function showInput(args: readonly Value[]): string {
-  return args.length === 0 ? 'nothing' : args.map(show).join(', ');
+  return args.map(show).join(', ');
 }
 
 function show(value: Value): string {
-  if (value instanceof tf.Tensor)
-    return `tensor [${value.shape.join(', ')}] of ${value.dtype} ${list(value.dataSync())}`;
+  if (value instanceof tf.Tensor) return showTensor(value);
   if (ArrayBuffer.isView(value)) return `${value.constructor.name} ${list(value as unknown as ArrayLike<number>)}`;
   if (value instanceof Given) return value.source;
   if (Array.isArray(value)) return `[${value.slice(0, NUMBERS).map(show).join(', ')}${more(value.length)}]`;
   if (typeof value === 'object' && value !== null) return showObject(value as Readonly<Record<string, Value>>);
   return typeof value === 'string' ? JSON.stringify(value) : String(value);
+}
+
+function showTensor(tensor: tf.Tensor): string {
+  const kind = `tensor [${tensor.shape.join(', ')}] of ${tensor.dtype}`;
+  // the check may have disposed what it passed
+  return tensor.isDisposed ? kind : `${kind} ${list(tensor.dataSync())}`;
 }
 
 function showObject(value: Readonly<Record<string, Value>>): string {

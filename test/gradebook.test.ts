@@ -30,10 +30,8 @@ import {
   renew,
   rows,
   setOverride,
-  type Book,
-  type Entry,
 } from '../grader/gradebook/book';
-import type { SubmissionResult } from '../grader/result';
+import { entry, exercise, verdict, withBook } from './book-helpers';
 
 let scratch = '';
 let folder = '';
@@ -57,15 +55,6 @@ function handIn(count: number): string[] {
   for (const name of names)
     writeFileSync(join(folder, `${name}.ipynb`), `{"nbformat": 4, "cells": [], "of": "${name}"}`);
   return names;
-}
-
-function withBook<T>(out: string, act: (book: Book) => T): T {
-  const book = openBook(bookFile(out));
-  try {
-    return act(book);
-  } finally {
-    closeBook(book);
-  }
 }
 
 /** What the book holds for good: verdicts without the time they took, and who was judged how often. */
@@ -209,19 +198,6 @@ describe('two graders on one book', () => {
   });
 });
 
-function entry(name: string): Entry {
-  return { name, file: `${name}.ipynb`, content: name, bundle: '', submittedMs: 0, submittedFrom: 'mtime' };
-}
-
-function verdict(student: string, points = 1, more: Partial<SubmissionResult> = {}): SubmissionResult {
-  return {
-    ...({ version: 1, student, file: `${student}.ipynb`, chapter: '90-fixture', status: 'graded' } as const),
-    exercises: [{ id: 'fixture.total', status: 'graded', points, maxPoints: 4, checks: [] }],
-    ...{ points, maxPoints: 4, notes: [], seed: 'seed', grader: 'fake', durationMs: 1 },
-    ...more,
-  };
-}
-
 /** A grading of the folder that notes whom it judged. */
 function options(more: Partial<BatchOptions> = {}): BatchOptions & { readonly judged: string[] } {
   const judged: string[] = [];
@@ -361,7 +337,7 @@ describe('a class of a thousand', () => {
   const checks = Array.from({ length: 40 }, (_, i) => ({ name: `${i}`, status: 'failed' as const, expected: long }));
   const heavy = async ({ student }: { student: string }) =>
     verdict(student, 1, {
-      exercises: [{ id: 'fixture.total', status: 'graded', points: 1, maxPoints: 4, checks }],
+      exercises: [exercise('fixture.total', 1, { checks })],
     });
 
   test('needs the memory and, for each submission, the work of a small one', async () => {
