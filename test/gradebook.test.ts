@@ -98,7 +98,7 @@ function run(command: readonly string[], kill?: { readonly after: number; readon
 }
 
 const fakeGrader = (out: string, jobs = 2) => [
-  resolve(import.meta.dirname, 'fixtures/gradebook/grader.cjs'),
+  resolve(import.meta.dirname, 'fixtures/gradebook/grader.mjs'),
   ...[folder, out, String(jobs)],
 ];
 
