@@ -3,25 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { chapterOf, contentOf, submissionTime, type Timestamps } from './gradebook/arrival';
-import {
-  claim,
-  closeBook,
-  counts,
-  enrol,
-  holders,
-  markOnDisk,
-  notOnDisk,
-  openBook,
-  readSetting,
-  record,
-  release,
-  renew,
-  reopen,
-  rowOf,
-  statusCounts,
-  writeSetting,
-  type Book,
-} from './gradebook/book';
+import { closeBook, initSetting, openBook, readSetting, writeSetting, type Book } from './gradebook/book';
+import { claim, counts, enrol, holders, markOnDisk, notOnDisk, record, release, renew, reopen } from './gradebook/jobs';
+import { rowOf, statusCounts } from './gradebook/verdicts';
 import { writeGrades } from './gradebook/table';
 import { writeAtomically } from './files';
 import type { SubmissionResult } from './result';
@@ -110,7 +94,8 @@ async function startBook(options: BatchOptions): Promise<Book> {
   try {
     refuseOther(book, options);
     writeSetting(book, 'folder', resolve(options.folder));
-    writeSetting(book, 'seed', options.seed ?? readSetting(book, 'seed') ?? randomBytes(8).toString('hex'));
+    if (options.seed !== undefined) writeSetting(book, 'seed', options.seed);
+    initSetting(book, 'seed', randomBytes(8).toString('hex'));
     if (chapter !== undefined) writeSetting(book, 'chapter', chapter);
     return book;
   } catch (error) {

@@ -1,7 +1,8 @@
 /** What the tests of the gradebook share: submissions, verdicts, and books that hold them. */
 import { mkdirSync } from 'node:fs';
 import { bookFile } from '../grader/batch';
-import { claim, closeBook, enrol, openBook, record, type Book, type Entry } from '../grader/gradebook/book';
+import { closeBook, openBook, type Book } from '../grader/gradebook/book';
+import { claim, enrol, record, type Entry } from '../grader/gradebook/jobs';
 import type { ExerciseResult, SubmissionResult } from '../grader/result';
 
 export function entry(name: string, more: Partial<Entry> = {}): Entry {

@@ -18,19 +18,9 @@ import { runInNewContext } from 'node:vm';
 import Database from 'libsql';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { bookFile, gradeFolder, regrade, type BatchOptions } from '../grader/batch';
-import {
-  BookError,
-  claim,
-  closeBook,
-  counts,
-  enrol,
-  openBook,
-  overrides,
-  record,
-  renew,
-  rows,
-  setOverride,
-} from '../grader/gradebook/book';
+import { BookError, closeBook, openBook } from '../grader/gradebook/book';
+import { claim, counts, enrol, record, renew } from '../grader/gradebook/jobs';
+import { overrides, rows, setOverride } from '../grader/gradebook/verdicts';
 import { entry, exercise, verdict, withBook } from './book-helpers';
 
 let scratch = '';
@@ -233,6 +223,27 @@ describe('resuming', () => {
       second,
       third,
     ]);
+  });
+
+  test('writes what was committed and not yet written, and judges it no more', async () => {
+    const [name] = handIn(1) as [string];
+    await judgedBy();
+    const file = join(out, name, 'result.json');
+    const before = readFileSync(file, 'utf8');
+    rmSync(file);
+    // as after a kill between the two
+    withBook(out, ({ db }) => db.exec('update verdict set on_disk = 0'));
+    expect(await judgedBy({ resume: true })).toEqual([]);
+    expect(readFileSync(file, 'utf8')).toBe(before);
+  });
+
+  test('keeps the seed that was drawn when the book was made', async () => {
+    const [first] = handIn(1) as [string];
+    const { seed: _, ...unseeded } = options();
+    const { seed } = await gradeFolder(unseeded);
+    expect(seed).toMatch(/^[0-9a-f]{16}$/);
+    writeFileSync(join(folder, `${first}.ipynb`), 'changed');
+    expect(await gradeFolder({ ...unseeded, resume: true })).toMatchObject({ seed, all: 1 });
   });
 
   test('must be asked for, and keeps folder and seed', async () => {

@@ -2,19 +2,17 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { chapters, findExercise } from '../exercises';
 import { parseTime } from '../gradebook/arrival';
+import { readSetting, type Book } from '../gradebook/book';
+import { counts, holders } from '../gradebook/jobs';
 import {
-  counts,
-  holders,
   overrides,
-  readSetting,
   removeOverride,
   rows,
   setOverride,
   statusCounts,
-  type Book,
   type Override,
   type Row,
-} from '../gradebook/book';
+} from '../gradebook/verdicts';
 import { readPolicy, studentOf, writePolicy, type Policy } from '../gradebook/policy';
 import { didYouMean } from '../nearest';
 import { duration } from '../report';

@@ -6,7 +6,8 @@ import { BOOK, gradeFolder, regrade, type BatchReport, type Work } from '../batc
 import { isolation } from '../command';
 import { chapters, findChapter, isCalled } from '../exercises';
 import { readTimestamps } from '../gradebook/arrival';
-import { openBook, closeBook, rows, type Book } from '../gradebook/book';
+import { openBook, closeBook, type Book } from '../gradebook/book';
+import { rows } from '../gradebook/verdicts';
 import { bundleOf } from '../gradebook/bundle';
 import { select } from '../gradebook/select';
 import { createPool } from '../pool';

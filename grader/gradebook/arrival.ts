@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import { lstat, readFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { readSubmission, Unreadable } from '../reader';
-import type { Entry } from './book';
+import type { Entry } from './jobs';
 
 /** sha256 of a file; what is no regular file is known by what it is instead. */
 export async function contentOf(file: string): Promise<string> {

@@ -4,7 +4,8 @@
  */
 import { round } from '../grading';
 import type { ExerciseResult } from '../result';
-import { overrides, readSetting, rowOf, rows, type Book, type Override, type Row } from './book';
+import { readSetting, type Book } from './book';
+import { overrides, rowOf, rows, type Override, type Row } from './verdicts';
 import { keptShare, lateDays, readPolicy, studentOf, type Policy } from './policy';
 
 export interface Grade {

@@ -1,7 +1,8 @@
 /** Which submissions somebody means by a student, an exercise or a status. */
 import { didYouMean } from '../nearest';
 import { statuses } from '../status';
-import { rows, type Book, type Row } from './book';
+import type { Book } from './book';
+import { rows, type Row } from './verdicts';
 import { readPolicy, studentOf } from './policy';
 
 /**

@@ -2,7 +2,8 @@
 import { csvLine } from '../csv';
 import { writeStream } from '../files';
 import type { SubmissionResult } from '../result';
-import { rows, type Book } from './book';
+import type { Book } from './book';
+import { rows } from './verdicts';
 
 export async function writeGrades(book: Book, file: string): Promise<void> {
   const ids = exerciseIds(book);
