@@ -8,7 +8,7 @@ import { claim, counts, enrol, holders, markOnDisk, notOnDisk, record, release, 
 import { rowOf, statusCounts } from './gradebook/verdicts';
 import { writeGrades } from './gradebook/table';
 import { writeAtomically } from './files';
-import type { SubmissionResult } from './result';
+import { resultSchema, type SubmissionResult } from './result';
 import { infraResult, type Submission } from './submission';
 
 /** What grades one submission, and who wants to hear of it. */
@@ -241,7 +241,9 @@ async function withRetries(
 }
 
 async function putOnDisk(book: Book, out: string, key: string, result: SubmissionResult): Promise<void> {
-  await writeAtomically(join(out, folderOf(result.student), 'result.json'), `${JSON.stringify(result, null, 2)}\n`);
+  // parsed, so that the file is the same whether it comes from the judge or from the book
+  const text = `${JSON.stringify(resultSchema.parse(result), null, 2)}\n`;
+  await writeAtomically(join(out, folderOf(result.student), 'result.json'), text);
   markOnDisk(book, key);
 }
 
