@@ -17,7 +17,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import Database from 'libsql';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { bookFile, gradeFolder, regrade, type BatchOptions } from '../grader/batch';
+import { bookFile, gradeFolder, regrade, type BatchOptions, type Progress } from '../grader/batch';
 import { BookError, closeBook, openBook } from '../grader/gradebook/book';
 import { claim, counts, enrol, record, renew } from '../grader/gradebook/jobs';
 import { overrides, rows, setOverride } from '../grader/gradebook/verdicts';
@@ -225,6 +225,21 @@ describe('resuming', () => {
     ]);
   });
 
+  test('tells how far the whole book is, and how long the rest takes: nothing when nothing is left', async () => {
+    const [first] = handIn(4) as [string];
+    await judgedBy();
+    writeFileSync(join(folder, `${first}.ipynb`), 'changed');
+    writeFileSync(join(folder, 'new.ipynb'), '');
+    const told: Progress[] = [];
+    await judgedBy({ resume: true, onResult: (_, progress) => told.push(progress) });
+    expect(told.map(({ done, all }) => [done, all])).toEqual([
+      [4, 5],
+      [5, 5],
+    ]);
+    expect(told[0]!.leftMs).toBeGreaterThan(0);
+    expect(told[1]!.leftMs).toBe(0);
+  });
+
   test('writes what was committed and not yet written, and judges it no more', async () => {
     const [name] = handIn(1) as [string];
     await judgedBy();
@@ -239,9 +254,10 @@ describe('resuming', () => {
 
   test('keeps the seed that was drawn when the book was made', async () => {
     const [first] = handIn(1) as [string];
-    const { seed: _, ...unseeded } = options();
+    const { seed: given, ...unseeded } = options();
     const { seed } = await gradeFolder(unseeded);
     expect(seed).toMatch(/^[0-9a-f]{16}$/);
+    expect(seed).not.toBe(given);
     writeFileSync(join(folder, `${first}.ipynb`), 'changed');
     expect(await gradeFolder({ ...unseeded, resume: true })).toMatchObject({ seed, all: 1 });
   });

@@ -2,11 +2,11 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
-import { BOOK, gradeFolder, regrade, type BatchReport, type Work } from '../batch';
+import { gradeFolder, regrade, type BatchReport, type Work } from '../batch';
 import { isolation } from '../command';
 import { chapters, findChapter, isCalled } from '../exercises';
 import { readTimestamps } from '../gradebook/arrival';
-import { openBook, closeBook, type Book } from '../gradebook/book';
+import type { Book } from '../gradebook/book';
 import { rows } from '../gradebook/verdicts';
 import { bundleOf } from '../gradebook/bundle';
 import { select } from '../gradebook/select';
@@ -92,13 +92,10 @@ function conclude({ seed, all, statuses, others }: BatchReport): void {
 }
 
 /** One array, printed result by result. */
-async function printJson(out: string): Promise<void> {
-  const book = openBook(join(out, BOOK));
-  try {
+function printJson(out: string): Promise<void> {
+  return withBook({ book: out }, (book) => {
     for (const text of jsonPieces(book)) process.stdout.write(text);
-  } finally {
-    closeBook(book);
-  }
+  });
 }
 
 function* jsonPieces(book: Book): Generator<string> {
