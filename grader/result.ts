@@ -6,10 +6,14 @@ const text = z.string().max(2000);
 
 export const checkSchema = z.strictObject({
   name: text,
+  /** What it checks is not told to students: neither its name nor what it expected. */
+  hidden: z.literal(true).optional(),
   /** `failed`: a wrong answer. `error`: no answer that could be judged. */
   status: z.enum(['passed', 'failed', 'error']),
   expected: text.optional(),
   got: text.optional(),
+  /** What the function was called with when that showed. */
+  input: text.optional(),
   hint: text.optional(),
   message: text.optional(),
 });
