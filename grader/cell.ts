@@ -1,13 +1,10 @@
 /** `check` for a notebook cell: the checks of one exercise, run here, and shown under the cell. */
 import * as tf from '@tensorflow/tfjs';
 import * as dgm from 'dgm';
-import { brief, runChecks, Thrown, type Call, type CheckReport, type ExerciseReport } from './checking';
+import { brief, CELL_SEED, runChecks, Thrown, type Call, type CheckReport, type ExerciseReport } from './checking';
 import type { Exercise } from './exercise';
 import { findExercise, type Chapter } from './exercises';
 import { decode, encode, ProtocolError } from './protocol';
-
-/** The same inputs at every run, so that a failure stays while one looks for its cause. */
-const SEED = 'notebook';
 
 /** @returns `check` for the exercises of these chapters */
 export function checkIn(chapters: readonly Chapter[]) {
@@ -15,7 +12,7 @@ export function checkIn(chapters: readonly Chapter[]) {
     const exercise = await findExercise(id, chapters);
     if (typeof solution !== 'function')
       throw new Error(`check('${id}', …): the second argument must be the function ${exercise.functionName}`);
-    const report = await runChecks(exercise, () => callHere(solution as AnyFunction), SEED);
+    const report = await runChecks(exercise, () => callHere(solution as AnyFunction), CELL_SEED);
     dgm.display({ 'text/plain': toText(exercise, report), 'text/html': toHtml(exercise, report) });
   };
 }

@@ -12,7 +12,12 @@ export interface CheckReport {
   readonly got?: string;
   readonly hint?: string;
   readonly message?: string;
+  /** Only there, and true, where students must not see the check. */
+  readonly hidden?: true;
 }
+
+/** The seed of a notebook's own checks: the same inputs at every run, so that a failure stays while one looks for its cause. */
+export const CELL_SEED = 'notebook';
 
 export interface ExerciseReport {
   readonly checks: readonly CheckReport[];
@@ -78,12 +83,12 @@ async function runOne(check: Check, trial: Trial): Promise<unknown> {
 }
 
 function report(check: Check, error: unknown): CheckReport {
-  const { name } = check;
-  if (error === undefined) return { name, status: 'passed' };
-  if (error instanceof Mismatch) return { name, status: 'failed', ...mismatch(error) };
-  if (error instanceof Thrown) return { name, status: 'error', message: thrownMessage(error) };
-  if (error instanceof Fault) return { name, status: 'error', message: brief(error.message) };
-  return { name, status: 'error', message: `the result cannot be judged: ${brief(String(error))}` };
+  const about = { name: check.name, ...(check.hidden && { hidden: true as const }) };
+  if (error === undefined) return { ...about, status: 'passed' };
+  if (error instanceof Mismatch) return { ...about, status: 'failed', ...mismatch(error) };
+  if (error instanceof Thrown) return { ...about, status: 'error', message: thrownMessage(error) };
+  if (error instanceof Fault) return { ...about, status: 'error', message: brief(error.message) };
+  return { ...about, status: 'error', message: `the result cannot be judged: ${brief(String(error))}` };
 }
 
 function mismatch({ expected, got, hint }: Mismatch): Partial<CheckReport> {

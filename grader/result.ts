@@ -12,6 +12,8 @@ export const checkSchema = z.strictObject({
   got: text.optional(),
   hint: text.optional(),
   message: text.optional(),
+  /** There, and true, where students must not see the check. */
+  hidden: z.literal(true).optional(),
 });
 
 export const exerciseSchema = z.strictObject({
