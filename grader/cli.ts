@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { gradeFolder } from './batch';
 import { isolation } from './command';
+import { addRelease } from './commands/release';
 import { createCompiler, type Compiler } from './compiler';
 import { chapters, findChapter } from './exercises';
 import { createPool } from './pool';
@@ -144,6 +145,7 @@ function createProgram(): Command {
     .option('--json', 'print the report as JSON')
     .addHelpText('after', '\nExit status: 0 when all of that holds, else 1.')
     .action(test);
+  addRelease(program);
   return program;
 }
 

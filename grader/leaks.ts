@@ -19,7 +19,7 @@ export function needlesOf(solutions: readonly Solution[]): Needle[] {
       compilerOptions: { target: ts.ScriptTarget.ES2022, removeComments: true },
     });
     const lines = [...body, ...compiled.outputText.split('\n')];
-    return [...new Set(lines)].filter(isTelling).map(needle);
+    return [...new Set(lines)].map(needle).filter(({ forms }) => forms.length > 0);
   });
 }
 
@@ -48,7 +48,7 @@ export function notebookLeaks({ complete, released, solutions }: BuiltChapter): 
 
 function formsOf(line: string): string[] {
   const bare = line.replace(/\s\/\/ .*$/, '').replace(/[;,]\s*$/, '');
-  return [...new Set([line, bare].filter(isTelling).map(withoutSpace))];
+  return [...new Set([line, bare].filter(isTelling).filter(isWhole).map(withoutSpace))];
 }
 
 function linesOf(notebook: Notebook): string[] {
@@ -65,6 +65,11 @@ function squeeze(line: string): string {
 
 function withoutSpace(text: string): string {
   return text.replace(/\s+/g, '');
+}
+
+/** A step of a chain that is broken into lines is a common phrase, unless it is long. */
+function isWhole(line: string): boolean {
+  return !/^\s*\./.test(line) || line.trim().length >= 32;
 }
 
 /** Brackets and short words occur everywhere. */
