@@ -53,14 +53,21 @@ export async function runChecks(
 ): Promise<ExerciseReport> {
   const rng = createRng(seed).fork(exercise.id);
   const checks: CheckReport[] = [];
-  let notWritten = false;
   for (const [index, check] of exercise.checks.entries()) {
     const error = await runOne(check, { call: callFor(check), rng: rng.fork(`check ${index}`) });
     checks.push(report(check, error));
-    if (error instanceof Fault) return { checks, fault: error, notWritten };
-    notWritten ||= error instanceof Thrown && unwritten(error) === exercise.id;
+    if (error instanceof Fault) return { checks, fault: error, notWritten: isNotWritten(exercise.id, checks) };
   }
-  return { checks, notWritten };
+  return { checks, notWritten: isNotWritten(exercise.id, checks) };
+}
+
+/** Whether that is what the checks of an exercise say. */
+export function isNotWritten(id: string, checks: readonly { readonly message?: string | undefined }[]): boolean {
+  return checks.some(({ message }) => message === notWritten(id));
+}
+
+function notWritten(id: string): string {
+  return `${brief(id)} is not written yet`;
 }
 
 /** The share of an exercise's points that these checks earn, 0 to 1. */
@@ -103,7 +110,7 @@ function unwritten({ thrown, message }: Thrown): string | undefined {
 function thrownMessage(error: Thrown): string {
   const { thrown, message, where } = error;
   const needed = unwritten(error);
-  if (needed !== undefined) return `${brief(needed)} is not written yet`;
+  if (needed !== undefined) return notWritten(needed);
   return `threw ${brief(`${thrown}: ${message}`)}${where === undefined ? '' : ` (${where})`}`;
 }
 

@@ -6,6 +6,8 @@ import * as tf from '@tensorflow/tfjs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { gradeFolder } from './batch';
 import { isolation } from './command';
+import { addCheck } from './commands/check';
+import { addHint, addSolution } from './commands/help';
 import { addRelease } from './commands/release';
 import { createCompiler, type Compiler } from './compiler';
 import { chapters, findChapter } from './exercises';
@@ -145,6 +147,9 @@ function createProgram(): Command {
     .option('--json', 'print the report as JSON')
     .addHelpText('after', '\nExit status: 0 when all of that holds, else 1.')
     .action(test);
+  addCheck(program);
+  addHint(program);
+  addSolution(program);
   addRelease(program);
   return program;
 }

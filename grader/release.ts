@@ -11,20 +11,9 @@ import type { BuiltChapter } from './build';
 import { withHidden, type Chapter } from './exercises';
 import { leaksIn, needlesOf, notebookLeaks, type Needle } from './leaks';
 import { lock, type Locked } from './lock';
-import { buildFromFile } from './notebooks';
+import { buildFromFile, solutionCells } from './notebooks';
+import type { Opening, Release } from './released';
 import { root, type Course } from './rooms';
-
-/** When a student may see a worked solution. */
-export type Opening = 'after-pass' | 'never' | `after-tries:${number}`;
-
-/** `grader/release.json`: what a release says of itself. */
-export interface Release {
-  readonly version: 1;
-  readonly chapters: readonly string[];
-  readonly solutions: Opening;
-  /** By exercise; empty where solutions never open. */
-  readonly locked: Readonly<Record<string, Locked>>;
-}
 
 export interface ReleaseOptions {
   /** The chapters to release. */
@@ -133,15 +122,6 @@ function texts({ solutions, chapters }: ReleaseOptions, built: ReadonlyMap<strin
   };
   const readme = { path: 'README.md', from: 'grader/bundle/README.md' };
   return [...notebooks, readme, { path: 'grader/release.json', text: json(about) }];
-}
-
-/** The cells of the solutions, whole: a body alone is hard to read. */
-export function solutionCells({ complete }: BuiltChapter): Map<string, string> {
-  const cells = complete.cells.flatMap(({ metadata, source }) => {
-    const { tags, dgm } = metadata as { tags?: readonly string[]; dgm?: { exercise?: string } };
-    return tags?.includes('exercise') && dgm?.exercise !== undefined ? [[dgm.exercise, source] as const] : [];
-  });
-  return new Map(cells);
 }
 
 function lockedSolutions(built: BuiltChapter): Record<string, Locked> {

@@ -3,7 +3,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { chapters, findChapter, hasHidden } from '../exercises';
-import { release, type Opening } from '../release';
+import { release } from '../release';
+import type { Opening } from '../released';
 import { course, root } from '../rooms';
 
 interface Options {
