@@ -12,7 +12,7 @@ import { addRelease } from './commands/release';
 import { createCompiler, type Compiler } from './compiler';
 import { chapters, findChapter } from './exercises';
 import { createPool } from './pool';
-import { chapterTable, progressLine, selftestJson, submissionReport, summary } from './report';
+import { chapterTable, progressLine, releaseTable, selftestJson, submissionReport, summary } from './report';
 import { course } from './rooms';
 import { selftest } from './selftest';
 import { gradeSubmission } from './submission';
@@ -74,9 +74,8 @@ async function test({ json, chapter }: SelftestOptions): Promise<void> {
   const wanted = chapter === undefined ? chapters : [findChapter(chapter, chapters)];
   await withCompiler(async (compiler) => {
     const report = await selftest(wanted, course, compiler, (done) => json || console.log(chapterTable(done)));
-    console.log(
-      json ? selftestJson(report) : report.ok ? 'Everything holds.' : 'Some of it does not hold: see ✗ above.',
-    );
+    const verdict = report.ok ? 'Everything holds.' : 'Some of it does not hold: see ✗ above.';
+    console.log(json ? selftestJson(report) : `${releaseTable(report)}\n${verdict}`);
     process.exitCode = report.ok ? 0 : 1;
   });
 }
@@ -141,7 +140,9 @@ function createProgram(): Command {
     .command('selftest')
     .summary('grade the grader')
     .description(
-      'For every chapter: the solution earns everything, the untouched release nothing, and the checks reject every known mistake.',
+      'For every chapter: the solution earns everything, the untouched release nothing, the checks reject every ' +
+        'known mistake, the hidden checks reject answers learnt by heart from the public ones, and what students get shows ' +
+        'no line of a solution and no hidden check.',
     )
     .option(CHAPTER, 'one chapter only, by number or name')
     .option('--json', 'print the report as JSON')

@@ -136,23 +136,29 @@ async function write(file: string, { path, from = path, text }: Entry): Promise<
   await writeFile(file, reduce(await readFile(join(root, path), 'utf8')));
 }
 
+type Fields = Record<string, unknown>;
+
 /** Files that are in a release with less in them. */
 const REDUCED: Readonly<Record<string, (text: string) => string>> = {
   'package.json': (text) => {
-    const {
-      devDependencies: _,
-      scripts,
-      ...rest
-    } = JSON.parse(text) as { scripts: Record<string, string> } & Record<string, unknown>;
-    return json({ ...rest, scripts: Object.fromEntries(SCRIPTS.map((name) => [name, scripts[name]])) });
+    const project = JSON.parse(text) as Fields & { scripts: Fields };
+    const scripts = only(project.scripts, (name) => SCRIPTS.includes(name));
+    return json({ ...withoutDevelopment(project), scripts });
   },
   'package-lock.json': (text) => {
-    const { packages, ...rest } = JSON.parse(text) as { packages: Record<string, Record<string, unknown>> };
-    const { devDependencies: _, ...project } = packages['']!;
-    const needed = Object.entries(packages).filter(([, { dev }]) => dev !== true);
-    return json({ ...rest, packages: { ...Object.fromEntries(needed), '': project } });
+    const lockFile = JSON.parse(text) as Fields & { packages: Record<string, Fields> };
+    const needed = only(lockFile.packages, (path) => lockFile.packages[path]!['dev'] !== true);
+    return json({ ...lockFile, packages: { ...needed, '': withoutDevelopment(needed['']!) } });
   },
 };
+
+function withoutDevelopment(project: Fields): Fields {
+  return only(project, (key) => key !== 'devDependencies');
+}
+
+function only<T>(fields: Readonly<Record<string, T>>, wanted: (key: string) => boolean): Record<string, T> {
+  return Object.fromEntries(Object.entries(fields).filter(([key]) => wanted(key)));
+}
 
 function json(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;

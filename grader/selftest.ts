@@ -3,6 +3,9 @@
  * mistake must be found, by a check that fails and not by an accident. Answers learnt by heart from the public checks
  * must fail the hidden ones, and what is released must show no line of a solution.
  */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Notebook } from 'dgm/jupyter';
 import { buildChapter, type BuiltChapter, type ChapterSource, type Solution } from './build';
 import { CELL_SEED, runChecks, scoreOf, type Call } from './checking';
@@ -14,6 +17,7 @@ import { leaksIn, needlesOf, notebookLeaks } from './leaks';
 import { readSource } from './notebooks';
 import type { SourceCell } from './pieces';
 import { decode, encode, type Wire } from './protocol';
+import { release } from './release';
 import type { CheckResult, ExerciseResult } from './result';
 import type { Course } from './rooms';
 
@@ -40,6 +44,8 @@ export interface ChapterReport {
 
 export interface SelftestReport {
   readonly chapters: readonly ChapterReport[];
+  /** What is wrong with the folder that students get. */
+  readonly release: readonly string[];
   readonly ok: boolean;
 }
 
@@ -58,7 +64,18 @@ export async function selftest(
     reports.push(await testChapter(chapter, course, compiler));
     onChapter(reports.at(-1)!);
   }
-  return { chapters: reports, ok: reports.every(({ breaches }) => breaches.length === 0) };
+  const breaches = await testRelease(chapters, course);
+  return { chapters: reports, release: breaches, ok: [...reports, { breaches }].every((r) => r.breaches.length === 0) };
+}
+
+/** Releases the chapters into a folder for a moment. */
+async function testRelease(chapters: readonly Chapter[], course: Course): Promise<readonly string[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'release-'));
+  try {
+    return (await release({ chapters, course, out: folder, solutions: 'after-pass' })).breaches;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 async function testChapter(chapter: Chapter, course: Course, compiler: Compiler): Promise<ChapterReport> {

@@ -130,6 +130,11 @@ const logNormal: Exercise = {
   functionName: 'logNormal',
   title: 'the log-density of each Gaussian component',
   points: 2,
+  hints: [
+    'How many numbers do you want for B examples and K components, and which shape do x and mu need so that subtracting them compares every example with every component?',
+    'Each coordinate contributes three terms in the bracket of the formula: ln 2π, the log-variance, and the squared distance over the variance, which is exp of the log-variance. The sum runs over d, and the factor −½ stands before all of it.',
+    'Give x a new axis in the middle and mu a new one in front, so that their difference is [B, K, D]. Square it, divide by the variance, add the other two terms, sum over the last axis, and multiply by −½.',
+  ],
   checks: [
     {
       name: 'a standard normal in D dimensions has −(D/2) ln 2π at its mean',
@@ -182,6 +187,11 @@ const responsibilities: Exercise = {
   functionName: 'responsibilities',
   title: 'p(k | x) by log-sum-exp',
   points: 2,
+  hints: [
+    'What does a 32-bit float make of e to the power −1000, and what do you get when you divide two such numbers? What may you add to all the log-joints of one example without changing the answer?',
+    'p(k | x) does not change when one number is added to the whole row: it cancels. With the row’s own maximum taken off, the largest term is 1 and the sum lies between 1 and K.',
+    'Take the maximum over axis 1 and keep that axis, so that it broadcasts; subtract it. The logarithm of the row’s sum of exponentials is then safe: subtract that, too, and leave the log scale only in the last step.',
+  ],
   checks: [
     {
       name: 'agrees with exp(a) / Σ exp(a) on moderate numbers',
@@ -294,6 +304,11 @@ const mStep: Exercise = {
   functionName: 'mStep',
   title: 'the M-step of the categorical mixture',
   points: 3,
+  hints: [
+    'If every example belonged to one component for certain, what would you count for π, and what for each table? How does the count change when an example belongs to a component by 30 %?',
+    'Both are weighted counts plus α, divided by their own sum: for π the responsibilities summed over the examples, for ϑ the same summed over those examples that show the value. α is added to every entry before dividing.',
+    'Make the indicator [N, D·V] with tf.oneHot and a reshape. The transpose of r times it is [K, D·V]; reshape to [K, D, V] and add α. Divide by the sum over the last axis, kept, and take the logarithm. The sizes are r summed over axis 0, plus α.',
+  ],
   checks: [
     {
       name: 'with certain responsibilities it counts: one component sees the even rows, the other the odd ones',
@@ -430,6 +445,11 @@ const emLoop: Exercise = {
   functionName: 'emLoop',
   title: 'expectation maximisation',
   points: 3,
+  hints: [
+    'Which of the two steps can you do first, when what you are given are responsibilities? And whose likelihood is nats[i]: that of the parameters before the i-th M-step, or after it?',
+    'One iteration: M gives parameters; with these, ln π_k + ln p(x | k) is a matrix [N, K]; its log-sum-exp over k is ln p(x), whose mean with a minus sign is the number to keep; and the same matrix gives the responsibilities for the next M.',
+    'Loop over the iterations: call your mStep with the present responsibilities; add logPi to what logCategoricalComponents returns for logTheta; push minus the mean of tf.logSumExp over axis 1, as a number; replace the responsibilities by those of your own function. Return the last parameters with the list.',
+  ],
   checks: [
     {
       name: 'one iteration is one M-step from the given responsibilities',
@@ -519,6 +539,11 @@ const chooseComponents: Exercise = {
   functionName: 'chooseComponents',
   title: 'choosing K by the one-standard-error rule',
   points: 1,
+  hints: [
+    'Which of the candidates decides how far above the lowest loss another may lie: the candidate itself, or the best one?',
+    'Two steps: find the candidate with the lowest validation loss; its loss plus its standard error is the limit. Everyone at or below the limit is as good as the best, and among these the number of components decides.',
+    'Reduce the list to its best candidate, add up its two numbers, filter the list by that limit, and take the smallest `components` of what is left. The order of the list then plays no part.',
+  ],
   checks: [
     {
       name: 'takes K = 5 where 10 is best by less than its standard error',
@@ -691,6 +716,11 @@ const sample: Exercise = {
   functionName: 'sampleMixture',
   title: 'ancestral sampling',
   points: 2,
+  hints: [
+    'How many random numbers decide which component a sample comes from: one for the sample, or one for each coordinate? And what does the noise know of the component when both come from the same stream?',
+    'With u uniform on [0, 1), the component is the number of cumulative sums π_1, π_1 + π_2, …, without the last, that are at most u. Given it, x = μ + σ ε with ε standard normal and σ the square root of the variance: exp of half the log-variance.',
+    'Fork the rng under two labels. Draw u as [count, 1], compare it with the K − 1 cumulative sums as [1, K − 1], and sum the comparisons over axis 1: an integer for every sample. tf.gather with these picks rows of mu and of logVar; the noise is [count, D].',
+  ],
   checks: [
     {
       name: 'every sample comes from one component, and each component from its share',
@@ -807,6 +837,11 @@ const logMixture: Exercise = {
   functionName: 'logMixture',
   title: 'the bug to find',
   points: 2,
+  hints: [
+    'Draw two components at opposite corners of a square and let the function colour the plane. How many hills do you see, and how many should there be? For whom is a component chosen: for the point, or for each of its coordinates?',
+    'A mixture sums over k the products over d. The code given takes products over d of sums over k: another distribution, with as many hills as there are ways to choose a component for every coordinate.',
+    'The log-density of a point under component k is the sum over its D coordinates. Do that sum first, so that a matrix [B, K] is left, then add ln π_k, and only then log-sum-exp over the components. Mind the shape of ln π: the axis for the coordinates is gone.',
+  ],
   checks: [
     {
       name: 'the coordinates of an example share one component',
