@@ -7,43 +7,53 @@ import type { BuiltChapter, Solution } from './build';
 export interface Needle {
   readonly exercise: string;
   readonly line: string;
-  /** Without any white space, since a formatter may break a line anywhere. */
+  /** Without any white space, since a formatter may break a line anywhere. The last one is the shortest. */
   readonly forms: readonly string[];
 }
 
 /** The telling lines of the solutions: as written, without their comments, and as the compiler writes them. */
 export function needlesOf(solutions: readonly Solution[]): Needle[] {
   return solutions.flatMap(({ exercise, body }) => {
-    const needle = (line: string): Needle => ({ exercise, line: line.trim(), forms: formsOf(line) });
     const compiled = ts.transpileModule(body.join('\n'), {
       compilerOptions: { target: ts.ScriptTarget.ES2022, removeComments: true },
     });
-    const lines = [...body, ...compiled.outputText.split('\n')];
-    return [...new Set(lines)].map(needle).filter(({ forms }) => forms.length > 0);
+    const found = new Map<string, Needle>();
+    for (const line of [...body, ...compiled.outputText.split('\n')]) {
+      const forms = formsOf(line);
+      const shortest = forms.at(-1);
+      if (shortest !== undefined && !found.has(shortest)) found.set(shortest, { exercise, line: line.trim(), forms });
+    }
+    return [...found.values()];
   });
 }
 
 /** "the solution of mixture.em: …" for each of these lines that the text shows. */
 export function leaksIn(text: string, needles: readonly Needle[]): string[] {
-  const dense = withoutSpace(text);
-  const found = needles.filter(({ forms }) => forms.some((form) => dense.includes(form)));
+  const shown = withoutSpace(text);
+  const found = needles.filter(({ forms }) => forms.some((form) => shown.includes(form)));
   return found.map(({ exercise, line }) => `a line of the solution of ${exercise}: ${line}`);
 }
 
 /** Lines of solutions that the released notebook shows more often than the text around the solutions does. */
 export function notebookLeaks({ complete, released, solutions }: BuiltChapter): string[] {
-  const shown = linesOf(released).map(squeeze);
-  const given = solutions.flatMap((solution) => solution.given).map(squeeze);
-  const authored = linesOf(complete).map(squeeze);
-  const text = released.cells.filter((cell) => cell.cell_type === 'markdown').map((cell) => squeeze(cell.source));
-  return solutions.flatMap(({ exercise, body }) =>
-    [...new Set(body.map(squeeze).filter(isTelling))].flatMap((line) => {
-      const hidden = solutions.flatMap((solution) => solution.body).map(squeeze);
-      const allowed = count(authored, line) - count(hidden, line) + count(given, line);
-      const leaks = count(shown, line) > allowed || text.some((paragraph) => paragraph.includes(line));
-      return leaks ? [`the release shows a line of the solution of ${exercise}: ${line}`] : [];
+  const [shown, authored] = [released, complete].map((notebook) => dense(notebook, 'code'));
+  const prose = dense(released, 'markdown');
+  const [hidden, given] = [
+    withoutSpace(solutions.flatMap(({ body }) => body).join('\n')),
+    withoutSpace(solutions.flatMap((solution) => solution.given).join('\n')),
+  ];
+  const leaks = needlesOf(solutions).filter(({ forms }) =>
+    forms.some((form) => {
+      const allowed = count(authored!, form) - count(hidden, form) + count(given, form);
+      return count(shown!, form) > allowed || prose.includes(form);
     }),
   );
+  return leaks.map(({ exercise, line }) => `the release shows a line of the solution of ${exercise}: ${line}`);
+}
+
+function dense({ cells }: Notebook, kind: 'code' | 'markdown'): string {
+  const sources = cells.filter(({ cell_type }) => cell_type === kind).map(({ source }) => source);
+  return withoutSpace(sources.join('\n'));
 }
 
 function formsOf(line: string): string[] {
@@ -51,20 +61,13 @@ function formsOf(line: string): string[] {
   return [...new Set([line, bare].filter(isTelling).filter(isWhole).map(withoutSpace))];
 }
 
-function linesOf(notebook: Notebook): string[] {
-  return notebook.cells.flatMap((cell) => cell.source.split('\n'));
-}
-
-function count(lines: readonly string[], line: string): number {
-  return lines.filter((other) => other === line).length;
-}
-
-function squeeze(line: string): string {
-  return line.trim().replace(/\s+/g, ' ');
+function count(text: string, form: string): number {
+  return text.split(form).length - 1;
 }
 
 function withoutSpace(text: string): string {
-  return text.replace(/\s+/g, '');
+  // a formatter that breaks a list may end it with a comma
+  return text.replace(/\s+/g, '').replace(/,(?=[)\]}])/g, '');
 }
 
 /** A step of a chain that is broken into lines is a common phrase, unless it is long. */
@@ -74,6 +77,6 @@ function isWhole(line: string): boolean {
 
 /** Brackets and short words occur everywhere. */
 function isTelling(line: string): boolean {
-  const text = squeeze(line);
+  const text = line.trim().replace(/\s+/g, ' ');
   return text.length >= 16 && /\w\W+\w/.test(text);
 }

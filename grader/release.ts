@@ -57,7 +57,7 @@ export async function release(options: ReleaseOptions): Promise<{ files: number;
   const built = await buildAll(options);
   const files = [...(await copies()), ...texts(options, built)];
   for (const file of files) await write(join(options.out, file.path), file);
-  return { files: files.length, breaches: await breachesOf(options, built) };
+  return { files: files.length, breaches: await proveRelease(options) };
 }
 
 interface Entry {
@@ -76,7 +76,10 @@ async function refuseUsed(out: string): Promise<void> {
   if (found.length > 0) throw new Error(`${out} is not empty; name a new folder, so that nothing old is handed out`);
 }
 
-async function buildAll({ chapters, course }: ReleaseOptions): Promise<Map<string, BuiltChapter>> {
+async function buildAll({
+  chapters,
+  course,
+}: Pick<ReleaseOptions, 'chapters' | 'course'>): Promise<Map<string, BuiltChapter>> {
   const built = chapters.map(async ({ name }) => [name, await buildFromFile(name, course, chapters)] as const);
   return new Map(await Promise.all(built));
 }
@@ -84,11 +87,15 @@ async function buildAll({ chapters, course }: ReleaseOptions): Promise<Map<strin
 async function copies(): Promise<Entry[]> {
   if (!existsSync(join(root, 'lib', 'dist', 'index.js')))
     throw new Error('the library is not built; build it with: npm run build');
-  const found = await Promise.all(ROOMS.map((room) => filesBelow(root, room)));
+  const found = await Promise.all(ROOMS.map((room) => filesBelow(root, room, isLeftOut)));
   return found
     .flat()
     .filter(hasSource)
     .map((path) => ({ path }));
+}
+
+function isLeftOut(path: string): boolean {
+  return LEFT_OUT.some((pattern) => pattern.test(path));
 }
 
 /** What the build made of a source that is gone must not go out. */
@@ -98,14 +105,16 @@ function hasSource(path: string): boolean {
 }
 
 /** Paths relative to `base`, of a file or of all files of a folder. */
-async function filesBelow(base: string, path: string): Promise<string[]> {
-  if (LEFT_OUT.some((pattern) => pattern.test(path))) return [];
+async function filesBelow(base: string, path: string, isLeftOut?: (path: string) => boolean): Promise<string[]> {
+  if (isLeftOut?.(path)) return [];
   const entries = await readdir(join(base, path), { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOTDIR') return undefined;
     throw error;
   });
   if (entries === undefined) return [path];
-  const below = await Promise.all(entries.map(({ name }) => filesBelow(base, path === '' ? name : `${path}/${name}`)));
+  const below = await Promise.all(
+    entries.map(({ name }) => filesBelow(base, path === '' ? name : `${path}/${name}`, isLeftOut)),
+  );
   return below.flat();
 }
 
@@ -166,14 +175,13 @@ function json(value: unknown): string {
 
 // The proof
 
-async function breachesOf(
-  { out, chapters }: ReleaseOptions,
-  built: ReadonlyMap<string, BuiltChapter>,
-): Promise<string[]> {
+/** What is wrong with a release on disk: lines of solutions and names of hidden checks, in any of its files. */
+export async function proveRelease(options: Omit<ReleaseOptions, 'solutions'>): Promise<string[]> {
+  const built = await buildAll(options);
   const needles = [...built.values()].flatMap(({ solutions }) => needlesOf(solutions));
-  const secrets = (await Promise.all(chapters.map(hiddenNames))).flat();
-  const files = await filesBelow(out, '');
-  const breaches = await Promise.all(files.map((path) => breachesIn(out, path, { built, needles, secrets })));
+  const secrets = (await Promise.all(options.chapters.map(hiddenNames))).flat();
+  const files = await filesBelow(options.out, '');
+  const breaches = await Promise.all(files.map((path) => breachesIn(options.out, path, { built, needles, secrets })));
   return [...missing(files), ...breaches.flat()];
 }
 
