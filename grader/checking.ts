@@ -15,7 +15,12 @@ export interface CheckReport {
   readonly input?: string;
   readonly hint?: string;
   readonly message?: string;
+  /** Only there, and true, where students must not see the check. */
+  readonly hidden?: true;
 }
+
+/** The seed of a notebook's own checks: the same inputs at every run, so that a failure stays while one looks for its cause. */
+export const CELL_SEED = 'notebook';
 
 export interface ExerciseReport {
   readonly checks: readonly CheckReport[];
@@ -51,14 +56,21 @@ export async function runChecks(
 ): Promise<ExerciseReport> {
   const rng = createRng(seed).fork(exercise.id);
   const checks: CheckReport[] = [];
-  let notWritten = false;
   for (const [index, check] of exercise.checks.entries()) {
     const { error, input } = await runOne(check, { call: callFor(check), rng: rng.fork(`check ${index}`) });
     checks.push({ ...report(check, error), ...(input === undefined ? {} : { input }) });
-    if (error instanceof Fault) return { checks, fault: error, notWritten };
-    notWritten ||= error instanceof Thrown && unwritten(error) === exercise.id;
+    if (error instanceof Fault) return { checks, fault: error, notWritten: isNotWritten(exercise.id, checks) };
   }
-  return { checks, notWritten };
+  return { checks, notWritten: isNotWritten(exercise.id, checks) };
+}
+
+/** Whether that is what the checks of an exercise say. */
+export function isNotWritten(id: string, checks: readonly { readonly message?: string | undefined }[]): boolean {
+  return checks.some(({ message }) => message === notWritten(id));
+}
+
+function notWritten(id: string): string {
+  return `${brief(id)} is not written yet`;
 }
 
 /** The share of an exercise's points that these checks earn, 0 to 1. */
@@ -94,12 +106,12 @@ function isUnwritten(error: unknown): boolean {
 }
 
 function report(check: Check, error: unknown): CheckReport {
-  const { name } = check;
-  if (error === undefined) return { name, status: 'passed' };
-  if (error instanceof Mismatch) return { name, status: 'failed', ...mismatch(error) };
-  if (error instanceof Thrown) return { name, status: 'error', message: thrownMessage(error) };
-  if (error instanceof Fault) return { name, status: 'error', message: brief(error.message) };
-  return { name, status: 'error', message: `the result cannot be judged: ${brief(String(error))}` };
+  const about = { name: check.name, ...(check.hidden && { hidden: true as const }) };
+  if (error === undefined) return { ...about, status: 'passed' };
+  if (error instanceof Mismatch) return { ...about, status: 'failed', ...mismatch(error) };
+  if (error instanceof Thrown) return { ...about, status: 'error', message: thrownMessage(error) };
+  if (error instanceof Fault) return { ...about, status: 'error', message: brief(error.message) };
+  return { ...about, status: 'error', message: `the result cannot be judged: ${brief(String(error))}` };
 }
 
 function mismatch({ expected, got, hint }: Mismatch): Partial<CheckReport> {
@@ -114,7 +126,7 @@ function unwritten({ thrown, message }: Thrown): string | undefined {
 function thrownMessage(error: Thrown): string {
   const { thrown, message, where } = error;
   const needed = unwritten(error);
-  if (needed !== undefined) return `${brief(needed)} is not written yet`;
+  if (needed !== undefined) return notWritten(needed);
   return `threw ${brief(`${thrown}: ${message}`)}${where === undefined ? '' : ` (${where})`}`;
 }
 

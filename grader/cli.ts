@@ -3,11 +3,14 @@ import { basename } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { Command } from 'commander';
 import { addBookCommands } from './commands/book';
+import { addCheck } from './commands/check';
 import { addGrade } from './commands/grade';
+import { addHint, addSolution } from './commands/help';
 import { addPublishCommands } from './commands/publish';
+import { addRelease } from './commands/release';
 import { ANY_CHAPTER, CHAPTER, withCompiler } from './commands/shared';
 import { chapters, findChapter } from './exercises';
-import { chapterTable, selftestJson, submissionReport } from './report';
+import { chapterTable, releaseTable, selftestJson, submissionReport } from './report';
 import { course } from './rooms';
 import { selftest } from './selftest';
 import { gradeSubmission } from './submission';
@@ -39,9 +42,8 @@ async function test({ json, chapter }: SelftestOptions): Promise<void> {
   const wanted = chapter === undefined ? chapters : [findChapter(chapter, chapters)];
   await withCompiler(async (compiler) => {
     const report = await selftest(wanted, course, compiler, (done) => json || console.log(chapterTable(done)));
-    console.log(
-      json ? selftestJson(report) : report.ok ? 'Everything holds.' : 'Some of it does not hold: see ✗ above.',
-    );
+    const verdict = report.ok ? 'Everything holds.' : 'Some of it does not hold: see ✗ above.';
+    console.log(json ? selftestJson(report) : `${releaseTable(report)}\n${verdict}`);
     process.exitCode = report.ok ? 0 : 1;
   });
 }
@@ -69,12 +71,18 @@ function createProgram(): Command {
     .command('selftest')
     .summary('grade the grader')
     .description(
-      'For every chapter: the solution earns everything, the untouched release nothing, and the checks reject every known mistake.',
+      'For every chapter: the solution earns everything, the untouched release nothing, the checks reject every ' +
+        'known mistake, the hidden checks reject answers learnt by heart from the public ones, and what students get shows ' +
+        'no line of a solution and no hidden check.',
     )
     .option(CHAPTER, 'one chapter only, by number or name')
     .option('--json', 'print the report as JSON')
     .addHelpText('after', '\nExit status: 0 when all of that holds, else 1.')
     .action(test);
+  addCheck(program);
+  addHint(program);
+  addSolution(program);
+  addRelease(program);
   return program;
 }
 

@@ -5,7 +5,7 @@
 import { runChecks, scoreOf, Thrown, type Call, type ExerciseReport } from './checking';
 import { LIMITS, type Limits } from './command';
 import type { Compilation, Compiled, Loadable } from './compile';
-import type { Check, Exercise } from './exercise';
+import type { Check, Exercise, Value } from './exercise';
 import { placeText, type Problem } from './extract';
 import type { ExerciseResult } from './result';
 import { openSandbox, type Sandbox } from './sandbox';
@@ -15,6 +15,8 @@ export interface GradingOptions {
   readonly limits?: Partial<Limits>;
   /** The seed of an exercise's inputs. */
   readonly seedOf: (exercise: Exercise) => string;
+  /** Told of every answer to a check, before the check sees it. */
+  readonly onAnswer?: (check: Check, args: readonly Value[], answer: Value) => void;
 }
 
 /** One result an exercise, in their order. */
@@ -38,13 +40,23 @@ export async function gradeExercises(
   return results;
 }
 
-async function gradeOne(exercise: Exercise, session: Session, { seedOf }: GradingOptions): Promise<ExerciseResult> {
+async function gradeOne(exercise: Exercise, session: Session, options: GradingOptions): Promise<ExerciseResult> {
   try {
     await session.ready(exercise);
   } catch (error) {
     return notLoaded(exercise, error);
   }
-  return toResult(exercise, await runChecks(exercise, (check) => session.call(exercise, check), seedOf(exercise)));
+  const callFor = (check: Check): Call => observed(session.call(exercise, check), check, options);
+  return toResult(exercise, await runChecks(exercise, callFor, options.seedOf(exercise)));
+}
+
+function observed(call: Call, check: Check, { onAnswer }: GradingOptions): Call {
+  if (onAnswer === undefined) return call;
+  return async (...args) => {
+    const answer = await call(...args);
+    onAnswer(check, args, answer);
+    return answer;
+  };
 }
 
 /** The process that answers, loaded with what the next exercise needs. */

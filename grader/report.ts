@@ -62,8 +62,14 @@ export function chapterTable({ chapter, solution, release, mistakes, breaches }:
   return [head, ...rows, ...breaches.map((breach) => `  ✗ ${breach}`)].join('\n');
 }
 
+/** What students get: sound, or what is wrong with it. */
+export function releaseTable({ release }: SelftestReport): string {
+  if (release.length === 0) return 'release: no line of a solution, no hidden check in any file';
+  return ['release:', ...release.map((breach) => `  ✗ ${breach}`)].join('\n');
+}
+
 /** The self-test for machines. */
-export function selftestJson({ chapters, ok }: SelftestReport): string {
+export function selftestJson({ chapters, release, ok }: SelftestReport): string {
   const reduced = chapters.map(({ chapter, solution, release, mistakes, breaches }) => ({
     chapter,
     solution,
@@ -71,7 +77,7 @@ export function selftestJson({ chapters, ok }: SelftestReport): string {
     mistakes: mistakes.map(({ exercise, name, score, killedBy }) => ({ exercise, name, score, killedBy })),
     breaches,
   }));
-  return JSON.stringify({ chapters: reduced, ok }, null, 2);
+  return JSON.stringify({ chapters: reduced, release, ok }, null, 2);
 }
 
 function percent(share: number): string {

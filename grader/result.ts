@@ -6,8 +6,6 @@ const text = z.string().max(2000);
 
 export const checkSchema = z.strictObject({
   name: text,
-  /** What it checks is not told to students: neither its name nor what it expected. */
-  hidden: z.literal(true).optional(),
   /** `failed`: a wrong answer. `error`: no answer that could be judged. */
   status: z.enum(['passed', 'failed', 'error']),
   expected: text.optional(),
@@ -16,6 +14,8 @@ export const checkSchema = z.strictObject({
   input: text.optional(),
   hint: text.optional(),
   message: text.optional(),
+  /** There, and true, where students must not see the check: neither its name nor what it expected. */
+  hidden: z.literal(true).optional(),
 });
 
 export const exerciseSchema = z.strictObject({

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Limits } from './command';
 import type { Compilation } from './compile';
 import type { Compiler } from './compiler';
-import type { Chapter } from './exercises';
+import { withHidden, type Chapter } from './exercises';
 import type { SourceCell } from './pieces';
 import type { SubmissionResult } from './result';
 import { Fault, type FaultStatus } from './status';
@@ -59,7 +59,7 @@ async function loadChapters(file = './exercises'): Promise<readonly Chapter[]> {
 // else tfjs greets whoever grades
 tf.enableProdMode();
 
-const chapters = loadChapters(process.argv[2]);
+const chapters = loadChapters(process.argv[2]).then((known) => known.map(withHidden));
 
 process.on('message', (message: ToWorker) => {
   if (message.kind !== 'grade') return;

@@ -11,7 +11,7 @@ import { chapters, exercises } from './fixtures/course/chapters';
 import { fixtureText } from './grading-helpers';
 
 const known = (id: string, functionName: string) =>
-  ({ id, functionName, checks: [], mistakes: [] }) as unknown as Exercise;
+  ({ id, functionName, checks: [] }) as unknown as Exercise;
 
 function build(text: string, ...exercises: Exercise[]) {
   return buildChapter({ chapter: '91-x', text, where: 'x.ts', exercises });

@@ -125,7 +125,6 @@ describe('runChecks', () => {
     title: 'b',
     points: 4,
     checks,
-    mistakes: [],
   });
   const holds: Check = { name: 'holds', run: async ({ call }) => void (await call()) };
   const run = (call: () => Promise<Value>, ...checks: Check[]) => runChecks(exercise(...checks), () => call, 1);
