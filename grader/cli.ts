@@ -9,6 +9,7 @@ import { isolation } from './command';
 import { addCheck } from './commands/check';
 import { addHint, addSolution } from './commands/help';
 import { addRelease } from './commands/release';
+import { addSimilarity } from './commands/similarity';
 import { createCompiler, type Compiler } from './compiler';
 import { chapters, findChapter } from './exercises';
 import { createPool } from './pool';
@@ -152,6 +153,7 @@ function createProgram(): Command {
   addHint(program);
   addSolution(program);
   addRelease(program);
+  addSimilarity(program);
   return program;
 }
 
