@@ -9,6 +9,7 @@ import { addHint, addSolution } from './commands/help';
 import { addPublishCommands } from './commands/publish';
 import { addRelease } from './commands/release';
 import { ANY_CHAPTER, CHAPTER, withCompiler } from './commands/shared';
+import { addSimilarity } from './commands/similarity';
 import { chapters, findChapter } from './exercises';
 import { chapterTable, releaseTable, selftestJson, submissionReport } from './report';
 import { course } from './rooms';
@@ -83,6 +84,7 @@ function createProgram(): Command {
   addHint(program);
   addSolution(program);
   addRelease(program);
+  addSimilarity(program);
   return program;
 }
 
