@@ -1,10 +1,12 @@
 /**
  * The process that runs a submission. It knows no check, no solution and no score: it loads a module and calls its
- * functions, one request at a time, as JSON lines on file descriptor 3.
+ * functions, one request at a time, as JSON lines on file descriptor 3. Started with the word `standard` it is asked on
+ * stdin and answers on stdout, which a container passes on; what the submission prints then goes to stderr.
  */
 import Module from 'node:module';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import * as tf from '@tensorflow/tfjs';
 import * as dgm from 'dgm';
 import { create } from 'ts-node';
@@ -79,7 +81,7 @@ async function reply(request: Request): Promise<Reply> {
 }
 
 /** Calls `handle` with each line that comes, after it has finished with the one before. */
-function serve(line: Socket, handle: (text: string) => Promise<void>): void {
+function serve(line: Readable, handle: (text: string) => Promise<void>): void {
   let rest = '';
   let turn = Promise.resolve();
   line.setEncoding('utf8').on('data', (text: string) => {
@@ -104,12 +106,15 @@ function printAtOnce(stream: NodeJS.WriteStream): void {
 printAtOnce(process.stdout);
 printAtOnce(process.stderr);
 
-const line = new Socket({ fd: 3, readable: true, writable: true });
+const standard = process.argv.includes('standard');
+const output: Writable = standard ? process.stdout : new Socket({ fd: 3, readable: true, writable: true });
+const input: Readable = standard ? process.stdin : (output as Socket);
+if (standard) Object.defineProperty(process, 'stdout', { value: process.stderr });
 // JSON and the socket are taken here once: a submission that replaces them must not silence us by accident
 const { parse, stringify } = JSON;
-const write = line.write.bind(line);
+const write = output.write.bind(output);
 // the grader is gone
-line.on('end', () => process.exit()).on('error', () => process.exit());
-serve(line, async (text) => {
+input.on('end', () => process.exit()).on('error', () => process.exit());
+serve(input, async (text) => {
   write(`${stringify(await reply(parse(text) as Request))}\n`);
 });

@@ -5,8 +5,9 @@ import { basename } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { gradeFolder } from './batch';
-import { isolation } from './command';
+import type { Tier } from './command';
 import { createCompiler, type Compiler } from './compiler';
+import { addDoctor, chooseTier, tierOption, TRUST } from './doctor';
 import { chapters, findChapter } from './exercises';
 import { createPool } from './pool';
 import { chapterTable, progressLine, selftestJson, submissionReport, summary } from './report';
@@ -38,11 +39,15 @@ interface GradeOptions {
   readonly chapter?: string;
   readonly seed: string;
   readonly json?: boolean;
+  readonly tier?: Tier;
+  readonly iTrustThese?: boolean;
 }
 
-async function grade(folder: string, { out, jobs, chapter, seed, json }: GradeOptions): Promise<void> {
+async function grade(folder: string, options: GradeOptions): Promise<void> {
+  const { out, jobs, chapter, seed, json } = options;
   if (chapter !== undefined) findChapter(chapter, chapters);
-  console.error(`${isolation()}\nSeed: ${seed}`);
+  const { tier, reason } = await chooseTier(options.tier, options.iTrustThese === true);
+  console.error(`Shut in by ${tier}: ${reason}\nSeed: ${seed}`);
   await withCompiler(async (compiler) => {
     const pool = createPool(compiler);
     try {
@@ -50,7 +55,7 @@ async function grade(folder: string, { out, jobs, chapter, seed, json }: GradeOp
         folder,
         out,
         jobs,
-        grade: (submission) => pool.grade({ submission, seed, ...(chapter === undefined ? {} : { chapter }) }),
+        grade: (submission) => pool.grade({ submission, seed, tier, ...(chapter === undefined ? {} : { chapter }) }),
         onResult: (result, done, all) => console.error(progressLine(result, done, all)),
       });
       console.error(`${results.length} submissions: ${summary(results)}`);
@@ -128,6 +133,8 @@ function createProgram(): Command {
         'a random one',
       ),
     )
+    .addOption(tierOption())
+    .option(TRUST, 'grade even where nothing protects this machine from the submissions')
     .option('--json', 'print all results as JSON')
     .addHelpText(
       'after',
@@ -144,6 +151,7 @@ function createProgram(): Command {
     .option('--json', 'print the report as JSON')
     .addHelpText('after', '\nExit status: 0 when all of that holds, else 1.')
     .action(test);
+  addDoctor(program);
   return program;
 }
 

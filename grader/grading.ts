@@ -3,16 +3,19 @@
  * ended it, so that the others are graded all the same.
  */
 import { runChecks, scoreOf, Thrown, type Call, type ExerciseReport } from './checking';
-import { LIMITS, type Limits } from './command';
+import { LIMITS, type Limits, type Tier } from './command';
 import type { Compilation, Compiled, Loadable } from './compile';
 import type { Check, Exercise } from './exercise';
 import { placeText, type Problem } from './extract';
 import type { ExerciseResult } from './result';
 import { openSandbox, type Sandbox } from './sandbox';
 import { Fault, type Status } from './status';
+import { strongestTier } from './tiers';
 
 export interface GradingOptions {
   readonly limits?: Partial<Limits>;
+  /** What shuts the submission in; the strongest that holds here, unless said. */
+  readonly tier?: Tier;
   /** The seed of an exercise's inputs. */
   readonly seedOf: (exercise: Exercise) => string;
 }
@@ -24,7 +27,12 @@ export async function gradeExercises(
   options: GradingOptions,
 ): Promise<ExerciseResult[]> {
   const ready = exercises.filter(({ functionName }) => compilation.functions[functionName]!.status === 'ok');
-  const session = new Session(compilation, { ...LIMITS, ...options.limits }, ready.length);
+  const session = new Session(
+    compilation,
+    { ...LIMITS, ...options.limits },
+    options.tier ?? (await strongestTier()),
+    ready.length,
+  );
   const results: ExerciseResult[] = [];
   try {
     for (const exercise of exercises) {
@@ -57,6 +65,7 @@ class Session {
   constructor(
     private readonly compilation: Compilation,
     private readonly limits: Limits,
+    private readonly tier: Tier,
     functions: number,
   ) {
     this.deadline = performance.now() + limits.wallMs;
@@ -84,7 +93,7 @@ class Session {
 
   private async load(module: Loadable): Promise<void> {
     const loadMs = this.within(this.limits.loadMs);
-    this.sandbox = openSandbox({ ...this.limits, loadMs });
+    this.sandbox = openSandbox({ ...this.limits, loadMs }, this.tier);
     await this.sandbox.load(module);
   }
 

@@ -1,13 +1,13 @@
 /** A process that runs one submission, and the bounds within which it answers. */
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { execFile, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 import { brief, Thrown } from './checking';
 import type { Request } from './child';
-import { childCommand, type Limits } from './command';
+import { childCommand, start, type CommandLine, type Limits, type Tier } from './command';
 import type { Loadable } from './compile';
 import type { Value } from './exercise';
 import { decode, encode, LIMITS as VALUE_LIMITS, ProtocolError } from './protocol';
@@ -42,17 +42,12 @@ process.on('exit', () =>
   }),
 );
 
-export function openSandbox(limits: Limits): Sandbox {
+export function openSandbox(limits: Limits, tier: Tier): Sandbox {
   const folder = mkdtempSync(join(tmpdir(), 'grade-'));
-  const command = childCommand(limits, folder);
-  const child = spawn(command.file, command.args, {
-    cwd: folder,
-    env: command.env,
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    detached: true,
-  });
+  const command = childCommand(limits, folder, tier);
+  const child = start(command, folder);
   running.set(child, folder);
-  const line = child.stdio[3] as Duplex;
+  const line = lineOf(child, command);
   let fault: Fault | undefined;
   let pending: Pending | undefined;
   let places: Loadable['places'] = [];
@@ -75,7 +70,7 @@ export function openSandbox(limits: Limits): Sandbox {
     const timer = setTimeout(() => fail('timeout', `${doing} took longer than ${timeoutMs / 1000} s`), timeoutMs);
     const reply = await new Promise<Record<string, unknown>>((resolve, reject) => {
       pending = { id, resolve, reject };
-      line.write(`${JSON.stringify({ ...question, id } as Request)}\n`);
+      line.output.write(`${JSON.stringify({ ...question, id } as Request)}\n`);
     }).finally(() => clearTimeout(timer));
     if ('thrown' in reply) throw noticeMemory(toThrown(reply['thrown'], places));
     return reply['value'];
@@ -87,9 +82,12 @@ export function openSandbox(limits: Limits): Sandbox {
     return fault!;
   };
 
-  const tail = boundOutput(child, limits, fail);
-  readLines(line, onReply, () => fail('protocol', `answered more than ${VALUE_LIMITS.bytes} bytes`));
-  const ended = whenEnded(child, folder, (code, signal) => fail(...whyEnded(code, signal, tail(), limits)));
+  const tail = boundOutput(command.line === 'own' ? [child.stdout!, child.stderr!] : [child.stderr!], limits, fail);
+  line.output.on('error', () => undefined);
+  readLines(line.input, onReply, () => fail('protocol', `answered more than ${VALUE_LIMITS.bytes} bytes`));
+  const ended = whenEnded(child, folder, (code, signal) =>
+    fail(...whyEnded(code, signal ?? signalIn(code), tail(), limits)),
+  );
   child.on('error', (error) => fail('infra_error', `cannot start the child: ${error.message}`));
   if (!command.boundsMemory) watchMemory(child, limits, fail);
 
@@ -124,8 +122,19 @@ export function openSandbox(limits: Limits): Sandbox {
   };
 }
 
+interface Line {
+  readonly input: Readable;
+  readonly output: Writable;
+}
+
+function lineOf(child: ChildProcess, { line }: CommandLine): Line {
+  if (line === 'standard') return { input: child.stdout!, output: child.stdin! };
+  const own = child.stdio[3] as Duplex;
+  return { input: own, output: own };
+}
+
 /** Hands out complete lines; `overflow` is called when one is longer than a value may be. */
-function readLines(line: Duplex, onLine: (text: string) => void, overflow: () => void): void {
+function readLines(line: Readable, onLine: (text: string) => void, overflow: () => void): void {
   let chunks: Buffer[] = [];
   let size = 0;
   line.on('error', () => undefined);
@@ -161,9 +170,9 @@ function toThrown(reply: unknown, places: Loadable['places']): Thrown {
   return new Thrown(typeof name === 'string' ? name : 'Error', typeof message === 'string' ? message : '', where);
 }
 
-/** Ends a child that prints too much; returns a function for the last it printed on stderr. */
+/** Ends a child that prints too much; returns a function for the last it printed on its last stream, stderr. */
 function boundOutput(
-  child: ChildProcess,
+  streams: readonly Readable[],
   limits: Limits,
   fail: (status: FaultStatus, message: string) => void,
 ): () => string {
@@ -173,12 +182,17 @@ function boundOutput(
     bytes += chunk.length;
     if (bytes > limits.outputBytes) fail('output_limit', `printed more than ${limits.outputBytes} bytes`);
   };
-  child.stdout?.on('data', count);
-  child.stderr?.on('data', (chunk: Buffer) => {
-    count(chunk);
+  for (const stream of streams) stream.on('data', count);
+  streams.at(-1)!.on('data', (chunk: Buffer) => {
     tail = (tail + chunk.toString('latin1')).slice(-8000);
   });
   return () => tail;
+}
+
+/** A program that waits for another tells of its signal by 128 + its number. */
+function signalIn(code: number | null): string | null {
+  const signal = Object.entries(constants.signals).find(([, number]) => code === 128 + number);
+  return signal?.[0] ?? null;
 }
 
 function whyEnded(code: number | null, signal: string | null, stderr: string, limits: Limits): [FaultStatus, string] {

@@ -1,7 +1,7 @@
 /** Grades one submitted notebook, from the file to the result. Whatever is wrong with it becomes a status. */
 import { createHmac } from 'node:crypto';
 import { brief } from './checking';
-import type { Limits } from './command';
+import type { Limits, Tier } from './command';
 import type { Compiler } from './compiler';
 import type { Exercise } from './exercise';
 import { findChapter, type Chapter } from './exercises';
@@ -24,6 +24,8 @@ export interface Setting {
   /** The chapter of every submission, whatever its metadata say. */
   readonly chapter?: string;
   readonly limits?: Partial<Limits>;
+  /** What shuts the submission in; the strongest that holds here, unless said. */
+  readonly tier?: Tier;
 }
 
 /** Never rejects: a fault of ours is the status `infra_error`. */
@@ -96,6 +98,7 @@ async function gradeNotebook(
     const results = await gradeExercises(exercises, compilation, {
       seedOf: ({ id }) => inputSeed(setting.seed, student, id),
       ...(setting.limits ? { limits: setting.limits } : {}),
+      ...(setting.tier ? { tier: setting.tier } : {}),
     });
     const notes = [...submitted.notes, ...compilation.notes.map(problemText)].map((note) => brief(note));
     return { chapter, exercises: results, notes, ...overall(results) };

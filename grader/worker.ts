@@ -3,7 +3,7 @@
  * tfjs counts tensors cannot be shared by checks that wait for each other. The compiler is the parent's.
  */
 import * as tf from '@tensorflow/tfjs';
-import type { Limits } from './command';
+import type { Limits, Tier } from './command';
 import type { Compilation } from './compile';
 import type { Compiler } from './compiler';
 import type { Chapter } from './exercises';
@@ -17,6 +17,7 @@ export interface Job {
   readonly seed: string;
   readonly chapter?: string;
   readonly limits?: Partial<Limits>;
+  readonly tier?: Tier;
 }
 
 export type ToWorker =
