@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import * as tf from '@tensorflow/tfjs';
 import * as dgm from 'dgm';
-import { create } from 'ts-node';
 import { decode, encode, type Wire } from './protocol';
 import { root } from './rooms';
 
@@ -31,12 +30,6 @@ type Functions = Readonly<Record<string, unknown>>;
 /** Nothing lies beside it, so that relative imports find nothing; packages come from the project. */
 const FILE = join(process.cwd(), 'submission.ts');
 
-const compiler = create({
-  cwd: root,
-  transpileOnly: true,
-  skipProject: true,
-  compilerOptions: { module: 'commonjs', target: 'es2022', esModuleInterop: true },
-});
 let functions: Functions = {};
 
 async function answer(request: Request): Promise<Wire> {
@@ -55,7 +48,7 @@ async function load(code: string): Promise<Wire> {
   const module = new Module(FILE) as Module & { _compile(code: string, file: string): void };
   module.filename = FILE;
   module.paths = [join(root, 'node_modules')];
-  module._compile(compiler.compile(code, FILE), FILE);
+  module._compile(code, FILE);
   functions = await (module.exports as { notebook(): Promise<Functions> }).notebook();
   return Object.fromEntries(Object.entries(functions).map(([name, value]) => [name, typeof value]));
 }
@@ -66,6 +59,14 @@ function evaluate(source: string): unknown {
 }
 
 function toThrown(error: unknown): ThrownReply {
+  try {
+    return readThrown(error);
+  } catch {
+    return { name: 'Error', message: 'threw something that cannot be read' };
+  }
+}
+
+function readThrown(error: unknown): ThrownReply {
   if (!(error instanceof Error)) return { name: 'Error', message: `threw ${String(error)}, which is no Error` };
   const [, line] = /submission\.ts:(\d+):\d+/.exec(error.stack ?? '') ?? [];
   const known = { name: String(error.name).slice(0, 100), message: String(error.message).slice(0, 2000) };

@@ -60,8 +60,8 @@ export function openSandbox(limits: Limits, tier: Tier): Sandbox {
   };
   const onReply = (text: string): void => {
     const reply = parseReply(text);
-    if (reply === undefined || reply['id'] !== pending?.id) return fail('protocol', 'answered what was not asked');
-    pending!.resolve(reply);
+    if (!reply || !pending || reply['id'] !== pending.id) return fail('protocol', 'answered what was not asked');
+    pending.resolve(reply);
     pending = undefined;
   };
   const ask = async (question: Question, timeoutMs: number, doing: string): Promise<unknown> => {
