@@ -20,12 +20,13 @@ const SYSTEM = ['/lib', '/lib64', '/usr/lib', '/usr/lib64', '/etc/ld.so.cache'];
  */
 export function bubblewrap(filterFd: number | undefined): string[] {
   const asRoot = process.getuid?.() === 0;
+  const bwrap = need('bwrap');
   const setpriv = asRoot ? [need('setpriv')] : [];
   const visible = [...SYSTEM, process.execPath, need('prlimit'), ...setpriv, ...shown()].filter((path) =>
     existsSync(path),
   );
   return [
-    need('bwrap'),
+    bwrap,
     ...['--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts', '--unshare-cgroup-try'],
     ...['--die-with-parent', '--new-session', '--hostname', 'submission'],
     ...(asRoot ? CAPABILITIES_TO_LEAVE_ROOT : ['--unshare-user', '--uid', '65534', '--gid', '65534']),

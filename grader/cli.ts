@@ -1,19 +1,20 @@
 /** `npx grade …` */
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { gradeFolder } from './batch';
-import type { Tier } from './command';
 import { createCompiler, type Compiler } from './compiler';
 import { addDoctor, chooseTier, tierOption, TRUST } from './doctor';
 import { chapters, findChapter } from './exercises';
+import { hostileTable, runHostile } from './hostile';
 import { createPool } from './pool';
 import { chapterTable, progressLine, selftestJson, submissionReport, summary } from './report';
-import { course } from './rooms';
+import { course, root } from './rooms';
 import { selftest } from './selftest';
 import { gradeSubmission } from './submission';
+import type { Tier } from './tier';
 import { version } from './version';
 
 interface ValidateOptions {
@@ -70,9 +71,12 @@ async function grade(folder: string, options: GradeOptions): Promise<void> {
 interface SelftestOptions {
   readonly json?: boolean;
   readonly chapter?: string;
+  readonly hostile?: boolean | string;
+  readonly tier?: Tier;
 }
 
-async function test({ json, chapter }: SelftestOptions): Promise<void> {
+async function test({ json, chapter, hostile, tier }: SelftestOptions): Promise<void> {
+  if (hostile) return testHostile(hostile === true ? join(root, 'test', 'hostile') : hostile, tier, json);
   const wanted = chapter === undefined ? chapters : [findChapter(chapter, chapters)];
   await withCompiler(async (compiler) => {
     const report = await selftest(wanted, course, compiler, (done) => json || console.log(chapterTable(done)));
@@ -81,6 +85,13 @@ async function test({ json, chapter }: SelftestOptions): Promise<void> {
     );
     process.exitCode = report.ok ? 0 : 1;
   });
+}
+
+async function testHostile(folder: string, wanted: Tier | undefined, json: boolean | undefined): Promise<void> {
+  const { tier } = await chooseTier(wanted, false);
+  const report = await runHostile(folder, { tier });
+  console.log(json ? JSON.stringify(report, null, 2) : hostileTable(report));
+  process.exitCode = report.ok ? 0 : 1;
 }
 
 async function withCompiler(work: (compiler: Compiler) => Promise<void>): Promise<void> {
@@ -148,6 +159,8 @@ function createProgram(): Command {
       'For every chapter: the solution earns everything, the untouched release nothing, and the checks reject every known mistake.',
     )
     .option(CHAPTER, 'one chapter only, by number or name')
+    .option('--hostile [folder]', 'instead, grade a corpus of attacks: none may earn, reach or leave anything')
+    .addOption(tierOption())
     .option('--json', 'print the report as JSON')
     .addHelpText('after', '\nExit status: 0 when all of that holds, else 1.')
     .action(test);

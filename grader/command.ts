@@ -7,15 +7,7 @@ import { INSIDE, shown } from './inside';
 import { find, need } from './programs';
 import { built } from './rooms';
 import { seccompFilter } from './seccomp';
-
-/** From the strongest: a tier is used only where it holds. */
-export const tiers = ['bubblewrap', 'container', 'limits', 'none'] as const;
-
-/**
- * What stands between a submission and this machine. `limits` bounds time, memory and files, which hostile code can
- * get around; `none` bounds time, memory and output, and nothing else.
- */
-export type Tier = (typeof tiers)[number];
+import type { Tier } from './tier';
 
 export interface Limits {
   /** Loading the cells that the exercises need, in ms. */

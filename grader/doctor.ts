@@ -1,6 +1,6 @@
 /** `npx grade doctor`: what can shut in a submission on this machine, and what to do about what cannot. */
 import { Option, type Command } from 'commander';
-import { tiers, type Tier } from './command';
+import { tiers, type Tier } from './tier';
 import { examineTier, examineTiers, strongestTier, type TierFinding } from './tiers';
 
 /** Adds the command to the program. */

@@ -3,13 +3,14 @@
  * ended it, so that the others are graded all the same.
  */
 import { runChecks, scoreOf, Thrown, type Call, type ExerciseReport } from './checking';
-import { LIMITS, type Limits, type Tier } from './command';
+import { LIMITS, type Limits } from './command';
 import type { Compilation, Compiled, Loadable } from './compile';
 import type { Check, Exercise } from './exercise';
 import { placeText, type Problem } from './extract';
 import type { ExerciseResult } from './result';
 import { openSandbox, type Sandbox } from './sandbox';
 import { Fault, type Status } from './status';
+import type { Tier } from './tier';
 import { strongestTier } from './tiers';
 
 export interface GradingOptions {

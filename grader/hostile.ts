@@ -15,7 +15,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { gradeFolder } from './batch';
-import type { Limits, Tier } from './command';
+import type { Limits } from './command';
 import { createCompiler } from './compiler';
 import { INSIDE } from './inside';
 import { parsePercent } from './percent';
@@ -23,9 +23,20 @@ import { createPool } from './pool';
 import type { SubmissionResult } from './result';
 import { root } from './rooms';
 import { statuses } from './status';
+import type { Tier } from './tier';
 
 /** Exercises that are not `graded`; alternatives are separated by a bar, where it is chance which comes first. */
 const faultsSchema = z.record(z.string(), z.string());
+
+/** A line an attack, with what it managed. */
+export function hostileTable({ tier, attacks, breaches, ok }: HostileReport): string {
+  const rows = attacks.flatMap(({ name, attack, breaches: own }) => [
+    `${own.length === 0 ? '✓' : '✗'} ${name}  ${attack}`,
+    ...own.map((breach) => `    ${breach}`),
+  ]);
+  const foot = ok ? `${attacks.length} attacks, all held by ${tier}.` : `Some were not held by ${tier}: see ✗ above.`;
+  return [...rows, ...breaches.map((breach) => `✗ ${breach}`), foot].join('\n');
+}
 
 /** `corpus.json`: the module of the chapter that is attacked, and its source, which is the honest notebook. */
 const corpusSchema = z.strictObject({ chapters: z.string(), honest: z.string() });

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { brief, Thrown } from './checking';
 import type { Request } from './child';
-import { childCommand, start, type CommandLine, type Limits, type Tier } from './command';
+import { childCommand, start, type CommandLine, type Limits } from './command';
+import type { Tier } from './tier';
 import type { Loadable } from './compile';
 import type { Value } from './exercise';
 import { decode, encode, LIMITS as VALUE_LIMITS, ProtocolError } from './protocol';
@@ -77,7 +78,11 @@ export function openSandbox(limits: Limits, tier: Tier): Sandbox {
   };
   /** A failed allocation is the limit at work, also when JavaScript gets to see it as an exception. */
   const noticeMemory = (thrown: Thrown): Thrown | Fault => {
-    if (!/^RangeError$/.test(thrown.thrown) || !/allocation failed|out of memory/i.test(thrown.message)) return thrown;
+    if (
+      !/^RangeError$/.test(thrown.thrown) ||
+      !/allocation failed|out of memory|could not allocate/i.test(thrown.message)
+    )
+      return thrown;
     fail('out_of_memory', `needed more than ${limits.memoryMb} MiB`);
     return fault!;
   };

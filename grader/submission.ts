@@ -1,7 +1,7 @@
 /** Grades one submitted notebook, from the file to the result. Whatever is wrong with it becomes a status. */
 import { createHmac } from 'node:crypto';
 import { brief } from './checking';
-import type { Limits, Tier } from './command';
+import type { Limits } from './command';
 import type { Compiler } from './compiler';
 import type { Exercise } from './exercise';
 import { findChapter, type Chapter } from './exercises';
@@ -9,6 +9,7 @@ import { gradeExercises, noPoints, problemText, round } from './grading';
 import { readSubmission, Unreadable, type Submitted } from './reader';
 import type { ExerciseResult, SubmissionResult } from './result';
 import { Fault, type Status } from './status';
+import type { Tier } from './tier';
 import { version } from './version';
 
 export interface Submission {
@@ -32,7 +33,8 @@ export interface Setting {
 export async function gradeSubmission(submission: Submission, setting: Setting): Promise<SubmissionResult> {
   const started = performance.now();
   const outcome = await attempt(submission, setting);
-  return toResult(submission, outcome, setting.seed, performance.now() - started);
+  const result = toResult(submission, outcome, setting.seed, performance.now() - started);
+  return setting.tier ? { ...result, tier: setting.tier } : result;
 }
 
 /** The result of a submission that we failed to grade. */

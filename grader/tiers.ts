@@ -7,10 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { brief } from './checking';
-import { LIMITS, start, tiers, wrapped, type Tier } from './command';
+import { LIMITS, start, wrapped } from './command';
 import { IMAGE } from './container';
 import { shown } from './inside';
 import { find } from './programs';
+import { tiers, type Tier } from './tier';
 
 export interface TierFinding {
   readonly tier: Tier;

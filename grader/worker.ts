@@ -3,7 +3,7 @@
  * tfjs counts tensors cannot be shared by checks that wait for each other. The compiler is the parent's.
  */
 import * as tf from '@tensorflow/tfjs';
-import type { Limits, Tier } from './command';
+import type { Limits } from './command';
 import type { Compilation } from './compile';
 import type { Compiler } from './compiler';
 import type { Chapter } from './exercises';
@@ -11,6 +11,7 @@ import type { SourceCell } from './pieces';
 import type { SubmissionResult } from './result';
 import { Fault, type FaultStatus } from './status';
 import { gradeSubmission, type Submission } from './submission';
+import type { Tier } from './tier';
 
 export interface Job {
   readonly submission: Submission;

@@ -1,7 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { tiers } from '../grader/tier';
 import { attacksIn, runHostile, type HostileReport } from '../grader/hostile';
-import { examineTier } from '../grader/tiers';
+import { seccompFilter } from '../grader/seccomp';
+import { examineTier, type TierFinding } from '../grader/tiers';
 
 const folder = resolve(import.meta.dirname, 'hostile');
 const names = await attacksIn(folder);
@@ -22,5 +25,84 @@ describe.skipIf(!available)(`hostile submissions in bubblewrap${skipped}`, () =>
   test('leave the host as it was: files, processes, servers', () => {
     expect(report.breaches).toEqual([]);
     expect(report.ok).toBe(true);
+  });
+});
+
+describe('without a sandbox', () => {
+  // these do no harm where nothing holds them, and each is told by another sign
+  const harmless = ['reads-solutions', 'reads-other-submissions', 'network', 'overwrites-files'];
+
+  test('the same attacks succeed, and are seen to', async () => {
+    const { attacks, breaches, ok } = await runHostile(folder, { tier: 'none', only: harmless });
+    expect(ok).toBe(false);
+    for (const { name, breaches } of attacks) expect([name, breaches]).toEqual([name, ['earned 9 points, not 7']]);
+    expect(breaches).toEqual([
+      expect.stringMatching(/^a file of the host was changed: .*canary/),
+      expect.stringMatching(/^a server of the host was reached/),
+    ]);
+  });
+});
+
+describe('the filter of system calls', () => {
+  test('is a whole number of instructions for the machines it knows, and none for others', () => {
+    for (const architecture of ['x64', 'arm64']) {
+      const filter = seccompFilter(architecture)!;
+      expect(filter.length % 8).toBe(0);
+      expect(jumpsOf(filter).every((target) => target < filter.length / 8)).toBe(true);
+    }
+    expect(seccompFilter('vax')).toBeUndefined();
+  });
+});
+
+/** Where the jumps of a program lead. */
+function jumpsOf(filter: Buffer): number[] {
+  return Array.from({ length: filter.length / 8 }, (_, i) => [filter[i * 8 + 2]!, filter[i * 8 + 3]!])
+    .flatMap(([ifTrue, ifFalse], i) => [i + 1 + ifTrue!, i + 1 + ifFalse!])
+    .slice(0, -2);
+}
+
+const bin = resolve(import.meta.dirname, '../grader/bin/grade.mjs');
+const run = (...args: string[]) => spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8' });
+const withoutPrograms = (...args: string[]) =>
+  spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8', env: { PATH: '/nowhere' } });
+
+describe('the doctor', () => {
+  test('names the tier, and gives every other a reason and a remedy', () => {
+    const { stdout } = run('doctor', '--json');
+    const { version, tier, findings } = JSON.parse(stdout) as {
+      version: number;
+      tier: string;
+      findings: TierFinding[];
+    };
+    expect(version).toBe(1);
+    expect(findings.map((finding) => finding.tier)).toEqual([...tiers]);
+    expect(tier).toBe(findings.find((finding) => finding.available)!.tier);
+    for (const finding of findings) {
+      expect(finding.reason).not.toBe('');
+      expect(finding.available || finding.remedy !== undefined).toBe(true);
+    }
+  });
+
+  test('finds nothing where there is no program, and grading refuses until it is told to go on', () => {
+    expect(withoutPrograms('doctor')).toMatchObject({ status: 1, stdout: expect.stringContaining('graded in: none') });
+    const { status, stderr } = withoutPrograms('grade', folder, '--out', resolve(folder, 'graded'));
+    expect(status).toBe(1);
+    expect(stderr).toContain('--i-trust-these');
+    expect(withoutPrograms('grade', '/nowhere', '--out', '/nowhere/graded', '--i-trust-these').stderr).toContain(
+      'ENOENT',
+    );
+  });
+
+  test('a tier that does not hold is refused by name', () => {
+    const { status, stderr } = withoutPrograms(
+      'grade',
+      folder,
+      '--out',
+      resolve(folder, 'graded'),
+      '--tier',
+      'bubblewrap',
+    );
+    expect(status).toBe(1);
+    expect(stderr).toContain('the tier bubblewrap does not hold here: bwrap is not on PATH; apt install bubblewrap');
   });
 });
