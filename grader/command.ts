@@ -82,7 +82,7 @@ function inBubblewrap(node: readonly string[], limits: Limits): CommandLine {
 }
 
 function inContainer(node: readonly string[], limits: Limits): CommandLine {
-  const [file, ...args] = [...container(containerEngine(), limits), 'node', ...node.slice(1), 'standard'];
+  const [file, ...args] = [...container(containerEngine(), limits.memoryMb), 'node', ...node.slice(1), 'standard'];
   return { file: file!, args, env: environment(''), boundsMemory: true, line: 'standard' };
 }
 

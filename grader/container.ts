@@ -2,7 +2,6 @@
  * A container around a submission, with what docker and podman have in common. No image is downloaded: the one of
  * this Node has to be there, and the project is mounted from outside as in the bubblewrap.
  */
-import type { Limits } from './command';
 import { INSIDE, SCRATCH_BYTES, shown } from './inside';
 import { find, need } from './programs';
 
@@ -18,7 +17,7 @@ export function containerEngine(): string {
 }
 
 /** The words before the command that is to run inside; it talks over stdin and stdout, since no other is passed on. */
-export function container(engine: string, { memoryMb }: Limits): string[] {
+export function container(engine: string, memoryMb: number): string[] {
   const memory = `${memoryMb + OVERHEAD_MB}m`;
   return [
     ...[engine, 'run', '--rm', '--interactive', '--init', '--pull=never', '--network=none', '--read-only'],
