@@ -12,9 +12,15 @@ import * as dgm from 'dgm';
 import { decode, encode, type Wire } from './protocol';
 import { root } from './rooms';
 
-export type Request =
-  | { readonly id: string; readonly op: 'load'; readonly code: string }
-  | { readonly id: string; readonly op: 'call'; readonly name: string; readonly args: readonly Wire[] };
+export type Request = { readonly id: string; readonly op: 'load'; readonly code: string } | Call;
+
+interface Call {
+  readonly id: string;
+  readonly op: 'call';
+  /** A function of the module, or the number of one that an earlier call returned. */
+  readonly name: string | number;
+  readonly args: readonly Wire[];
+}
 
 export interface ThrownReply {
   readonly name: string;
@@ -31,15 +37,19 @@ type Functions = Readonly<Record<string, unknown>>;
 const FILE = join(process.cwd(), 'submission.ts');
 
 let functions: Functions = {};
+const returned: unknown[] = [];
 
 async function answer(request: Request): Promise<Wire> {
   if (request.op === 'load') return load(request.code);
-  const solution = functions[request.name];
-  if (typeof solution !== 'function') throw new TypeError(`${request.name} is ${typeof solution}, not a function`);
-  const args = request.args.map((arg) => decode(arg, evaluate));
+  const { name } = request;
+  const solution = typeof name === 'number' ? returned[name] : functions[name];
+  if (typeof solution !== 'function') throw new TypeError(`${name} is ${typeof solution}, not a function`);
+  const args = request.args.map((arg) => decode(arg, { evaluate }));
   const result: unknown = await (solution as (...args: unknown[]) => unknown)(...args);
-  const wire = encode(result);
-  tf.dispose([args, result] as tf.TensorContainer);
+  const before = returned.length;
+  const wire = encode(result, (value) => returned.push(value) - 1);
+  // a function that was returned may need what it was made from
+  if (returned.length === before) tf.dispose([args, result] as tf.TensorContainer);
   return wire;
 }
 

@@ -99,7 +99,7 @@ class Session {
   }
 
   call({ functionName }: Exercise, { timeoutMs = this.limits.callMs }: Check): Call {
-    return async (...args) => this.sandbox!.call(functionName, args, this.within(timeoutMs));
+    return async (...args) => this.sandbox!.call(functionName, args, () => this.within(timeoutMs));
   }
 
   /** No more than what is left of the submission's time. */

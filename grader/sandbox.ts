@@ -17,7 +17,8 @@ import { Fault, type FaultStatus } from './status';
 /** Every method rejects with a `Fault` once the process is gone, and with `Thrown` when the submission threw. */
 export interface Sandbox {
   load(module: Loadable): Promise<void>;
-  call(name: string, args: readonly Value[], timeoutMs: number): Promise<Value>;
+  /** @param patience how many ms one call may take, asked at each: the value may be a function to be called later */
+  call(name: string, args: readonly Value[], patience: () => number): Promise<Value>;
   /** Why the process ended, if it has. */
   fault(): Fault | undefined;
   /** Ends the process and all that it started; resolves when they are gone. */
@@ -26,7 +27,7 @@ export interface Sandbox {
 
 type Question =
   | { readonly op: 'load'; readonly code: string }
-  | { readonly op: 'call'; readonly name: string; readonly args: readonly unknown[] };
+  | { readonly op: 'call'; readonly name: string | number; readonly args: readonly unknown[] };
 
 interface Pending {
   readonly id: string;
@@ -103,22 +104,29 @@ export function openSandbox(limits: Limits, tier: Tier): Sandbox {
     turn = result.catch(() => undefined);
     return result;
   };
+  const call = (shown: string, name: string | number, args: readonly Value[], patience: () => number): Promise<Value> =>
+    inTurn(async () => {
+      const question = { op: 'call', name, args: args.map((arg) => encode(arg)) } as const;
+      const wire = await ask(question, patience(), `a call of ${shown}`);
+      try {
+        return decode(wire, {
+          callable:
+            (kept) =>
+            (...later) =>
+              call(`what ${shown} returned`, kept, later, patience),
+        });
+      } catch (error) {
+        if (error instanceof ProtocolError) fail('protocol', `answered no value: ${brief(error.message)}`);
+        throw fault ?? error;
+      }
+    });
   return {
     load: (module) =>
       inTurn(async () => {
         places = module.places;
         await ask({ op: 'load', code: module.code }, limits.loadMs, 'loading the cells');
       }),
-    call: (name, args, timeoutMs) =>
-      inTurn(async () => {
-        const wire = await ask({ op: 'call', name, args: args.map(encode) }, timeoutMs, `a call of ${name}`);
-        try {
-          return decode(wire);
-        } catch (error) {
-          if (error instanceof ProtocolError) fail('protocol', `answered no value: ${brief(error.message)}`);
-          throw fault ?? error;
-        }
-      }),
+    call: (name, args, patience) => call(name, name, args, patience),
     fault: () => fault,
     close: () => {
       fail('died', 'closed');
