@@ -49,6 +49,8 @@ const OPTIONS: ts.CompilerOptions = {
   esModuleInterop: true,
   skipLibCheck: true,
   noEmit: true,
+  // else Bundler resolution would, and a message may quote what it resolved
+  resolveJsonModule: false,
 };
 
 /** A compiler that keeps the libraries' types in memory from one submission to the next. */
@@ -126,13 +128,16 @@ function toFinding(diagnostic: ts.Diagnostic, { code, map }: Module): Finding[] 
   return [{ piece: map[line - 1]!.piece, problem: { message: `TS${diagnostic.code}: ${text}`, place } }];
 }
 
+/** Of the grader, what nobody but the grader may read; a link in node_modules leads there too. */
+const HIDDEN = /[\\/]grader[\\/](dist[\\/])?checks[\\/]/;
+
 /**
  * The compiler sees the submission, the packages, and the types of the library and the grader; nothing else, or the
  * text of a diagnostic could quote another file.
  */
 function hostOf(current: () => { code: string; version: number }): ts.LanguageServiceHost {
   const folders = ['node_modules', 'lib', 'grader'].map((room) => join(root, room) + sep);
-  const isVisible = (path: string) => folders.some((folder) => path.startsWith(folder));
+  const isVisible = (path: string) => !HIDDEN.test(path) && folders.some((folder) => path.startsWith(folder));
   const fileExists = (path: string) => path === FILE || (isVisible(path) && ts.sys.fileExists(path));
   const read = (path: string) => (path === FILE ? current().code : isVisible(path) ? ts.sys.readFile(path) : undefined);
   return {

@@ -22,8 +22,8 @@ export interface TierFinding {
 
 const REMEDIES: Readonly<Record<Tier, string>> = {
   bubblewrap:
-    'apt install bubblewrap util-linux; where users may make no namespaces (sysctl kernel.unprivileged_userns_clone, ' +
-    'kernel.apparmor_restrict_unprivileged_userns, a container without its --cap-add), run as root or allow them',
+    'apt install bubblewrap util-linux; where it is there and users may make no namespaces, allow them ' +
+    '(sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0) or run as root',
   container: `start docker or podman, and fetch the image once: docker pull ${IMAGE}`,
   limits: 'on Linux, apt install util-linux for prlimit; elsewhere use a container',
   none: '',

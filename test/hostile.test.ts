@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { tiers } from '../grader/tier';
+import { createCompiler } from '../grader/compiler';
 import { attacksIn, runHostile, type HostileReport } from '../grader/hostile';
 import { seccompFilter } from '../grader/seccomp';
+import { tiers } from '../grader/tier';
 import { examineTier, type TierFinding } from '../grader/tiers';
+import { cellsOf } from './grading-helpers';
 
 const folder = resolve(import.meta.dirname, 'hostile');
 const names = await attacksIn(folder);
@@ -60,6 +62,17 @@ function jumpsOf(filter: Buffer): number[] {
     .flatMap(([ifTrue, ifFalse], i) => [i + 1 + ifTrue!, i + 1 + ifFalse!])
     .slice(0, -2);
 }
+
+test('a message of the compiler quotes neither a hidden check nor data', async () => {
+  const compiler = createCompiler();
+  const source = `import { exercises } from 'grader/checks/03-mixtures';
+import data from 'grader/package.json';
+const f = (): string => [exercises, data];`;
+  const { functions } = await compiler.compile(cellsOf(source), ['f']);
+  compiler.close();
+  const [first, second] = functions['f']!.problems;
+  expect([first!.message, second!.message].map((message) => message.slice(0, 6))).toEqual(['TS2307', 'TS2732']);
+});
 
 const bin = resolve(import.meta.dirname, '../grader/bin/grade.mjs');
 const run = (...args: string[]) => spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8' });
