@@ -1,5 +1,6 @@
 /** The command line of the process that runs a submission, for each way of shutting it in. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { bubblewrap } from './bubblewrap';
 import { container, containerEngine } from './container';
@@ -48,11 +49,13 @@ const THREADS = 256;
 export interface CommandLine {
   readonly file: string;
   readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: NodeJS.ProcessEnv;
   /** Whether the kernel bounds the memory; where it does not, the parent must watch. */
   readonly boundsMemory: boolean;
   /** Where the child is asked and answers: file descriptor 3, or its stdin and stdout. */
   readonly line: 'own' | 'standard';
+  /** Ends what does not end with the process that was started: a container is its engine's child. */
+  readonly kill?: readonly [file: string, ...args: string[]];
   /** To be written to `FILTER_FD`. */
   readonly filter?: Buffer;
 }
@@ -82,8 +85,12 @@ function inBubblewrap(node: readonly string[], limits: Limits): CommandLine {
 }
 
 function inContainer(node: readonly string[], limits: Limits): CommandLine {
-  const [file, ...args] = [...container(containerEngine(), limits.memoryMb), 'node', ...node.slice(1), 'standard'];
-  return { file: file!, args, env: environment(''), boundsMemory: true, line: 'standard' };
+  const [engine, name] = [containerEngine(), `grade-${randomBytes(8).toString('hex')}`];
+  const words = container(engine, name, limits.memoryMb, limits.cpuMs);
+  const [file, ...args] = [...words, 'node', ...node.slice(1), 'standard'];
+  const kill = [engine, 'kill', name] as const;
+  // the environment is the engine's, which finds its daemon by it; none of it goes in
+  return { file: file!, args, env: process.env, boundsMemory: true, line: 'standard', kill: [...kill] };
 }
 
 /** Node's own permission model: no other process, no thread, no file but the packages' and the folder's. */

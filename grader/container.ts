@@ -17,12 +17,23 @@ export function containerEngine(): string {
 }
 
 /** The words before the command that is to run inside; it talks over stdin and stdout, since no other is passed on. */
-export function container(engine: string, memoryMb: number): string[] {
+export function container(engine: string, name: string, memoryMb: number, cpuMs: number): string[] {
   const memory = `${memoryMb + OVERHEAD_MB}m`;
   return [
-    ...[engine, 'run', '--rm', '--interactive', '--init', '--pull=never', '--network=none', '--read-only'],
+    ...[
+      engine,
+      'run',
+      '--rm',
+      `--name=${name}`,
+      '--interactive',
+      '--init',
+      '--pull=never',
+      '--network=none',
+      '--read-only',
+    ],
     ...['--cap-drop=ALL', '--security-opt=no-new-privileges', '--user=65534:65534', '--ipc=none'],
     ...[`--memory=${memory}`, `--memory-swap=${memory}`, '--pids-limit=128', '--ulimit=core=0'],
+    `--ulimit=cpu=${Math.ceil(cpuMs / 1000)}`,
     `--tmpfs=${INSIDE}:rw,noexec,nosuid,nodev,size=${SCRATCH_BYTES},mode=0777`,
     ...shown().map((path) => `--volume=${path}:${path}:ro`),
     ...[`--workdir=${INSIDE}`, `--env=HOME=${INSIDE}`, `--env=TMPDIR=${INSIDE}`],

@@ -1,5 +1,5 @@
 /** A process that runs one submission, and the bounds within which it answers. */
-import { execFile, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
@@ -35,10 +35,15 @@ interface Pending {
   reject(fault: Fault): void;
 }
 
-/** Processes that run, each with its folder. */
-const running = new Map<ChildProcess, string>();
+interface Running {
+  readonly folder: string;
+  readonly kill: CommandLine['kill'];
+}
+
+/** Processes that run, each with its folder and what else is to be ended with it. */
+const running = new Map<ChildProcess, Running>();
 process.on('exit', () =>
-  running.forEach((folder, child) => {
+  running.forEach(({ folder }, child) => {
     killGroup(child);
     rmSync(folder, { recursive: true, force: true });
   }),
@@ -48,7 +53,7 @@ export function openSandbox(limits: Limits, tier: Tier): Sandbox {
   const folder = mkdtempSync(join(tmpdir(), 'grade-'));
   const command = childCommand(limits, folder, tier);
   const child = start(command, folder);
-  running.set(child, folder);
+  running.set(child, { folder, kill: command.kill });
   const line = lineOf(child, command);
   let fault: Fault | undefined;
   let pending: Pending | undefined;
@@ -253,7 +258,12 @@ function once(act: () => void): () => void {
 }
 
 function killGroup(child: ChildProcess): void {
+  const { kill } = running.get(child) ?? {};
   if (child.pid === undefined || !running.has(child)) return;
+  if (kill)
+    spawn(kill[0], kill.slice(1), { stdio: 'ignore', detached: true })
+      .on('error', () => undefined)
+      .unref();
   try {
     process.kill(-child.pid, 'SIGKILL');
   } catch {

@@ -1,8 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { resolve } from 'node:path';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { LIMITS } from '../grader/command';
 import { createCompiler } from '../grader/compiler';
 import { attacksIn, runHostile, type HostileReport } from '../grader/hostile';
+import { openSandbox } from '../grader/sandbox';
 import { seccompFilter } from '../grader/seccomp';
 import { tiers } from '../grader/tier';
 import { examineTier, type TierFinding } from '../grader/tiers';
@@ -72,6 +76,42 @@ const f = (): string => [exercises, data];`;
   compiler.close();
   const [first, second] = functions['f']!.problems;
   expect([first!.message, second!.message].map((message) => message.slice(0, 6))).toEqual(['TS2307', 'TS2732']);
+});
+
+describe('the container', () => {
+  // stands for docker: it runs what would run in the container here, and notes how it was called
+  const engine = `#!/bin/sh
+echo "$*" >> "$(dirname "$0")/calls"
+[ "$1" = run ] || exit 0
+while [ "$1" != node ]; do shift; done
+exec "$@"
+`;
+
+  test('is asked on stdin, answers on stdout past what is printed, and is ended by name', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'engine-'));
+    const { PATH } = process.env;
+    process.env['PATH'] = `${folder}:${PATH}`;
+    await writeFile(join(folder, 'podman'), engine, { mode: 0o755 });
+    const compiler = createCompiler();
+    try {
+      const source = 'function f(n: number) { console.log("noise"); for (; n < 0; ); return n + 1; }';
+      const { together } = await compiler.compile(cellsOf(source), ['f']);
+      const sandbox = openSandbox(LIMITS, 'container');
+      await sandbox.load(together);
+      expect(await sandbox.call('f', [1], () => 5_000)).toBe(2);
+      await expect(sandbox.call('f', [-1], () => 500)).rejects.toMatchObject({ status: 'timeout' });
+      await sandbox.close();
+      const calls = () => readFile(join(folder, 'calls'), 'utf8');
+      const [, name] = /--name=(\S+)/.exec(await calls())!;
+      await expect.poll(calls).toContain(`kill ${name}`);
+      expect(await calls()).toContain('--network=none --read-only');
+      expect(await calls()).not.toMatch(/checks|solutions/);
+    } finally {
+      compiler.close();
+      process.env['PATH'] = PATH;
+      await rm(folder, { recursive: true });
+    }
+  });
 });
 
 const bin = resolve(import.meta.dirname, '../grader/bin/grade.mjs');
