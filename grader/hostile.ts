@@ -12,6 +12,7 @@ import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { gradeFolder } from './batch';
@@ -258,15 +259,18 @@ async function outsiders({ submissions, out }: Scene): Promise<string[]> {
     .filter((file) => relative(out, file).startsWith('..') && relative(submissions, file) !== file);
 }
 
-const PATIENCE_MS = 5_000;
+/** Longer than another grading on this machine, whose processes look the same, needs for one submission. */
+const PATIENCE_MS = 30_000;
 
-/** Processes that attacks left; the kernel may take a moment to end the others. */
+/** Processes that are there when the grading is over, and stay; the kernel may take a moment to end the others. */
 async function left(before: ReadonlySet<string>): Promise<string[]> {
+  const suspects = (await strays()).filter((process) => !before.has(process));
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
-    const found = (await strays()).filter((process) => !before.has(process));
-    if (found.length === 0 || performance.now() > deadline) return found;
-    await new Promise((resolve) => setImmediate(resolve));
+    const now = new Set(await strays());
+    const staying = suspects.filter((process) => now.has(process));
+    if (staying.length === 0 || performance.now() > deadline) return staying;
+    await setTimeout(100);
   }
 }
 

@@ -390,7 +390,7 @@ ${comparisons.join('\n')}
     const { functions } = await compiler.compile(cells(source), ['f']);
     expect(functions['f']).toMatchObject({
       status: 'compile_error',
-      problems: [{ message: expect.stringContaining('TS2307') }],
+      problems: [{ message: expect.stringContaining('TS2732') }],
     });
   });
 });
