@@ -1,5 +1,5 @@
 /** `npx grade …` */
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { Command } from 'commander';
 import { addBookCommands } from './commands/book';
@@ -10,11 +10,14 @@ import { addPublishCommands } from './commands/publish';
 import { addRelease } from './commands/release';
 import { ANY_CHAPTER, CHAPTER, withCompiler } from './commands/shared';
 import { addSimilarity } from './commands/similarity';
+import { addDoctor, chooseTier, tierOption } from './doctor';
 import { chapters, findChapter } from './exercises';
+import { hostileTable, runHostile } from './hostile';
 import { chapterTable, releaseTable, selftestJson, submissionReport } from './report';
-import { course } from './rooms';
+import { course, root } from './rooms';
 import { selftest } from './selftest';
 import { gradeSubmission } from './submission';
+import type { Tier } from './tier';
 import { version } from './version';
 
 interface ValidateOptions {
@@ -37,9 +40,12 @@ async function validate(file: string, { chapter }: ValidateOptions): Promise<voi
 interface SelftestOptions {
   readonly json?: boolean;
   readonly chapter?: string;
+  readonly hostile?: boolean | string;
+  readonly tier?: Tier;
 }
 
-async function test({ json, chapter }: SelftestOptions): Promise<void> {
+async function test({ json, chapter, hostile, tier }: SelftestOptions): Promise<void> {
+  if (hostile) return testHostile(hostile === true ? join(root, 'test', 'hostile') : hostile, tier, json);
   const wanted = chapter === undefined ? chapters : [findChapter(chapter, chapters)];
   await withCompiler(async (compiler) => {
     const report = await selftest(wanted, course, compiler, (done) => json || console.log(chapterTable(done)));
@@ -47,6 +53,13 @@ async function test({ json, chapter }: SelftestOptions): Promise<void> {
     console.log(json ? selftestJson(report) : `${releaseTable(report)}\n${verdict}`);
     process.exitCode = report.ok ? 0 : 1;
   });
+}
+
+async function testHostile(folder: string, wanted: Tier | undefined, json: boolean | undefined): Promise<void> {
+  const { tier } = await chooseTier(wanted, false);
+  const report = await runHostile(folder, { tier });
+  console.log(json ? JSON.stringify(report, null, 2) : hostileTable(report));
+  process.exitCode = report.ok ? 0 : 1;
 }
 
 function createProgram(): Command {
@@ -77,6 +90,8 @@ function createProgram(): Command {
         'no line of a solution and no hidden check.',
     )
     .option(CHAPTER, 'one chapter only, by number or name')
+    .option('--hostile [folder]', 'instead, grade a corpus of attacks: none may earn, reach or leave anything')
+    .addOption(tierOption())
     .option('--json', 'print the report as JSON')
     .addHelpText('after', '\nExit status: 0 when all of that holds, else 1.')
     .action(test);
@@ -85,6 +100,7 @@ function createProgram(): Command {
   addSolution(program);
   addRelease(program);
   addSimilarity(program);
+  addDoctor(program);
   return program;
 }
 

@@ -11,6 +11,7 @@ import { buildFromFile } from '../notebooks';
 import { createPool } from '../pool';
 import type { SubmissionResult } from '../result';
 import { built, course } from '../rooms';
+import { strongestTier } from '../tiers';
 import * as tiny from './tiny';
 
 export type Kind = 'tiny' | 'chapter-03';
@@ -36,13 +37,14 @@ async function measure(kind: Kind, count: number, jobs: number): Promise<Measure
     await compiler.compile([{ number: 1, id: 'a', source: 'function f() {}' }], ['f']);
     const started = performance.now();
     const finished: number[] = [];
+    const tier = await strongestTier();
     let bad: SubmissionResult | undefined;
     await gradeFolder({
       folder: join(folder, 'submissions'),
       out: join(folder, 'graded'),
       jobs,
       bundleOf: async () => 'bench',
-      grade: (submission) => pool.grade({ submission, seed: 'bench' }),
+      grade: (submission) => pool.grade({ submission, seed: 'bench', tier }),
       onResult: (result) => {
         finished.push((performance.now() - started) / 1000);
         if (result.status !== 'graded' || result.points !== result.maxPoints) bad = result;
