@@ -11,7 +11,7 @@ import { addHint, addSolution } from './commands/help';
 import { addRelease } from './commands/release';
 import { addSimilarity } from './commands/similarity';
 import { createCompiler, type Compiler } from './compiler';
-import { chapters, findChapter } from './exercises';
+import { chapters, findChapter, hasHidden } from './exercises';
 import { createPool } from './pool';
 import { chapterTable, progressLine, releaseTable, selftestJson, submissionReport, summary } from './report';
 import { course } from './rooms';
@@ -47,6 +47,8 @@ interface GradeOptions {
 async function grade(folder: string, { out, jobs, chapter, seed, json }: GradeOptions): Promise<void> {
   if (chapter !== undefined) findChapter(chapter, chapters);
   console.error(`${isolation()}\nSeed: ${seed}`);
+  if (!hasHidden)
+    console.error('This copy was released to students: it has no hidden checks, and grades by the public ones.');
   await withCompiler(async (compiler) => {
     const pool = createPool(compiler);
     try {
