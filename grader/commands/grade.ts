@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import { gradeFolder, regrade, type BatchReport, type Work } from '../batch';
 import { chooseTier, tierOption, TRUST } from '../doctor';
-import { chapters, findChapter, isCalled } from '../exercises';
+import { chapters, findChapter, hasHidden, isCalled } from '../exercises';
 import { readTimestamps } from '../gradebook/arrival';
 import type { Book } from '../gradebook/book';
 import { rows } from '../gradebook/verdicts';
@@ -81,6 +81,8 @@ async function withWork(
 ): Promise<BatchReport> {
   const { tier, reason } = await chooseTier(wanted, iTrustThese);
   console.error(`Shut in by ${tier}: ${reason}`);
+  if (!hasHidden)
+    console.error('This copy was released to students: it has no hidden checks, and grades by the public ones.');
   return withCompiler(async (compiler) => {
     const pool = createPool(compiler);
     try {
