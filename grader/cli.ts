@@ -29,7 +29,13 @@ const PUBLIC_SEED = 'validate';
 
 async function validate(file: string, { chapter }: ValidateOptions): Promise<void> {
   await withCompiler(async (compiler) => {
-    const setting = { chapters, compiler, seed: PUBLIC_SEED, ...(chapter === undefined ? {} : { chapter }) };
+    const setting = {
+      chapters,
+      compiler,
+      seed: PUBLIC_SEED,
+      tier: 'none' as const,
+      ...(chapter === undefined ? {} : { chapter }),
+    };
     const result = await gradeSubmission({ student: basename(file, '.ipynb'), file }, setting);
     console.log(submissionReport(result));
     const complete = result.status === 'graded' && result.points === result.maxPoints;
