@@ -1,5 +1,5 @@
 /** `npx grade …` */
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { Command } from 'commander';
 import { addBookCommands } from './commands/book';
@@ -8,16 +8,13 @@ import { addGrade } from './commands/grade';
 import { addHint, addSolution } from './commands/help';
 import { addPublishCommands } from './commands/publish';
 import { addRelease } from './commands/release';
+import { addSelftest } from './commands/selftest';
 import { ANY_CHAPTER, CHAPTER, withCompiler } from './commands/shared';
 import { addSimilarity } from './commands/similarity';
-import { addDoctor, chooseTier, tierOption } from './doctor';
-import { chapters, findChapter } from './exercises';
-import { hostileTable, runHostile } from './hostile';
-import { chapterTable, releaseTable, selftestJson, submissionReport } from './report';
-import { course, root } from './rooms';
-import { selftest } from './selftest';
+import { addDoctor } from './doctor';
+import { chapters } from './exercises';
+import { submissionReport } from './report';
 import { gradeSubmission } from './submission';
-import type { Tier } from './tier';
 import { version } from './version';
 
 interface ValidateOptions {
@@ -43,31 +40,6 @@ async function validate(file: string, { chapter }: ValidateOptions): Promise<voi
   });
 }
 
-interface SelftestOptions {
-  readonly json?: boolean;
-  readonly chapter?: string;
-  readonly hostile?: boolean | string;
-  readonly tier?: Tier;
-}
-
-async function test({ json, chapter, hostile, tier }: SelftestOptions): Promise<void> {
-  if (hostile) return testHostile(hostile === true ? join(root, 'test', 'hostile') : hostile, tier, json);
-  const wanted = chapter === undefined ? chapters : [findChapter(chapter, chapters)];
-  await withCompiler(async (compiler) => {
-    const report = await selftest(wanted, course, compiler, (done) => json || console.log(chapterTable(done)));
-    const verdict = report.ok ? 'Everything holds.' : 'Some of it does not hold: see ✗ above.';
-    console.log(json ? selftestJson(report) : `${releaseTable(report)}\n${verdict}`);
-    process.exitCode = report.ok ? 0 : 1;
-  });
-}
-
-async function testHostile(folder: string, wanted: Tier | undefined, json: boolean | undefined): Promise<void> {
-  const { tier } = await chooseTier(wanted, false);
-  const report = await runHostile(folder, { tier });
-  console.log(json ? JSON.stringify(report, null, 2) : hostileTable(report));
-  process.exitCode = report.ok ? 0 : 1;
-}
-
 function createProgram(): Command {
   const program = new Command('grade')
     .description('Judges notebooks of the workbook by calling the functions in them. Outputs are never read.')
@@ -87,20 +59,7 @@ function createProgram(): Command {
   addGrade(program);
   addBookCommands(program);
   addPublishCommands(program);
-  program
-    .command('selftest')
-    .summary('grade the grader')
-    .description(
-      'For every chapter: the solution earns everything, the untouched release nothing, the checks reject every ' +
-        'known mistake, the hidden checks reject answers learnt by heart from the public ones, and what students get shows ' +
-        'no line of a solution and no hidden check.',
-    )
-    .option(CHAPTER, 'one chapter only, by number or name')
-    .option('--hostile [folder]', 'instead, grade a corpus of attacks: none may earn, reach or leave anything')
-    .addOption(tierOption())
-    .option('--json', 'print the report as JSON')
-    .addHelpText('after', '\nExit status: 0 when all of that holds, else 1.')
-    .action(test);
+  addSelftest(program);
   addCheck(program);
   addHint(program);
   addSolution(program);
