@@ -1,9 +1,11 @@
 /** The public surface of the library: what a notebook cell imports. */
 import { startEager } from './engine/eager';
+import { convolutionalAutoregressive, transformerAutoregressive } from './families/autoregressive';
 import { categoricalMixture, gaussianMixture } from './families/mixture';
 import type { Family } from './model';
 
 export * from './baselines';
+export * from './causal-networks';
 export * from './data';
 export * from './dequantisation';
 export * from './distributions';
@@ -19,6 +21,7 @@ export * from './schedules';
 export * from './tensor';
 export * from './training';
 export * from './weights';
+export * from './families/autoregressive';
 export * from './families/mixture';
 export * from './jupyter/charts';
 export * from './jupyter/figure';
@@ -27,6 +30,11 @@ export { batches, take } from './batches';
 
 /** Every family, for the law suite and for comparisons. A new family adds its line here. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- configurations differ, and only `create` sees one
-export const families: readonly Family<any>[] = [gaussianMixture, categoricalMixture];
+export const families: readonly Family<any>[] = [
+  gaussianMixture,
+  categoricalMixture,
+  convolutionalAutoregressive,
+  transformerAutoregressive,
+];
 
 startEager();
