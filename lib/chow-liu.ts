@@ -9,7 +9,7 @@ import type * as tf from '@tensorflow/tfjs';
 export type Tree = readonly number[];
 
 export interface ChowLiuOptions {
-  /** Pseudo-count of every pair of values: with 0, rare values that meet by chance look like dependence. */
+  /** Pseudo-count of every pair of values, against rare values that meet by chance. Default: 0, the paper's tree. */
   readonly alpha?: number;
 }
 
@@ -26,7 +26,7 @@ export function chowLiuTree(x: tf.Tensor, values: number, options: ChowLiuOption
  *   p(u, v) = (count_uv + α) / (N + α V²), p(u) = Σ_v p(u, v).
  * @param x [N, ...event] of 0 … V − 1 @returns [D][D], symmetric; the diagonal is 0
  */
-export function mutualInformation(x: tf.Tensor, values: number, { alpha = 0.01 }: ChowLiuOptions = {}): number[][] {
+export function mutualInformation(x: tf.Tensor, values: number, { alpha = 0 }: ChowLiuOptions = {}): number[][] {
   if (!(alpha >= 0)) throw new Error(`mutualInformation: alpha must be ≥ 0, got ${alpha}`);
   const rows = integerRows('mutualInformation', x, values);
   const D = rows[0]!.length;

@@ -38,14 +38,17 @@ export interface NodeFacts {
 
 /**
  * Scope and sizes of every node.
- * @throws naming the node: not smooth, not decomposable, children that come later, widths that differ, or a root that
- * is not one unit over every variable
+ * @throws naming the node: not smooth, not decomposable, children that come later, widths that differ, nobody's child,
+ * or a root that is not one unit over every variable
  */
 export function checkStructure({ variables: D, values: V, nodes }: Structure): NodeFacts[] {
   if (!(Number.isInteger(V) && V >= 1)) throw new Error(`circuit: values must be an integer ≥ 1, got ${V}`);
   if (nodes.length === 0) throw new Error('circuit: expected at least one node, got none');
   const facts: NodeFacts[] = [];
   nodes.forEach((node, i) => facts.push(factsOf(node, i, facts, D, V)));
+  const used = new Set(nodes.flatMap((node) => (node.kind === 'leaf' ? [] : node.children)));
+  const idle = nodes.findIndex((_, i) => i < nodes.length - 1 && !used.has(i));
+  if (idle >= 0) throw new Error(`circuit: node ${idle} (${nodes[idle]!.kind}) is nobody's child; remove it`);
   const root = facts.at(-1)!;
   if (root.units !== 1 || root.scope.length !== D)
     throw new Error(

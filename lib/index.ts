@@ -1,5 +1,6 @@
 /** The public surface of the library: what a notebook cell imports. */
 import { startEager } from './engine/eager';
+import { circuit } from './families/circuit';
 import { categoricalMixture, gaussianMixture } from './families/mixture';
 import type { Family } from './model';
 
@@ -23,6 +24,7 @@ export * from './sources';
 export * from './tensor';
 export * from './training';
 export * from './weights';
+export * from './families/circuit';
 export * from './families/mixture';
 export * from './jupyter/charts';
 export * from './jupyter/figure';
@@ -31,6 +33,6 @@ export { batches, take } from './batches';
 
 /** Every family, for the law suite and for comparisons. A new family adds its line here. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- configurations differ, and only `create` sees one
-export const families: readonly Family<any>[] = [gaussianMixture, categoricalMixture];
+export const families: readonly Family<any>[] = [gaussianMixture, categoricalMixture, circuit];
 
 startEager();
