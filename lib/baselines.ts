@@ -152,7 +152,7 @@ export function chowLiuBaseline(
       tf.tidy(() => {
         const drawn = new Map<number, tf.Tensor>(); // of each variable: [count]
         for (const { variable, parent } of order) {
-          const table = tables.slice(variable, 1).squeeze([0]); // [V, V]
+          const table = tables.slice([variable, 0, 0], [1, -1, -1]).squeeze([0]); // [V, V]
           const u = (drawn.get(parent) ?? tf.zeros([count], 'int32')) as tf.Tensor1D; // the root's rows are all alike
           drawn.set(variable, categorical(tf.gather(table, u), rng.fork(`variable ${variable}`)));
         }

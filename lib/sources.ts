@@ -141,7 +141,7 @@ export function markovSource({ length: T, start, transition }: MarkovOptions): S
       const pairs = v
         .slice([0, 0], [-1, T - 1])
         .mul(V)
-        .add(v.slice([0, 1]))
+        .add(v.slice([0, 1], [-1, -1]))
         .toInt(); // [B, T − 1]
       return tf.gather(tf.tensor1d(logRows), pairs).sum(1).add(first).add(logLattice(x, V));
     },

@@ -210,7 +210,7 @@ function createCircuit(config: CircuitConfig, rng: Rng): CircuitModel {
         continue;
       }
       const { l, g } = place.get(i)!;
-      const table = tf.logSoftmax(logits[l]!.slice([g], [1]).squeeze([0])); // [K, n]
+      const table = tf.logSoftmax(logits[l]!.slice([g, 0, 0], [1, -1, -1]).squeeze([0])); // [K, n]
       const rows = tf.gather(table, asked.maximum(0).toInt() as tf.Tensor1D); // [B, n]
       if (node.kind === 'leaf') {
         const value = choose(rows, i).toInt();
@@ -232,7 +232,7 @@ function createCircuit(config: CircuitConfig, rng: Rng): CircuitModel {
 
   const valueOf = (node: number, values: readonly tf.Tensor[]) => {
     const { l, g } = place.get(node)!;
-    return values[l]!.slice([g], [1]).squeeze([0]); // [B, units]
+    return values[l]!.slice([g, 0, 0], [1, -1, -1]).squeeze([0]); // [B, units]
   };
 
   /** The observed coordinates of x, and the others as `downward` chooses them. */
