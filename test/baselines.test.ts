@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import {
   categoricalMixture,
+  chowLiuBaseline,
+  classHistogramBaseline,
   createRng,
   type Dataset,
   em,
@@ -28,6 +30,7 @@ const train = {
     [1, 2],
     [0, 2],
   ]),
+  y: tf.tensor1d([0, 1, 1, 0], 'int32'),
 };
 const world = enumerate([0, 1, 2], 2);
 const rungs: readonly (readonly [string, GenerativeModel, readonly number[]])[] = [
@@ -37,6 +40,27 @@ const rungs: readonly (readonly [string, GenerativeModel, readonly number[]])[] 
     histogramBaseline(train, 3, { alpha: 0.5 }),
     // (count + α) / (N + α V), by hand
     world.map(([a, b]) => (([3, 1, 0][a!]! + 0.5) / 5.5) * (([0, 1, 3][b!]! + 0.5) / 5.5)),
+  ],
+  [
+    'class-conditional histogram',
+    classHistogramBaseline(train, 3, { alpha: 0.5 }),
+    // two examples in each class, (count + α) / (2 + 3 α)
+    world.map(([a, b]) =>
+      [0, 1].reduce((sum, c) => {
+        const [first, second] = [[[2, 0, 0], [1, 1, 0]][c]!, [[0, 0, 2], [0, 1, 1]][c]!]; // prettier-ignore
+        return sum + 0.5 * ((first[a!]! + 0.5) / 3.5) * ((second[b!]! + 0.5) / 3.5);
+      }, 0),
+    ),
+  ],
+  [
+    'Chow–Liu tree',
+    chowLiuBaseline(train, 3, { alpha: 0.5, beta: 2, tree: [-1, 0] }),
+    // p(a) = (count + β p_0(a)) / (N + β); given a, (count_ab + β p_1(b)) / (count_a + β), p_d = (count + α) / 5.5
+    world.map(([a, b]) => {
+      const [p0, p1] = [([3, 1, 0][a!]! + 0.5) / 5.5, ([0, 1, 3][b!]! + 0.5) / 5.5];
+      const joint = [[0, 1, 2], [0, 0, 1], [0, 0, 0]][a!]![b!]!; // prettier-ignore
+      return p0 * ((joint + 2 * p1) / ([3, 1, 0][a!]! + 2));
+    }),
   ],
 ];
 
@@ -78,7 +102,13 @@ describe.each(rungs)('%s', (_, model, probabilities) => {
 
 test('any event shape', () => {
   const x = tf.tensor3d([0, 1, 2, 0, 1, 1, 1, 1], [2, 2, 2]);
-  for (const model of [uniformBaseline([2, 2], 3), histogramBaseline({ x }, 3)]) {
+  const y = tf.tensor1d([0, 1], 'int32');
+  for (const model of [
+    uniformBaseline([2, 2], 3),
+    histogramBaseline({ x }, 3),
+    classHistogramBaseline({ x, y }, 3),
+    chowLiuBaseline({ x }, 3),
+  ]) {
     expect(logProb(model, x).length).toBe(2);
     expect(model.sample(5, rng).shape).toEqual([5, 2, 2]);
   }
@@ -88,6 +118,13 @@ test('the histogram needs pseudo-counts, and values it knows', () => {
   for (const alpha of [0, -1, NaN])
     expect(() => histogramBaseline(train, 3, { alpha })).toThrow(`alpha must be > 0, got ${alpha}`);
   expect(() => histogramBaseline(train, 2)).toThrow('histogramBaseline: x must hold integers 0 … 1');
+  expect(() => classHistogramBaseline(train, 3, { alpha: 0 })).toThrow('alpha must be > 0, got 0');
+  expect(() => chowLiuBaseline(train, 3, { beta: 0 })).toThrow('beta must be > 0, got 0');
+});
+
+test('classes need labels, and a tree needs as many variables as the data', () => {
+  expect(() => classHistogramBaseline({ x: train.x }, 3)).toThrow('the examples have no labels y');
+  expect(() => chowLiuBaseline(train, 3, { tree: [-1] })).toThrow('the tree must have 2 variables, got 1');
 });
 
 describe('the ladder on digits', () => {
@@ -112,6 +149,12 @@ describe('the ladder on digits', () => {
     let expected = 0;
     unseen!.forEach((value, i) => (expected -= Math.log(counts[i % 64]![value]! / (1000 + 0.3 * 17))));
     expect(nats).toBeCloseTo(expected / 447, 3);
+  });
+
+  test('class-conditional histogram: at most 99.9 nats; Chow–Liu: at most 96.3', () => {
+    const nats = (model: GenerativeModel) => evaluate(model, digits.test, rng).nats;
+    expect(nats(classHistogramBaseline(digits.train, digits.values))).toBeLessThanOrEqual(99.9);
+    expect(nats(chowLiuBaseline(digits.train, digits.values))).toBeLessThanOrEqual(96.3);
   });
 
   test('categorical mixture of 5 by EM, the best of three starts on validation: at most 101.5 nats', async () => {
