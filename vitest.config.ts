@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 const room = (path: string) => resolve(import.meta.dirname, path);
@@ -15,9 +16,12 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    env: {
+      DGM_PROGRESS: join(tmpdir(), `dgm-progress-${process.pid}.json`), // what the tests try is no student's try
+      DGM_EAGER: 'cpu', // the reference, whatever is installed
+    },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
-    env: { DGM_EAGER: 'cpu' }, // the reference, whatever is installed
   },
 });

@@ -1,13 +1,14 @@
 /** `check` for a notebook cell: the checks of one exercise, run here, and shown under the cell. */
 import * as tf from '@tensorflow/tfjs';
 import * as dgm from 'dgm';
-import { brief, runChecks, Thrown, type Call, type CheckReport, type ExerciseReport } from './checking';
+import { brief, CELL_SEED, runChecks, Thrown, type Call, type CheckReport, type ExerciseReport } from './checking';
 import type { Exercise } from './exercise';
 import { findExercise, type Chapter } from './exercises';
+import { askedHints, helpAfter, type Help } from './help';
+import { standingOf } from './progress';
 import { decode, encode, ProtocolError } from './protocol';
-
-/** The same inputs at every run, so that a failure stays while one looks for its cause. */
-const SEED = 'notebook';
+import { solutionOf } from './solution';
+import { details, footOf, helpLines, leadOf, MARKS, reportText } from './words';
 
 /** @returns `check` for the exercises of these chapters */
 export function checkIn(chapters: readonly Chapter[]) {
@@ -15,9 +16,32 @@ export function checkIn(chapters: readonly Chapter[]) {
     const exercise = await findExercise(id, chapters);
     if (typeof solution !== 'function')
       throw new Error(`check('${id}', …): the second argument must be the function ${exercise.functionName}`);
-    const report = await runChecks(exercise, () => callHere(solution as AnyFunction), SEED);
-    dgm.display({ 'text/plain': toText(exercise, report), 'text/html': toHtml(exercise, report) });
+    const report = await runChecks(exercise, () => callHere(solution as AnyFunction), CELL_SEED);
+    const help = helpAfter(exercise, report, String(solution));
+    dgm.display({ 'text/plain': reportText(exercise, report, help), 'text/html': toHtml(exercise, report, help) });
   };
+}
+
+/** @returns `hint` for the exercises of these chapters */
+export function hintIn(chapters: readonly Chapter[]) {
+  return async function hint(id: string): Promise<void> {
+    const exercise = await findExercise(id, chapters);
+    show(helpLines(askedHints(exercise, standingOf(id))).join('\n'));
+  };
+}
+
+/** @returns `solution` for the exercises of these chapters */
+export function solutionIn(chapters: readonly Chapter[]) {
+  return async function solution(id: string): Promise<void> {
+    const { locked, text } = await solutionOf(id, chapters);
+    if (locked !== undefined) return show(locked);
+    dgm.display({ 'text/plain': text, 'text/html': `<pre class="dgm-solution">${escape(text!)}</pre>` });
+  };
+}
+
+function show(text: string): void {
+  const paragraphs = text.split('\n').map((line) => `<div>${escape(line)}</div>`);
+  dgm.display({ 'text/plain': text, 'text/html': paragraphs.join('') });
 }
 
 type AnyFunction = (...args: unknown[]) => unknown;
@@ -25,7 +49,7 @@ type AnyFunction = (...args: unknown[]) => unknown;
 /** Values go through the protocol as in grading: the function gets copies, and what it accepts is the same. */
 function callHere(solution: AnyFunction): Call {
   return async (...args) => {
-    const copies = args.map((arg) => decode(encode(arg), evaluate));
+    const copies = args.map((arg) => decode(encode(arg), { evaluate }));
     const result = await Promise.resolve()
       .then(() => solution(...copies))
       .catch((error: unknown) => Promise.reject(thrown(error)));
@@ -34,8 +58,10 @@ function callHere(solution: AnyFunction): Call {
 }
 
 function receive(result: unknown) {
+  const kept: AnyFunction[] = [];
   try {
-    return decode(encode(result));
+    const wire = encode(result, (value) => kept.push(value as AnyFunction) - 1);
+    return decode(wire, { callable: (index) => callHere(kept[index]!) });
   } catch (error) {
     throw error instanceof ProtocolError ? new Thrown('Error', error.message) : error;
   }
@@ -56,48 +82,20 @@ function evaluate(source: string): unknown {
   return new Function('tf', 'dgm', `return (${source});`)(tf, dgm);
 }
 
-function toText(exercise: Exercise, report: ExerciseReport): string {
-  const title = `${exercise.id}: ${exercise.title}`;
-  if (report.notWritten) return [title, kindly(exercise), ...exercise.checks.map(({ name }) => `○ ${name}`)].join('\n');
-  return [title, ...report.checks.flatMap(lines), summary(report)].join('\n');
-}
-
-function lines(check: CheckReport): string[] {
-  const mark = check.status === 'passed' ? '✓' : '✗';
-  return [`${mark} ${check.name}`, ...details(check).map((detail) => `    ${detail}`)];
-}
-
-function details({ expected, got, hint, message }: CheckReport): string[] {
-  return [
-    ...(message === undefined ? [] : [message]),
-    ...(expected === undefined ? [] : [`expected ${expected}`]),
-    ...(got === undefined ? [] : [`got ${got}`]),
-    ...(hint === undefined ? [] : [`hint: ${hint}`]),
-  ];
-}
-
-function kindly({ functionName }: Exercise): string {
-  return `Not written yet. Replace the line that throws in ${functionName}, run its cell, then this one. It will be checked that`;
-}
-
-function summary({ checks }: ExerciseReport): string {
-  const passed = checks.filter(({ status }) => status === 'passed').length;
-  return passed === checks.length ? `All ${passed} checks pass.` : `${passed} of ${checks.length} checks pass.`;
-}
-
-function toHtml(exercise: Exercise, report: ExerciseReport): string {
+function toHtml(exercise: Exercise, report: ExerciseReport, help: Help): string {
   const head = `<b>${escape(exercise.id)}</b>: ${escape(exercise.title)}`;
   const rows = report.notWritten
-    ? exercise.checks.map(({ name }) => row('○', '#888', name, []))
+    ? exercise.checks.map(({ name }) => row(MARKS.open, '#888', name, []))
     : report.checks.map((check) => htmlRow(check));
-  const foot = report.notWritten ? '' : `<div>${summary(report)}</div>`;
-  const lead = report.notWritten ? `<div>${escape(kindly(exercise))}</div>` : '';
-  return `<div class="dgm-check">${head}${lead}<table style="margin:0.5em 0">${rows.join('')}</table>${foot}</div>`;
+  const paragraph = (text: string | undefined) => (text === undefined ? '' : `<div>${escape(text)}</div>`);
+  const table = `<table style="margin:0.5em 0">${rows.join('')}</table>`;
+  const foot = [footOf(report), ...helpLines(help)].map(paragraph).join('');
+  return `<div class="dgm-check">${head}${paragraph(leadOf(exercise, report))}${table}${foot}</div>`;
 }
 
 function htmlRow(check: CheckReport): string {
   const passed = check.status === 'passed';
-  return row(passed ? '✓' : '✗', passed ? '#2a7d2a' : '#b3261e', check.name, details(check));
+  return row(passed ? MARKS.passed : MARKS.failed, passed ? '#2a7d2a' : '#b3261e', check.name, details(check));
 }
 
 function row(mark: string, colour: string, name: string, notes: readonly string[]): string {

@@ -1,7 +1,8 @@
 /** Runs an exercise's checks against a function that may live here or in another process. */
 import * as tf from '@tensorflow/tfjs';
 import { createRng } from 'dgm';
-import { Mismatch, type Check, type Exercise, type Trial } from './exercise';
+import { Mismatch, type Check, type Exercise, type Trial, type Value } from './exercise';
+import { showInput } from './input';
 import { Fault } from './status';
 
 export interface CheckReport {
@@ -10,9 +11,16 @@ export interface CheckReport {
   readonly status: 'passed' | 'failed' | 'error';
   readonly expected?: string;
   readonly got?: string;
+  /** What the function was called with when that showed. */
+  readonly input?: string;
   readonly hint?: string;
   readonly message?: string;
+  /** Only there, and true, where students must not see the check. */
+  readonly hidden?: true;
 }
+
+/** The seed of a notebook's own checks: the same inputs at every run, so that a failure stays while one looks for its cause. */
+export const CELL_SEED = 'notebook';
 
 export interface ExerciseReport {
   readonly checks: readonly CheckReport[];
@@ -48,14 +56,21 @@ export async function runChecks(
 ): Promise<ExerciseReport> {
   const rng = createRng(seed).fork(exercise.id);
   const checks: CheckReport[] = [];
-  let notWritten = false;
   for (const [index, check] of exercise.checks.entries()) {
-    const error = await runOne(check, { call: callFor(check), rng: rng.fork(`check ${index}`) });
-    checks.push(report(check, error));
-    if (error instanceof Fault) return { checks, fault: error, notWritten };
-    notWritten ||= error instanceof Thrown && unwritten(error) === exercise.id;
+    const { error, input } = await runOne(check, { call: callFor(check), rng: rng.fork(`check ${index}`) });
+    checks.push({ ...report(check, error), ...(input === undefined ? {} : { input }) });
+    if (error instanceof Fault) return { checks, fault: error, notWritten: isNotWritten(exercise.id, checks) };
   }
-  return { checks, notWritten };
+  return { checks, notWritten: isNotWritten(exercise.id, checks) };
+}
+
+/** Whether that is what the checks of an exercise say. */
+export function isNotWritten(id: string, checks: readonly { readonly message?: string | undefined }[]): boolean {
+  return checks.some(({ message }) => message === notWritten(id));
+}
+
+function notWritten(id: string): string {
+  return `${brief(id)} is not written yet`;
 }
 
 /** The share of an exercise's points that these checks earn, 0 to 1. */
@@ -64,26 +79,39 @@ export function scoreOf(exercise: Exercise, checks: readonly Pick<CheckReport, '
   return exercise.allOrNothing && share < 1 ? 0 : share;
 }
 
-/** What the check threw, or `undefined` if it holds. Its tensors live as long as the check does. */
-async function runOne(check: Check, trial: Trial): Promise<unknown> {
+interface Outcome {
+  /** What the check threw, or `undefined` if it holds. */
+  readonly error?: unknown;
+  readonly input?: string;
+}
+
+/** The check's tensors live as long as it does. */
+async function runOne(check: Check, { call, rng }: Trial): Promise<Outcome> {
   tf.engine().startScope(check.name);
+  let last: readonly Value[] = [];
+  const noted: Call = (...args) => call(...(last = args));
   try {
-    await check.run(trial);
-    return undefined;
+    await check.run({ call: noted, rng });
+    return {};
   } catch (error) {
-    return error ?? new Error('the check threw nothing');
+    const told = last.length === 0 || isUnwritten(error) ? {} : { input: brief(showInput(last)) };
+    return { error: error ?? new Error('the check threw nothing'), ...told };
   } finally {
     tf.engine().endScope();
   }
 }
 
+function isUnwritten(error: unknown): boolean {
+  return error instanceof Thrown && unwritten(error) !== undefined;
+}
+
 function report(check: Check, error: unknown): CheckReport {
-  const { name } = check;
-  if (error === undefined) return { name, status: 'passed' };
-  if (error instanceof Mismatch) return { name, status: 'failed', ...mismatch(error) };
-  if (error instanceof Thrown) return { name, status: 'error', message: thrownMessage(error) };
-  if (error instanceof Fault) return { name, status: 'error', message: brief(error.message) };
-  return { name, status: 'error', message: `the result cannot be judged: ${brief(String(error))}` };
+  const about = { name: check.name, ...(check.hidden && { hidden: true as const }) };
+  if (error === undefined) return { ...about, status: 'passed' };
+  if (error instanceof Mismatch) return { ...about, status: 'failed', ...mismatch(error) };
+  if (error instanceof Thrown) return { ...about, status: 'error', message: thrownMessage(error) };
+  if (error instanceof Fault) return { ...about, status: 'error', message: brief(error.message) };
+  return { ...about, status: 'error', message: `the result cannot be judged: ${brief(String(error))}` };
 }
 
 function mismatch({ expected, got, hint }: Mismatch): Partial<CheckReport> {
@@ -98,7 +126,7 @@ function unwritten({ thrown, message }: Thrown): string | undefined {
 function thrownMessage(error: Thrown): string {
   const { thrown, message, where } = error;
   const needed = unwritten(error);
-  if (needed !== undefined) return `${brief(needed)} is not written yet`;
+  if (needed !== undefined) return notWritten(needed);
   return `threw ${brief(`${thrown}: ${message}`)}${where === undefined ? '' : ` (${where})`}`;
 }
 

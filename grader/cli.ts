@@ -1,18 +1,23 @@
 /** `npx grade …` */
-import { randomBytes } from 'node:crypto';
-import { availableParallelism } from 'node:os';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { gradeFolder } from './batch';
-import { isolation } from './command';
-import { createCompiler, type Compiler } from './compiler';
+import { Command } from 'commander';
+import { addBookCommands } from './commands/book';
+import { addCheck } from './commands/check';
+import { addGrade } from './commands/grade';
+import { addHint, addSolution } from './commands/help';
+import { addPublishCommands } from './commands/publish';
+import { addRelease } from './commands/release';
+import { ANY_CHAPTER, CHAPTER, withCompiler } from './commands/shared';
+import { addSimilarity } from './commands/similarity';
+import { addDoctor, chooseTier, tierOption } from './doctor';
 import { chapters, findChapter } from './exercises';
-import { createPool } from './pool';
-import { chapterTable, progressLine, selftestJson, submissionReport, summary } from './report';
-import { course } from './rooms';
+import { hostileTable, runHostile } from './hostile';
+import { chapterTable, releaseTable, selftestJson, submissionReport } from './report';
+import { course, root } from './rooms';
 import { selftest } from './selftest';
 import { gradeSubmission } from './submission';
+import type { Tier } from './tier';
 import { version } from './version';
 
 interface ValidateOptions {
@@ -32,69 +37,30 @@ async function validate(file: string, { chapter }: ValidateOptions): Promise<voi
   });
 }
 
-interface GradeOptions {
-  readonly out: string;
-  readonly jobs: number;
-  readonly chapter?: string;
-  readonly seed: string;
-  readonly json?: boolean;
-}
-
-async function grade(folder: string, { out, jobs, chapter, seed, json }: GradeOptions): Promise<void> {
-  if (chapter !== undefined) findChapter(chapter, chapters);
-  console.error(`${isolation()}\nSeed: ${seed}`);
-  await withCompiler(async (compiler) => {
-    const pool = createPool(compiler);
-    try {
-      const results = await gradeFolder({
-        folder,
-        out,
-        jobs,
-        grade: (submission) => pool.grade({ submission, seed, ...(chapter === undefined ? {} : { chapter }) }),
-        onResult: (result, done, all) => console.error(progressLine(result, done, all)),
-      });
-      console.error(`${results.length} submissions: ${summary(results)}`);
-      console.log(json ? JSON.stringify(results, null, 2) : `${out}/grades.csv`);
-      if (results.some(({ status }) => status === 'infra_error')) process.exitCode = 1;
-    } finally {
-      pool.close();
-    }
-  });
-}
-
 interface SelftestOptions {
   readonly json?: boolean;
   readonly chapter?: string;
+  readonly hostile?: boolean | string;
+  readonly tier?: Tier;
 }
 
-async function test({ json, chapter }: SelftestOptions): Promise<void> {
+async function test({ json, chapter, hostile, tier }: SelftestOptions): Promise<void> {
+  if (hostile) return testHostile(hostile === true ? join(root, 'test', 'hostile') : hostile, tier, json);
   const wanted = chapter === undefined ? chapters : [findChapter(chapter, chapters)];
   await withCompiler(async (compiler) => {
     const report = await selftest(wanted, course, compiler, (done) => json || console.log(chapterTable(done)));
-    console.log(
-      json ? selftestJson(report) : report.ok ? 'Everything holds.' : 'Some of it does not hold: see ✗ above.',
-    );
+    const verdict = report.ok ? 'Everything holds.' : 'Some of it does not hold: see ✗ above.';
+    console.log(json ? selftestJson(report) : `${releaseTable(report)}\n${verdict}`);
     process.exitCode = report.ok ? 0 : 1;
   });
 }
 
-async function withCompiler(work: (compiler: Compiler) => Promise<void>): Promise<void> {
-  const compiler = createCompiler();
-  try {
-    await work(compiler);
-  } finally {
-    compiler.close();
-  }
+async function testHostile(folder: string, wanted: Tier | undefined, json: boolean | undefined): Promise<void> {
+  const { tier } = await chooseTier(wanted, false);
+  const report = await runHostile(folder, { tier });
+  console.log(json ? JSON.stringify(report, null, 2) : hostileTable(report));
+  process.exitCode = report.ok ? 0 : 1;
 }
-
-function positive(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('It must be a whole number from 1.');
-  return number;
-}
-
-const CHAPTER = '--chapter <name>';
-const ANY_CHAPTER = 'the chapter, by number or name, whatever the notebooks say of themselves';
 
 function createProgram(): Command {
   const program = new Command('grade')
@@ -112,38 +78,29 @@ function createProgram(): Command {
     .option(CHAPTER, ANY_CHAPTER)
     .addHelpText('after', '\nExit status: 0 when every exercise earns all its points, else 1.')
     .action(validate);
-  program
-    .command('grade')
-    .summary('grade a folder of notebooks')
-    .description(
-      'Grades every *.ipynb in a folder and below. A broken notebook gets a status of its own and stops nobody.',
-    )
-    .argument('<folder>', 'the submissions; the path below it, without .ipynb, names the student')
-    .requiredOption('--out <folder>', 'where grades.csv and <student>/result.json are written, as the results come')
-    .option('--jobs <n>', 'how many to grade at the same time', positive, availableParallelism())
-    .option(CHAPTER, ANY_CHAPTER)
-    .addOption(
-      new Option('--seed <text>', 'decides the inputs, with student and exercise; repeats a grading').default(
-        randomBytes(8).toString('hex'),
-        'a random one',
-      ),
-    )
-    .option('--json', 'print all results as JSON')
-    .addHelpText(
-      'after',
-      '\nExit status: 0 when every submission was graded, whatever its marks; 1 when some could not be, through no fault of theirs.',
-    )
-    .action(grade);
+  addGrade(program);
+  addBookCommands(program);
+  addPublishCommands(program);
   program
     .command('selftest')
     .summary('grade the grader')
     .description(
-      'For every chapter: the solution earns everything, the untouched release nothing, and the checks reject every known mistake.',
+      'For every chapter: the solution earns everything, the untouched release nothing, the checks reject every ' +
+        'known mistake, the hidden checks reject answers learnt by heart from the public ones, and what students get shows ' +
+        'no line of a solution and no hidden check.',
     )
     .option(CHAPTER, 'one chapter only, by number or name')
+    .option('--hostile [folder]', 'instead, grade a corpus of attacks: none may earn, reach or leave anything')
+    .addOption(tierOption())
     .option('--json', 'print the report as JSON')
     .addHelpText('after', '\nExit status: 0 when all of that holds, else 1.')
     .action(test);
+  addCheck(program);
+  addHint(program);
+  addSolution(program);
+  addRelease(program);
+  addSimilarity(program);
+  addDoctor(program);
   return program;
 }
 
@@ -151,6 +108,8 @@ function createProgram(): Command {
 export async function main(args: readonly string[]): Promise<void> {
   // else tfjs greets whoever grades
   tf.enableProdMode();
+  // whoever reads us through `head` has seen enough
+  process.stdout.once('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   // `exit` ends the processes that run submissions
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   try {

@@ -1,6 +1,6 @@
 /**
- * What an exercise is: a function the student writes, the checks that judge it, and the known mistakes that
- * the checks must reject.
+ * What an exercise is: a function the student writes, and the checks that judge it; and what graders have besides:
+ * hidden checks, and the known mistakes that the checks must reject.
  *
  * A check sees the submission only through `call`: the function may run in this process (a notebook cell) or
  * in a child process (grading), and a check cannot tell the difference. Checks compute their own references.
@@ -27,7 +27,13 @@ export function given(source: string): Given {
   return new Given(source);
 }
 
-/** What may be passed to a submission's function and come back from it (`Given` and `Rng` go in only). */
+/**
+ * A function that a submission's function returned. It stays where the submission runs; calls of it go there as calls
+ * of the exercise's function do, within the same time.
+ */
+export type Callable = (...args: readonly Value[]) => Promise<Value>;
+
+/** What may be passed to a submission's function and come back from it (`Given` goes in only, `Callable` comes only). */
 export type Value =
   | undefined
   | null
@@ -38,6 +44,7 @@ export type Value =
   | NumberArray
   | Rng
   | Given
+  | Callable
   | readonly Value[]
   | { readonly [key: string]: Value };
 
@@ -53,6 +60,8 @@ export interface Check {
   readonly name: string;
   /** How long one call may take when this is graded; 2 s unless said. */
   readonly timeoutMs?: number;
+  /** Whether only grading runs it; set where hidden checks are put beside the public ones (`withHidden`). */
+  readonly hidden?: boolean;
   /** Resolves when it holds; throws a `Mismatch` (or whatever `call` threw) when it does not. */
   run(trial: Trial): Promise<void>;
 }
@@ -65,6 +74,8 @@ export interface Mistake {
   /** Text that occurs exactly once in the solution's body, and what stands there instead. */
   readonly replace: string;
   readonly by: string;
+  /** Whether all public checks let it pass, and only a hidden one rejects it. */
+  readonly passesPublic?: boolean;
 }
 
 export interface Exercise {
@@ -79,6 +90,19 @@ export interface Exercise {
   /** Points only when every check passes: for a bug to find, since the faulty code that is given passes some. */
   readonly allOrNothing?: boolean;
   readonly checks: readonly Check[];
+  /** Help in stages, one more after each failed try: a question back, the notion, the step before the code. */
+  readonly hints?: readonly string[];
+}
+
+/** What of an exercise students do not have. */
+export interface Hidden {
+  /** Judge what the public checks judge, on other inputs and by other laws. */
+  readonly checks: readonly Check[];
+  readonly mistakes: readonly Mistake[];
+}
+
+/** An exercise as it is graded: its checks are the public ones, then the hidden ones. */
+export interface GradedExercise extends Exercise {
   readonly mistakes: readonly Mistake[];
 }
 

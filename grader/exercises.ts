@@ -1,17 +1,57 @@
 /** The chapters that have exercises. A chapter's checks are loaded when somebody asks for one of them. */
-import type { Exercise } from './exercise';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Exercise, GradedExercise, Hidden } from './exercise';
 import { didYouMean } from './nearest';
 
 export interface Chapter {
   /** Number and name, as its files are called: `03-mixtures`. */
   readonly name: string;
   readonly exercises: () => Promise<readonly Exercise[]>;
+  /** By exercise, what students do not have; without it there are the public checks alone. */
+  readonly hidden?: () => Promise<Readonly<Record<string, Hidden>>>;
 }
 
-/** A new chapter adds its line here; its module exports `exercises`. */
+/** A chapter whose exercises are those that graders see. */
+export interface GradedChapter extends Chapter {
+  readonly exercises: () => Promise<readonly GradedExercise[]>;
+}
+
+/** Whether this is the lecturer's copy: the one that is released to students has no such folder. */
+export const hasHidden = existsSync(join(__dirname, 'hidden'));
+
+/** A new chapter adds its line here; its modules export `exercises` and `hidden`. */
 export const chapters: readonly Chapter[] = [
-  { name: '03-mixtures', exercises: async () => (await import('./checks/03-mixtures.js')).exercises },
+  {
+    name: '03-mixtures',
+    exercises: async () => (await import('./checks/03-mixtures.js')).exercises,
+    ...(hasHidden && { hidden: async () => (await import('./hidden/03-mixtures.js')).hidden }),
+  },
 ];
+
+/** The chapter with its hidden checks after the public ones, and with the known mistakes: what grading runs. */
+export function withHidden({ name, exercises, hidden }: Chapter): GradedChapter {
+  return {
+    name,
+    exercises: async () => {
+      const parts = (await hidden?.()) ?? {};
+      const known = await exercises();
+      const stray = Object.keys(parts).find((id) => !known.some((exercise) => exercise.id === id));
+      if (stray !== undefined)
+        throw new Error(
+          `${name}: hidden checks for '${stray}', which is no exercise${didYouMean(
+            stray,
+            known.map(({ id }) => id),
+          )}`,
+        );
+      return known.map((exercise) => toGraded(exercise, parts[exercise.id]));
+    },
+  };
+}
+
+function toGraded(exercise: Exercise, { checks, mistakes }: Hidden = { checks: [], mistakes: [] }): GradedExercise {
+  return { ...exercise, checks: [...exercise.checks, ...checks.map((c) => ({ ...c, hidden: true }))], mistakes };
+}
 
 /** @throws an Error that names the closest ids */
 export async function findExercise(id: string, among: readonly Chapter[]): Promise<Exercise> {

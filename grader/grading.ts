@@ -5,16 +5,22 @@
 import { runChecks, scoreOf, Thrown, type Call, type ExerciseReport } from './checking';
 import { LIMITS, type Limits } from './command';
 import type { Compilation, Compiled, Loadable } from './compile';
-import type { Check, Exercise } from './exercise';
+import type { Check, Exercise, Value } from './exercise';
 import { placeText, type Problem } from './extract';
 import type { ExerciseResult } from './result';
 import { openSandbox, type Sandbox } from './sandbox';
 import { Fault, type Status } from './status';
+import type { Tier } from './tier';
+import { strongestTier } from './tiers';
 
 export interface GradingOptions {
   readonly limits?: Partial<Limits>;
+  /** What shuts the submission in; the strongest that holds here, unless said. */
+  readonly tier?: Tier;
   /** The seed of an exercise's inputs. */
   readonly seedOf: (exercise: Exercise) => string;
+  /** Told of every answer to a check, before the check sees it. */
+  readonly onAnswer?: (check: Check, args: readonly Value[], answer: Value) => void;
 }
 
 /** One result an exercise, in their order. */
@@ -24,7 +30,12 @@ export async function gradeExercises(
   options: GradingOptions,
 ): Promise<ExerciseResult[]> {
   const ready = exercises.filter(({ functionName }) => compilation.functions[functionName]!.status === 'ok');
-  const session = new Session(compilation, { ...LIMITS, ...options.limits }, ready.length);
+  const session = new Session(
+    compilation,
+    { ...LIMITS, ...options.limits },
+    options.tier ?? (await strongestTier()),
+    ready.length,
+  );
   const results: ExerciseResult[] = [];
   try {
     for (const exercise of exercises) {
@@ -38,13 +49,23 @@ export async function gradeExercises(
   return results;
 }
 
-async function gradeOne(exercise: Exercise, session: Session, { seedOf }: GradingOptions): Promise<ExerciseResult> {
+async function gradeOne(exercise: Exercise, session: Session, options: GradingOptions): Promise<ExerciseResult> {
   try {
     await session.ready(exercise);
   } catch (error) {
     return notLoaded(exercise, error);
   }
-  return toResult(exercise, await runChecks(exercise, (check) => session.call(exercise, check), seedOf(exercise)));
+  const callFor = (check: Check): Call => observed(session.call(exercise, check), check, options);
+  return toResult(exercise, await runChecks(exercise, callFor, options.seedOf(exercise)));
+}
+
+function observed(call: Call, check: Check, { onAnswer }: GradingOptions): Call {
+  if (onAnswer === undefined) return call;
+  return async (...args) => {
+    const answer = await call(...args);
+    onAnswer(check, args, answer);
+    return answer;
+  };
 }
 
 /** The process that answers, loaded with what the next exercise needs. */
@@ -57,6 +78,7 @@ class Session {
   constructor(
     private readonly compilation: Compilation,
     private readonly limits: Limits,
+    private readonly tier: Tier,
     functions: number,
   ) {
     this.deadline = performance.now() + limits.wallMs;
@@ -84,12 +106,12 @@ class Session {
 
   private async load(module: Loadable): Promise<void> {
     const loadMs = this.within(this.limits.loadMs);
-    this.sandbox = openSandbox({ ...this.limits, loadMs });
+    this.sandbox = openSandbox({ ...this.limits, loadMs }, this.tier);
     await this.sandbox.load(module);
   }
 
   call({ functionName }: Exercise, { timeoutMs = this.limits.callMs }: Check): Call {
-    return async (...args) => this.sandbox!.call(functionName, args, this.within(timeoutMs));
+    return async (...args) => this.sandbox!.call(functionName, args, () => this.within(timeoutMs));
   }
 
   /** No more than what is left of the submission's time. */

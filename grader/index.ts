@@ -1,5 +1,5 @@
 /** What a notebook imports from the grader, and what a file of checks is written with. Light: no compiler here. */
-import { checkIn } from './cell';
+import { checkIn, hintIn, solutionIn } from './cell';
 import { chapters } from './exercises';
 
 /**
@@ -8,6 +8,19 @@ import { chapters } from './exercises';
  * @example await check('mixture.responsibilities', responsibilities)
  */
 export const check = checkIn(chapters);
+
+/**
+ * Shows the hints of an exercise that are open: the first on asking, one more after each failed try.
+ * @example await hint('mixture.responsibilities')
+ */
+export const hint = hintIn(chapters);
+
+/**
+ * Shows the worked solution of an exercise, when it is open: after one's own function passed its checks, or when the
+ * release says so.
+ * @example await solution('mixture.responsibilities')
+ */
+export const solution = solutionIn(chapters);
 
 export * from './compare';
 export * from './exercise';

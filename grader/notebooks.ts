@@ -35,6 +35,15 @@ export async function buildFromFile(
   return buildChapter({ chapter, text, where, exercises: await exercisesOf(chapter, chapters) });
 }
 
+/** The cells of the solutions, whole: a body alone is hard to read. */
+export function solutionCells({ complete }: BuiltChapter): Map<string, string> {
+  const cells = complete.cells.flatMap(({ metadata, source }) => {
+    const { tags, dgm } = metadata as { tags?: readonly string[]; dgm?: { exercise?: string } };
+    return tags?.includes('exercise') && dgm?.exercise !== undefined ? [[dgm.exercise, source] as const] : [];
+  });
+  return new Map(cells);
+}
+
 export async function readSource(chapter: string, { solutions }: Course): Promise<{ text: string; where: string }> {
   const file = join(solutions, `${chapter}.ts`);
   return { text: await readFile(file, 'utf8'), where: shown(file) };

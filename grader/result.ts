@@ -1,6 +1,7 @@
 /** What grading a submission gives, as it is written to `result.json`. Version 1. */
 import { z } from 'zod';
 import { statuses } from './status';
+import { tiers } from './tier';
 
 const text = z.string().max(2000);
 
@@ -10,8 +11,12 @@ export const checkSchema = z.strictObject({
   status: z.enum(['passed', 'failed', 'error']),
   expected: text.optional(),
   got: text.optional(),
+  /** What the function was called with when that showed. */
+  input: text.optional(),
   hint: text.optional(),
   message: text.optional(),
+  /** There, and true, where students must not see the check: neither its name nor what it expected. */
+  hidden: z.literal(true).optional(),
 });
 
 export const exerciseSchema = z.strictObject({
@@ -40,6 +45,8 @@ export const resultSchema = z.strictObject({
   /** With the student and the exercise it decides all inputs: the same seed gives the same result. */
   seed: z.string(),
   grader: z.string(),
+  /** What shut the submission in. */
+  tier: z.enum(tiers).optional(),
   durationMs: z.number().min(0),
 });
 

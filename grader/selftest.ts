@@ -1,17 +1,24 @@
 /**
  * Grades the grader: the authored solution must earn everything, the untouched release nothing, and every known
- * mistake must be found, by a check that fails and not by an accident.
+ * mistake must be found, by a check that fails and not by an accident. Answers learnt by heart from the public checks
+ * must fail the hidden ones, and what is released must show no line of a solution.
  */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Notebook } from 'dgm/jupyter';
 import { buildChapter, type BuiltChapter, type ChapterSource, type Solution } from './build';
-import { scoreOf } from './checking';
+import { CELL_SEED, runChecks, scoreOf, type Call } from './checking';
 import type { Compiler } from './compiler';
-import type { Exercise, Mistake } from './exercise';
-import type { Chapter } from './exercises';
-import { gradeExercises } from './grading';
+import type { Exercise, GradedExercise, Mistake } from './exercise';
+import { withHidden, type Chapter } from './exercises';
+import { gradeExercises, type GradingOptions } from './grading';
+import { leaksIn, needlesOf, notebookLeaks } from './leaks';
 import { readSource } from './notebooks';
 import type { SourceCell } from './pieces';
-import type { ExerciseResult } from './result';
+import { decode, encode, type Wire } from './protocol';
+import { release } from './release';
+import type { CheckResult, ExerciseResult } from './result';
 import type { Course } from './rooms';
 
 export interface MistakeReport {
@@ -37,6 +44,8 @@ export interface ChapterReport {
 
 export interface SelftestReport {
   readonly chapters: readonly ChapterReport[];
+  /** What is wrong with the folder that students get. */
+  readonly release: readonly string[];
   readonly ok: boolean;
 }
 
@@ -55,11 +64,22 @@ export async function selftest(
     reports.push(await testChapter(chapter, course, compiler));
     onChapter(reports.at(-1)!);
   }
-  return { chapters: reports, ok: reports.every(({ breaches }) => breaches.length === 0) };
+  const breaches = await testRelease(chapters, course);
+  return { chapters: reports, release: breaches, ok: [...reports, { breaches }].every((r) => r.breaches.length === 0) };
+}
+
+/** Releases the chapters into a folder for a moment. */
+async function testRelease(chapters: readonly Chapter[], course: Course): Promise<readonly string[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'release-'));
+  try {
+    return (await release({ chapters, course, out: folder, solutions: 'after-pass' })).breaches;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 async function testChapter(chapter: Chapter, course: Course, compiler: Compiler): Promise<ChapterReport> {
-  const exercises = await chapter.exercises();
+  const exercises = await withHidden(chapter).exercises();
   const source = { chapter: chapter.name, exercises, ...(await readSource(chapter.name, course)) };
   const built = buildChapter(source);
   const solution = await gradeNotebook(built.complete, exercises, compiler);
@@ -82,7 +102,12 @@ async function testChapter(chapter: Chapter, course: Course, compiler: Compiler)
       .filter((e) => e.mistakes.length < MISTAKES)
       .map(({ id, mistakes }) => `${id} has ${mistakes.length} mistakes; ${MISTAKES} are needed`),
     ...mistakes.flatMap(mistakeBreaches),
-    ...leaks(built),
+    ...exercises.filter((e) => !e.checks.some(isHidden)).map(({ id }) => `${id} has no hidden check`),
+    ...(await learntByHeart(exercises, built.complete, compiler)).map(
+      (id) => `answers to ${id} learnt by heart from the notebook's checks pass the hidden checks`,
+    ),
+    ...notebookLeaks(built),
+    ...hintLeaks(exercises, built),
   ];
   return { chapter: chapter.name, solution: share(solution), release: share(release), mistakes, breaches };
 }
@@ -91,12 +116,13 @@ async function gradeNotebook(
   notebook: Notebook,
   exercises: readonly Exercise[],
   compiler: Compiler,
+  options: GradingOptions = { seedOf: () => SEED },
 ): Promise<ExerciseResult[]> {
   const compilation = await compiler.compile(
     sourceCells(notebook),
     exercises.map(({ functionName }) => functionName),
   );
-  return gradeExercises(exercises, compilation, { seedOf: () => SEED });
+  return gradeExercises(exercises, compilation, options);
 }
 
 function sourceCells({ cells }: Notebook): SourceCell[] {
@@ -123,7 +149,51 @@ async function testMistake(
   const failed = result!.checks.find(({ status }) => status === 'failed');
   const score = scoreOf(exercise, result!.checks);
   const broken = score < 1 && !failed ? { broken: `no check fails, but it does not run: ${whyNot(result!)}` } : {};
-  return { ...about, score, killedBy: failed?.name ?? null, ...broken };
+  return { ...about, score, killedBy: failed?.name ?? null, ...broken, ...tooEarly(mistake, failed) };
+}
+
+function tooEarly({ passesPublic }: Mistake, failed: CheckResult | undefined): { broken?: string } {
+  const early = passesPublic && failed !== undefined && !failed.hidden;
+  return early ? { broken: `it is to pass the public checks, but '${failed.name}' rejects it` } : {};
+}
+
+/** The exercises whose hidden checks are content with the answers that the solution gives to a cell's checks. */
+async function learntByHeart(
+  exercises: readonly GradedExercise[],
+  complete: Notebook,
+  compiler: Compiler,
+): Promise<string[]> {
+  const fooled: string[] = [];
+  for (const exercise of exercises.filter(({ checks }) => checks.some(isHidden))) {
+    const seen = new Map<string, Wire>();
+    const inNotebook = { ...exercise, checks: exercise.checks.filter((check) => !isHidden(check)) };
+    await gradeNotebook(complete, [inNotebook], compiler, {
+      seedOf: () => CELL_SEED,
+      onAnswer: (_, args, answer) => seen.set(JSON.stringify(encode(args)), encode(answer)),
+    });
+    const { checks } = await runChecks(exercise, () => fromMemory(seen), CELL_SEED);
+    if (checks.filter(isHidden).every(({ status }) => status === 'passed')) fooled.push(exercise.id);
+  }
+  return fooled;
+}
+
+/** The answer that was seen for these arguments, else one that was seen for others. */
+function fromMemory(seen: ReadonlyMap<string, Wire>): Call {
+  return (...args) => {
+    const [other = null] = seen.values();
+    return Promise.resolve(decode(seen.get(JSON.stringify(encode(args))) ?? other));
+  };
+}
+
+function isHidden({ hidden }: { readonly hidden?: boolean }): boolean {
+  return hidden === true;
+}
+
+function hintLeaks(exercises: readonly Exercise[], { solutions }: BuiltChapter): string[] {
+  const needles = needlesOf(solutions);
+  return exercises.flatMap(({ id, hints = [] }) =>
+    hints.flatMap((hint) => leaksIn(hint, needles).map((leak) => `a hint of ${id} shows ${leak}`)),
+  );
 }
 
 /** The source with one edit in one solution. */
@@ -140,39 +210,6 @@ function edit(text: string, { line, body }: Solution, { replace, by }: Mistake):
 function mistakeBreaches({ exercise, name, score, broken }: MistakeReport): string[] {
   if (broken !== undefined) return [`broken mistake '${name}' of ${exercise}: ${broken}`];
   return score === 1 ? [`no check of ${exercise} rejects the mistake '${name}'`] : [];
-}
-
-/** Lines of solutions that the release shows more often than the text around the solutions does. */
-function leaks({ complete, released, solutions }: BuiltChapter): string[] {
-  const shown = linesOf(released).map(squeeze);
-  const given = solutions.flatMap((solution) => solution.given).map(squeeze);
-  const authored = linesOf(complete).map(squeeze);
-  const text = released.cells.filter((cell) => cell.cell_type === 'markdown').map((cell) => squeeze(cell.source));
-  return solutions.flatMap(({ exercise, body }) =>
-    [...new Set(body.map(squeeze).filter(isTelling))].flatMap((line) => {
-      const hidden = solutions.flatMap((solution) => solution.body).map(squeeze);
-      const allowed = count(authored, line) - count(hidden, line) + count(given, line);
-      const leaks = count(shown, line) > allowed || text.some((paragraph) => paragraph.includes(line));
-      return leaks ? [`the release shows a line of the solution of ${exercise}: ${line}`] : [];
-    }),
-  );
-}
-
-function linesOf(notebook: Notebook): string[] {
-  return notebook.cells.flatMap((cell) => cell.source.split('\n'));
-}
-
-function count(lines: readonly string[], line: string): number {
-  return lines.filter((other) => other === line).length;
-}
-
-function squeeze(line: string): string {
-  return line.trim().replace(/\s+/g, ' ');
-}
-
-/** Brackets and short words occur everywhere. */
-function isTelling(line: string): boolean {
-  return line.length >= 16 && /\w\W+\w/.test(line);
 }
 
 function share(results: readonly ExerciseResult[]): number {

@@ -6,17 +6,19 @@ import * as tf from '@tensorflow/tfjs';
 import type { Limits } from './command';
 import type { Compilation } from './compile';
 import type { Compiler } from './compiler';
-import type { Chapter } from './exercises';
+import { withHidden, type Chapter } from './exercises';
 import type { SourceCell } from './pieces';
 import type { SubmissionResult } from './result';
 import { Fault, type FaultStatus } from './status';
 import { gradeSubmission, type Submission } from './submission';
+import type { Tier } from './tier';
 
 export interface Job {
   readonly submission: Submission;
   readonly seed: string;
   readonly chapter?: string;
   readonly limits?: Partial<Limits>;
+  readonly tier?: Tier;
 }
 
 export type ToWorker =
@@ -59,7 +61,7 @@ async function loadChapters(file = './exercises'): Promise<readonly Chapter[]> {
 // else tfjs greets whoever grades
 tf.enableProdMode();
 
-const chapters = loadChapters(process.argv[2]);
+const chapters = loadChapters(process.argv[2]).then((known) => known.map(withHidden));
 
 process.on('message', (message: ToWorker) => {
   if (message.kind !== 'grade') return;

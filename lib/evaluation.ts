@@ -38,15 +38,15 @@ export function evaluate(
       `evaluate: this model's likelihood is ${likelihood.kind}, so it has no log p(x); compare samples, or estimate the likelihood first`,
     );
   const negLogProb = negLogProbOf(likelihood, engine);
-  const nats: number[] = [];
+  const perExample: number[] = [];
   for (const [index, batch] of batches(data, batchSize).entries()) {
     const noise = rng.fork(`batch ${index}`);
     const values = consume(batch, ({ x }) => tf.tidy(() => negLogProb([x], noise)[0]!.dataSync()));
-    for (const value of values) nats.push(value);
+    for (const value of values) perExample.push(value);
   }
-  const bad = nats.findIndex(Number.isNaN);
+  const bad = perExample.findIndex(Number.isNaN);
   if (bad >= 0) throw new Error(`evaluate: log p(x) of example ${bad} is NaN; look at the weights and at that example`);
-  return { kind: likelihood.kind, ...meanAndError(nats), perExample: Float32Array.from(nats) };
+  return { kind: likelihood.kind, ...meanAndError(perExample), perExample: Float32Array.from(perExample) };
 }
 
 /** −log p(x) of a likelihood: [B, ...event] → [B]. Compiled once, however often a model is evaluated. */

@@ -2,12 +2,15 @@ import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { expectClose } from '../grader/compare';
 import { createCompiler } from '../grader/compiler';
-import type { Exercise, Mistake } from '../grader/exercise';
+import type { Check, Hidden, Mistake } from '../grader/exercise';
 import { selftestJson } from '../grader/report';
 import { selftest, type ChapterReport } from '../grader/selftest';
-import { chapters, exercises } from './fixtures/course/chapters';
+import { exercises } from './fixtures/course/chapters';
+import { hidden, lecturersChapters } from './fixtures/course/hidden';
 import { course, fixtureText, notebookText } from './grading-helpers';
 
 const compiler = createCompiler();
@@ -19,12 +22,25 @@ afterEach(async () => {
   scratch = undefined;
 });
 
-/** The self-test of the fixture chapter with other mistakes for softmax, none for the rest, or another source. */
-async function report(mistakes: readonly Mistake[], text = fixtureText): Promise<ChapterReport> {
+interface More {
+  readonly checks?: readonly Check[];
+  readonly hints?: readonly string[];
+}
+
+/** The self-test of the fixture chapter with other mistakes, hidden checks and hints for softmax, or another source. */
+async function report(mistakes: readonly Mistake[], text = fixtureText, more: More = {}): Promise<ChapterReport> {
   scratch = await mkdtemp(join(tmpdir(), 'selftest-'));
   await writeFile(join(scratch, '90-fixture.ts'), text);
-  const trimmed: Exercise[] = exercises.map((e) => ({ ...e, mistakes: e.id === 'fixture.softmax' ? mistakes : [] }));
-  const altered = [{ name: '90-fixture', exercises: () => Promise.resolve(trimmed) }];
+  const trimmed = Object.fromEntries(
+    Object.entries(hidden).map(([id, { checks }]): [string, Hidden] => {
+      const chosen = id === 'fixture.softmax';
+      return [id, { checks: (chosen && more.checks) || checks, mistakes: chosen ? mistakes : [] }];
+    }),
+  );
+  const told = exercises.map((e) => (e.id === 'fixture.softmax' && more.hints ? { ...e, hints: more.hints } : e));
+  const altered = [
+    { name: '90-fixture', exercises: () => Promise.resolve(told), hidden: () => Promise.resolve(trimmed) },
+  ];
   const { chapters: reports, ok } = await selftest(altered, { solutions: scratch, notebooks: scratch }, compiler);
   expect(ok).toBe(false);
   return reports[0]!;
@@ -34,7 +50,7 @@ const mistake = (name: string, replace: string, by: string): Mistake => ({ name,
 
 describe('the self-test', () => {
   test('is content with a sound chapter', async () => {
-    const result = await selftest(chapters, course, compiler);
+    const result = await selftest(lecturersChapters, course, compiler);
     expect(result.chapters[0]!.breaches).toEqual([]);
     expect(result.ok).toBe(true);
     expect(result.chapters[0]).toMatchObject({ chapter: '90-fixture', solution: 1, release: 0 });
@@ -46,7 +62,7 @@ describe('the self-test', () => {
     expect(first).toEqual({
       exercise: 'fixture.softmax',
       name: 'maximum not subtracted',
-      score: 0.5,
+      score: 0.6,
       killedBy: 'large numbers do not overflow',
     });
   });
@@ -79,7 +95,7 @@ describe('the self-test', () => {
 
   test('reports a solution that does not pass', async () => {
     const { solution, breaches } = await report([], fixtureText.replace('x.max(-1, true)', 'x.max()'));
-    expect(solution).toBeCloseTo(8 / 9);
+    expect(solution).toBeCloseTo((4 * (4 / 5) + 5) / 9);
     expect(breaches[0]).toContain('the solution of fixture.softmax does not pass: rows do not depend on each other');
   });
 
@@ -106,6 +122,63 @@ describe('the self-test', () => {
   });
 });
 
+describe('hidden checks', () => {
+  test('an exercise without one is reported', async () => {
+    expect((await report([], fixtureText, { checks: [] })).breaches).toContain('fixture.softmax has no hidden check');
+  });
+
+  test('one that answers learnt by heart would pass is reported, and a sound one is not', async () => {
+    // the same input and question as a public check, under another name
+    const again = exercises[0]!.checks.slice(2, 3).map((check) => ({ ...check, name: 'large numbers again' }));
+    const { breaches } = await report([], fixtureText, { checks: again });
+    const fooled = "answers to fixture.softmax learnt by heart from the notebook's checks pass the hidden checks";
+    expect(breaches).toContain(fooled);
+    expect((await report([])).breaches).not.toContain(fooled);
+  });
+
+  test('a mistake may be for them alone, and it is reported when a public check rejects it', async () => {
+    const any: Check = { name: 'answers', run: async ({ call }) => void (await call(tf.zeros([1, 6]))) };
+    const six: Check = {
+      name: 'six columns',
+      run: async ({ call }) => expectClose(await call(tf.zeros([1, 6])), tf.fill([1, 6], 1 / 6), { what: 'softmax' }),
+    };
+    const subtle = {
+      ...mistake('six columns are doubled', 'return powers', 'if (x.shape[1] === 6) return powers;\n  return powers'),
+      passesPublic: true,
+    };
+    const early = { ...mistake('doubled', 'return powers', 'return powers.mul(2)'), passesPublic: true };
+    const { mistakes, breaches } = await report([subtle, early], fixtureText, { checks: [any, six] });
+    expect(mistakes[0]).toEqual({
+      exercise: 'fixture.softmax',
+      name: subtle.name,
+      score: 5 / 6,
+      killedBy: 'six columns',
+    });
+    expect(breaches.join()).not.toContain(subtle.name);
+    expect(breaches).toContain(
+      "broken mistake 'doubled' of fixture.softmax: it is to pass the public checks, but 'agrees with the formula' rejects it",
+    );
+  });
+
+  test('a hint that shows a line of a solution is reported', async () => {
+    const { breaches } = await report([], fixtureText, {
+      hints: ['Think.', 'Write `const powers = tf.exp(shifted);`'],
+    });
+    expect(breaches).toEqual(
+      expect.arrayContaining([expect.stringContaining('a hint of fixture.softmax shows a line of the solution')]),
+    );
+  });
+
+  test('for an exercise that does not exist stop everything', async () => {
+    const stray = [
+      { ...lecturersChapters[0]!, hidden: async () => ({ 'fixture.sofmax': hidden['fixture.softmax']! }) },
+    ];
+    await expect(selftest(stray, course, compiler)).rejects.toThrow(
+      "hidden checks for 'fixture.sofmax', which is no exercise; did you mean fixture.softmax?",
+    );
+  });
+});
+
 describe('the command', () => {
   const bin = resolve(import.meta.dirname, '../grader/bin/grade.mjs');
   const run = (...args: string[]) =>
@@ -122,7 +195,11 @@ describe('the command', () => {
   });
 
   test.each([
-    [['grade', 'x'], "required option '--out <folder>' not specified"],
+    [['grade'], "missing required argument 'folder'"],
+    [['feedback'], "required option '--out <folder>' not specified"],
+    [['export', '--format', 'xls'], 'Allowed choices are csv, nbgrader-csv, junit, gradescope, github-classroom.'],
+    [['status', '--book', '/nowhere'], 'there is no gradebook /nowhere/gradebook.sqlite'],
+    [['policy', '--deadline', '2026-01-31'], 'expected a time with its zone'],
     [['grade', 'x', '--out', 'y', '--job', '2'], "unknown option '--job'"],
     [['grade', 'x', '--out', 'y', '--jobs', '0'], 'It must be a whole number from 1.'],
     [['grade', '/nowhere', '--out', 'y'], 'grade: '],

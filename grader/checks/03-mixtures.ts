@@ -13,22 +13,22 @@ const LOG_2PI = Math.log(2 * Math.PI);
 // Double-precision references
 
 type Vector = readonly number[];
-type Matrix = readonly Vector[];
+export type Matrix = readonly Vector[];
 
-const matrix = (x: tf.Tensor) => x.arraySync() as number[][];
-const vector = (x: tf.Tensor) => x.arraySync() as number[];
+export const matrix = (x: tf.Tensor) => x.arraySync() as number[][];
+export const vector = (x: tf.Tensor) => x.arraySync() as number[];
 
-function logSumExp(a: Vector): number {
+export function logSumExp(a: Vector): number {
   const largest = Math.max(...a);
   return largest === -Infinity ? -Infinity : largest + Math.log(a.reduce((sum, v) => sum + Math.exp(v - largest), 0));
 }
 
 /** ln N(x; mu, diag exp logVar) of one example. */
-function logNormalOf(x: Vector, mu: Vector, logVar: Vector): number {
+export function logNormalOf(x: Vector, mu: Vector, logVar: Vector): number {
   return x.reduce((sum, xd, d) => sum - 0.5 * (LOG_2PI + logVar[d]! + (xd - mu[d]!) ** 2 / Math.exp(logVar[d]!)), 0);
 }
 
-function softmax(a: Vector): number[] {
+export function softmax(a: Vector): number[] {
   const norm = logSumExp(a);
   return a.map((v) => Math.exp(v - norm));
 }
@@ -42,7 +42,7 @@ function weightedCounts(x: Matrix, r: Matrix, values: number, alpha: number): nu
   );
 }
 
-interface Tables {
+export interface Tables {
   readonly logPi: number[];
   readonly logTheta: number[][][];
 }
@@ -58,7 +58,7 @@ function mStepOf(x: Matrix, r: Matrix, values: number, alpha: number): Tables {
 }
 
 /** ln π_k + Σ_d ln ϑ_kdx: [N][K] */
-function logJointOf(x: Matrix, { logPi, logTheta }: Tables): number[][] {
+export function logJointOf(x: Matrix, { logPi, logTheta }: Tables): number[][] {
   return x.map((row) => logPi.map((p, k) => row.reduce((sum, v, d) => sum + logTheta[k]![d]![v]!, p)));
 }
 
@@ -71,26 +71,26 @@ function emOf(
 ): Tables & { nats: number[] } {
   let r = start;
   let tables = mStepOf(x, r, values, alpha);
-  const nats: number[] = [];
-  for (let i = 0; i < iterations; i++) {
-    if (i > 0) tables = mStepOf(x, r, values, alpha);
+  const losses: number[] = [];
+  for (let done = 0; done < iterations; done++) {
+    if (done > 0) tables = mStepOf(x, r, values, alpha);
     const joint = logJointOf(x, tables);
-    nats.push(-joint.reduce((sum, row) => sum + logSumExp(row), 0) / x.length);
+    losses.push(-joint.reduce((sum, row) => sum + logSumExp(row), 0) / x.length);
     r = joint.map(softmax);
   }
-  return { ...tables, nats };
+  return { ...tables, nats: losses };
 }
 
 // Inputs
 
-const normal = (rng: Rng, label: string, shape: number[], scale = 1) =>
+export const normal = (rng: Rng, label: string, shape: number[], scale = 1) =>
   tf.tidy(() => rng.fork(label).normal(shape).mul(scale));
 
-const integers = (rng: Rng, label: string, shape: number[], values: number) =>
+export const integers = (rng: Rng, label: string, shape: number[], values: number) =>
   tf.tidy(() => rng.fork(label).uniform(shape).mul(values).floor());
 
 /** Rows that sum to 1; the first component gets the most, so that the weights π matter. */
-const randomResponsibilities = (rng: Rng, n: number, K: number) =>
+export const randomResponsibilities = (rng: Rng, n: number, K: number) =>
   tf.tidy(() => {
     const favour = tf.range(0, K).neg().mul(0.7); // [K]
     return tf.softmax(rng.fork('responsibilities').normal([n, K]).mul(2).add(favour));
@@ -107,7 +107,7 @@ const SIZES: readonly (readonly [number, number, number])[] = [
   [4, 2, 1],
 ];
 
-async function checkLogNormal(
+export async function checkLogNormal(
   call: (...args: Value[]) => Promise<Value>,
   rng: Rng,
   B: number,
@@ -130,6 +130,11 @@ const logNormal: Exercise = {
   functionName: 'logNormal',
   title: 'the log-density of each Gaussian component',
   points: 2,
+  hints: [
+    'How many numbers do you want for B examples and K components, and which shape do x and mu need so that subtracting them compares every example with every component?',
+    'Each coordinate contributes three terms in the bracket of the formula: ln 2π, the log-variance, and the squared distance over the variance, which is exp of the log-variance. The sum runs over d, and the factor −½ stands before all of it.',
+    'Give x a new axis in the middle and mu a new one in front, so that their difference is [B, K, D]. Square it, divide by the variance, add the other two terms, sum over the last axis, and multiply by −½.',
+  ],
   checks: [
     {
       name: 'a standard normal in D dimensions has −(D/2) ln 2π at its mean',
@@ -161,38 +166,11 @@ const logNormal: Exercise = {
       },
     },
   ],
-  mistakes: [
-    {
-      name: 'constant forgotten',
-      source: 'common: the gradient does not need −(D/2) ln 2π, the likelihood does',
-      replace: '.add(Math.log(2 * Math.PI))',
-      by: '',
-    },
-    {
-      name: 'divides by σ in place of σ²',
-      source: 'common: standard deviation against variance (see bjlkeng/sandbox#10)',
-      replace: 'div(logVar.exp())',
-      by: 'div(logVar.mul(0.5).exp())',
-    },
-    {
-      name: 'mean over the coordinates in place of their sum',
-      source: 'common: sum against mean (see AppliedDataSciencePartners/WorldModels#12)',
-      replace: 'terms.sum(2)',
-      by: 'terms.mean(2)',
-    },
-    { name: 'log-determinant with the wrong sign', source: 'common', replace: '.add(logVar)', by: '.sub(logVar)' },
-    {
-      name: 'squeezed: a single component loses its axis',
-      source: 'common: right until K = 1, and then the batch is broadcast against itself',
-      replace: 'return terms.sum(2).mul(-0.5)',
-      by: 'return terms.sum(2).mul(-0.5).squeeze()',
-    },
-  ],
 };
 
 // mixture.responsibilities
 
-async function checkResponsibilities(
+export async function checkResponsibilities(
   call: (x: tf.Tensor) => Promise<Value>,
   logJoint: tf.Tensor,
   hint?: string,
@@ -209,6 +187,11 @@ const responsibilities: Exercise = {
   functionName: 'responsibilities',
   title: 'p(k | x) by log-sum-exp',
   points: 2,
+  hints: [
+    'What does a 32-bit float make of e to the power −1000, and what do you get when you divide two such numbers? What may you add to all the log-joints of one example without changing the answer?',
+    'p(k | x) does not change when one number is added to the whole row: it cancels. With the row’s own maximum taken off, the largest term is 1 and the sum lies between 1 and K.',
+    'Take the maximum over axis 1 and keep that axis, so that it broadcasts; subtract it. The logarithm of the row’s sum of exponentials is then safe: subtract that, too, and leave the log scale only in the last step.',
+  ],
   checks: [
     {
       name: 'agrees with exp(a) / Σ exp(a) on moderate numbers',
@@ -266,50 +249,18 @@ const responsibilities: Exercise = {
         ),
     },
   ],
-  mistakes: [
-    {
-      name: 'maximum not subtracted',
-      source: 'common: underflow of exp gives 0/0 = NaN',
-      replace: 'logJoint.sub(largest)',
-      by: 'logJoint',
-    },
-    {
-      name: 'one maximum for the whole batch',
-      source: 'common: rows far below the largest underflow',
-      replace: 'logJoint.max(1, true)',
-      by: 'logJoint.max()',
-    },
-    {
-      name: 'the row’s mean in place of its maximum',
-      source: 'common: overflows as soon as the terms lie far apart',
-      replace: 'logJoint.max(1, true)',
-      by: 'logJoint.mean(1, true)',
-    },
-    {
-      name: 'normalised over the batch',
-      source: 'common: wrong axis',
-      replace: 'shifted.exp().sum(1, true)',
-      by: 'shifted.exp().sum(0, true)',
-    },
-    {
-      name: 'logarithms returned',
-      source: 'common: log p(k | x) taken for p(k | x)',
-      replace: 'return shifted.sub(logSum).exp()',
-      by: 'return shifted.sub(logSum)',
-    },
-  ],
 };
 
 // mixture.mStep
 
-interface MStepInput {
+export interface MStepInput {
   readonly x: tf.Tensor;
   readonly r: tf.Tensor;
   readonly values: number;
   readonly alpha: number;
 }
 
-async function tablesFrom(
+export async function tablesFrom(
   got: Value,
   K: number,
   D: number,
@@ -326,7 +277,7 @@ function mStepInput(rng: Rng, alpha: number): MStepInput {
   return { x: integers(rng, 'x', [40, 3], 4), r: randomResponsibilities(rng, 40, 2), values: 4, alpha };
 }
 
-async function checkMStep(
+export async function checkMStep(
   call: (...args: Value[]) => Promise<Value>,
   { x, r, values, alpha }: MStepInput,
   hint?: string,
@@ -353,6 +304,11 @@ const mStep: Exercise = {
   functionName: 'mStep',
   title: 'the M-step of the categorical mixture',
   points: 3,
+  hints: [
+    'If every example belonged to one component for certain, what would you count for π, and what for each table? How does the count change when an example belongs to a component by 30 %?',
+    'Both are weighted counts plus α, divided by their own sum: for π the responsibilities summed over the examples, for ϑ the same summed over those examples that show the value. α is added to every entry before dividing.',
+    'Make the indicator [N, D·V] with tf.oneHot and a reshape. The transpose of r times it is [K, D·V]; reshape to [K, D, V] and add α. Divide by the sum over the last axis, kept, and take the logarithm. The sizes are r summed over axis 0, plus α.',
+  ],
   checks: [
     {
       name: 'with certain responsibilities it counts: one component sees the even rows, the other the odd ones',
@@ -442,43 +398,11 @@ const mStep: Exercise = {
       },
     },
   ],
-  mistakes: [
-    {
-      name: 'responsibilities ignored: every component counts every example',
-      source: 'common: the components then never differ',
-      replace: 'r.matMul(indicator, true)',
-      by: 'tf.onesLike(r).matMul(indicator, true)',
-    },
-    {
-      name: 'normalised over the coordinates',
-      source: 'common: wrong axis',
-      replace: 'counts.sum(2, true)',
-      by: 'counts.sum(1, true)',
-    },
-    {
-      name: 'probabilities in place of logarithms',
-      source: 'common',
-      replace: 'sizes.div(sizes.sum()).log()',
-      by: 'sizes.div(sizes.sum())',
-    },
-    {
-      name: 'no imaginary examples for the components',
-      source: 'common: an empty component gets weight 0 and never returns',
-      replace: 'const sizes = r.sum(0).add(alpha)',
-      by: 'const sizes = r.sum(0)',
-    },
-    {
-      name: 'imaginary examples added after normalising',
-      source: 'common: the table no longer sums to 1',
-      replace: 'logTheta: counts.div(counts.sum(2, true)).log()',
-      by: 'logTheta: counts.sub(alpha).div(counts.sub(alpha).sum(2, true)).add(alpha).log()',
-    },
-  ],
 };
 
 // mixture.emLoop
 
-interface EmInput {
+export interface EmInput {
   readonly x: tf.Tensor;
   readonly start: tf.Tensor;
   readonly values: number;
@@ -489,7 +413,7 @@ interface EmInput {
  * Two kinds of rows, N = 50, D = 4, V = 4, K = 2. The start leans towards the kinds: from anywhere else EM may
  * linger at a saddle, and leave it at a time that float32's rounding decides.
  */
-function emInput(rng: Rng, alpha: number): EmInput {
+export function emInput(rng: Rng, alpha: number): EmInput {
   const kind = tf.tidy(() => rng.fork('kind').uniform([50, 1]).less(0.4).toFloat()); // [50, 1]
   const x = tf.tidy(() => rng.fork('x').uniform([50, 4]).mul(2.4).add(kind.mul(1.5)).floor()); // 0 … 3
   const logits = tf.tidy(() =>
@@ -501,10 +425,10 @@ function emInput(rng: Rng, alpha: number): EmInput {
   return { x, start: tf.softmax(logits.sub(tf.tensor1d([0, 0.7]))), values: 4, alpha };
 }
 
-const exactEm = ({ x, start, values, alpha }: EmInput, iterations: number) =>
+export const exactEm = ({ x, start, values, alpha }: EmInput, iterations: number) =>
   emOf(matrix(x), matrix(start), values, alpha, iterations);
 
-async function runEm(call: (...args: Value[]) => Promise<Value>, input: EmInput, iterations: number) {
+export async function runEm(call: (...args: Value[]) => Promise<Value>, input: EmInput, iterations: number) {
   const { x, start, values, alpha } = input;
   const got = await call(x, start, values, alpha, iterations);
   const fields = expectFields(got, ['logPi', 'logTheta', 'nats'], { what: 'the result' });
@@ -521,6 +445,11 @@ const emLoop: Exercise = {
   functionName: 'emLoop',
   title: 'expectation maximisation',
   points: 3,
+  hints: [
+    'Which of the two steps can you do first, when what you are given are responsibilities? And whose likelihood is nats[i]: that of the parameters before the i-th M-step, or after it?',
+    'One iteration: M gives parameters; with these, ln π_k + ln p(x | k) is a matrix [N, K]; its log-sum-exp over k is ln p(x), whose mean with a minus sign is the number to keep; and the same matrix gives the responsibilities for the next M.',
+    'Loop over the iterations: call your mStep with the present responsibilities; add logPi to what logCategoricalComponents returns for logTheta; push minus the mean of tf.logSumExp over axis 1, as a number; replace the responsibilities by those of your own function. Return the last parameters with the list.',
+  ],
   checks: [
     {
       name: 'one iteration is one M-step from the given responsibilities',
@@ -568,37 +497,11 @@ const emLoop: Exercise = {
       },
     },
   ],
-  mistakes: [
-    {
-      name: 'component weights left out of the E-step',
-      source: 'common: right only while all components are equally large',
-      replace: '.add(present.logPi)',
-      by: '',
-    },
-    {
-      name: 'sum in place of mean',
-      source: 'common: nats per data set, not per example',
-      replace: '.mean()',
-      by: '.sum()',
-    },
-    {
-      name: 'no E-step: the responsibilities never change',
-      source: 'common: EM without E converges at once, to nothing',
-      replace: 'r = tf.tidy(() => responsibilities(logJoint))',
-      by: 'r = start.clone()',
-    },
-    {
-      name: 'one iteration short',
-      source: 'common',
-      replace: 'i < iterations;',
-      by: 'i < Math.max(1, iterations - 1);',
-    },
-  ],
 };
 
 // mixture.chooseComponents
 
-interface Candidate {
+export interface Candidate {
   readonly [key: string]: number;
   readonly components: number;
   readonly train: number;
@@ -606,7 +509,7 @@ interface Candidate {
   readonly standardError: number;
 }
 
-function chosenBy(candidates: readonly Candidate[]): number {
+export function chosenBy(candidates: readonly Candidate[]): number {
   const sorted = [...candidates].sort((a, b) => a.validation - b.validation);
   const limit = sorted[0]!.validation + sorted[0]!.standardError;
   return [...candidates].sort((a, b) => a.components - b.components).find((c) => c.validation <= limit)!.components;
@@ -636,6 +539,11 @@ const chooseComponents: Exercise = {
   functionName: 'chooseComponents',
   title: 'choosing K by the one-standard-error rule',
   points: 1,
+  hints: [
+    'Which of the candidates decides how far above the lowest loss another may lie: the candidate itself, or the best one?',
+    'Two steps: find the candidate with the lowest validation loss; its loss plus its standard error is the limit. Everyone at or below the limit is as good as the best, and among these the number of components decides.',
+    'Reduce the list to its best candidate, add up its two numbers, filter the list by that limit, and take the smallest `components` of what is left. The order of the list then plays no part.',
+  ],
   checks: [
     {
       name: 'takes K = 5 where 10 is best by less than its standard error',
@@ -681,35 +589,9 @@ const chooseComponents: Exercise = {
       },
     },
   ],
-  mistakes: [
-    {
-      name: 'chooses by the training likelihood',
-      source: 'common: it always prefers the largest model',
-      replace: 'b.validation < a.validation ? b : a',
-      by: 'b.train < a.train ? b : a',
-    },
-    {
-      name: 'takes the lowest validation loss',
-      source: 'common: noise of the measurement taken for merit',
-      replace: 'best.validation + best.standardError',
-      by: 'best.validation',
-    },
-    {
-      name: 'takes the largest model within the limit',
-      source: 'common: the rule is there to prefer the simplest',
-      replace: 'Math.min(',
-      by: 'Math.max(',
-    },
-    {
-      name: 'each model gets its own standard error',
-      source: 'common: a badly measured model then looks good',
-      replace: 'c.validation <= limit',
-      by: 'c.validation <= best.validation + c.standardError',
-    },
-  ],
 };
 
-function listed(candidates: readonly Candidate[]): string {
+export function listed(candidates: readonly Candidate[]): string {
   return candidates
     .map((c) => `${c.components}: ${c.validation.toFixed(2)} ± ${c.standardError.toFixed(2)}`)
     .join(', ');
@@ -717,7 +599,7 @@ function listed(candidates: readonly Candidate[]): string {
 
 // mixture.sample
 
-interface Mixture {
+export interface Mixture {
   readonly pi: Vector;
   readonly mu: Matrix;
   readonly logVar: Matrix;
@@ -769,7 +651,7 @@ const SIGMAS = 6;
 const WITHIN_ONE = 0.6827;
 const NOISE_HINT = 'every sample has noise of its own';
 
-async function drawSamples(
+export async function drawSamples(
   call: (...args: Value[]) => Promise<Value>,
   { pi, mu, logVar }: Mixture,
   rng: Rng,
@@ -780,10 +662,10 @@ async function drawSamples(
   return matrix(expectTensor(got, { what: 'samples', shape: [count, D], hint: 'one row a sample' }));
 }
 
-const matrixTensor = (rows: Matrix) => tf.tensor2d(rows.map((row) => [...row]));
+export const matrixTensor = (rows: Matrix) => tf.tensor2d(rows.map((row) => [...row]));
 
 /** The component whose mean is nearest in every coordinate; −1 for a row between components. */
-function ownerOf(row: Vector, { mu }: Mixture): number {
+export function ownerOf(row: Vector, { mu }: Mixture): number {
   return mu.findIndex((m) => row.every((v, d) => Math.abs(v - m[d]!) < 30));
 }
 
@@ -791,7 +673,7 @@ function meanOf(values: Vector): number {
   return values.reduce((sum, v) => sum + v, 0) / values.length;
 }
 
-function expectWithin(got: number, wanted: number, standardError: number, what: string, hint?: string): void {
+export function expectWithin(got: number, wanted: number, standardError: number, what: string, hint?: string): void {
   const margin = SIGMAS * standardError;
   expectTrue(
     Math.abs(got - wanted) <= margin,
@@ -802,7 +684,7 @@ function expectWithin(got: number, wanted: number, standardError: number, what: 
 }
 
 /** Means, variances, shape and correlations of the samples of each component. */
-function expectMoments(rows: Matrix, mixture: Mixture): void {
+export function expectMoments(rows: Matrix, mixture: Mixture): void {
   const { mu, logVar } = mixture;
   mu.forEach((m, k) => {
     const sigma = logVar[k]!.map((l) => Math.exp(l / 2));
@@ -834,6 +716,11 @@ const sample: Exercise = {
   functionName: 'sampleMixture',
   title: 'ancestral sampling',
   points: 2,
+  hints: [
+    'How many random numbers decide which component a sample comes from: one for the sample, or one for each coordinate? And what does the noise know of the component when both come from the same stream?',
+    'With u uniform on [0, 1), the component is the number of cumulative sums π_1, π_1 + π_2, …, without the last, that are at most u. Given it, x = μ + σ ε with ε standard normal and σ the square root of the variance: exp of half the log-variance.',
+    'Fork the rng under two labels. Draw u as [count, 1], compare it with the K − 1 cumulative sums as [1, K − 1], and sum the comparisons over axis 1: an integer for every sample. tf.gather with these picks rows of mu and of logVar; the noise is [count, D].',
+  ],
   checks: [
     {
       name: 'every sample comes from one component, and each component from its share',
@@ -923,44 +810,6 @@ const sample: Exercise = {
       },
     },
   ],
-  mistakes: [
-    {
-      name: 'scaled by the variance',
-      source: 'the mixture priors of jmtomczak/intro_dgm draw with std = exp(logvar)',
-      replace: '.mul(0.5).exp()',
-      by: '.exp()',
-    },
-    {
-      name: 'a component of its own for every coordinate',
-      source: 'common: samples then lie on a grid between the clusters',
-      replace: 'return tf.gather(mu, k).add(',
-      by: 'const other = rng.fork("other").uniform([count, 1]).greaterEqual(below.expandDims(0)).sum(1).toInt() as tf.Tensor1D;\n  return tf.concat([tf.gather(mu, k).slice([0, 0], [-1, 1]), tf.gather(mu, other).slice([0, 1])], 1).add(',
-    },
-    {
-      name: 'weights ignored',
-      source: 'common: components drawn uniformly',
-      replace: 'pi.cumsum()',
-      by: 'tf.onesLike(pi).div(pi.shape[0]!).cumsum()',
-    },
-    {
-      name: 'one stream for both draws',
-      source: 'common: two forks with the same label are the same stream, so the noise knows the component',
-      replace: "rng.fork('noise')",
-      by: "rng.fork('component')",
-    },
-    {
-      name: 'the same noise for every coordinate',
-      source: 'common: [count, 1] broadcasts without complaint',
-      replace: "rng.fork('noise').normal([count, mu.shape[1]!])",
-      by: "rng.fork('noise').normal([count, 1])",
-    },
-    {
-      name: 'own randomness',
-      source: 'common: tf.randomNormal in place of the given rng',
-      replace: "rng.fork('noise').normal([count, mu.shape[1]!])",
-      by: 'tf.randomNormal([count, mu.shape[1]!])',
-    },
-  ],
 };
 
 // mixture.logMixture
@@ -970,7 +819,7 @@ function logMixtureOf(z: Matrix, logits: Vector, mu: Matrix, logVar: Matrix): nu
   return z.map((row) => logSumExp(logits.map((l, k) => l - norm + logNormalOf(row, mu[k]!, logVar[k]!))));
 }
 
-async function checkLogMixture(
+export async function checkLogMixture(
   call: (...args: Value[]) => Promise<Value>,
   inputs: { z: tf.Tensor; logits: tf.Tensor; mu: tf.Tensor; logVar: tf.Tensor },
   hint: string,
@@ -988,6 +837,11 @@ const logMixture: Exercise = {
   functionName: 'logMixture',
   title: 'the bug to find',
   points: 2,
+  hints: [
+    'Draw two components at opposite corners of a square and let the function colour the plane. How many hills do you see, and how many should there be? For whom is a component chosen: for the point, or for each of its coordinates?',
+    'A mixture sums over k the products over d. The code given takes products over d of sums over k: another distribution, with as many hills as there are ways to choose a component for every coordinate.',
+    'The log-density of a point under component k is the sum over its D coordinates. Do that sum first, so that a matrix [B, K] is left, then add ln π_k, and only then log-sum-exp over the components. Mind the shape of ln π: the axis for the coordinates is gone.',
+  ],
   checks: [
     {
       name: 'the coordinates of an example share one component',
@@ -1057,32 +911,6 @@ const logMixture: Exercise = {
           },
           'log-sum-exp over the components of each example keeps it finite',
         ),
-    },
-  ],
-  mistakes: [
-    {
-      name: 'a mixture for every coordinate',
-      source: 'the mixture priors of jmtomczak/intro_dgm: log-sum-exp per latent dimension, then a sum',
-      replace: 'tf.logSumExp(logNormal.sum(2).add(logPi), 1)',
-      by: 'tf.logSumExp(logNormal.add(logPi.reshape([1, -1, 1])), 1).sum(1)',
-    },
-    {
-      name: 'weights not normalised',
-      source: 'common: logits taken for ln π',
-      replace: 'tf.logSoftmax(logits)',
-      by: 'logits',
-    },
-    {
-      name: 'σ in place of σ²',
-      source: 'common: standard deviation against variance',
-      replace: 'div(logVar.exp())',
-      by: 'div(logVar.mul(0.5).exp())',
-    },
-    {
-      name: 'exp before the logarithm, without a shift',
-      source: 'common: underflow far away',
-      replace: 'tf.logSumExp(logNormal.sum(2).add(logPi), 1)',
-      by: 'logNormal.sum(2).add(logPi).exp().sum(1).log()',
     },
   ],
 };

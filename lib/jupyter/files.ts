@@ -6,9 +6,9 @@ import { parseNotebook, type Notebook } from './notebook';
 
 /** The folder of the whole workbook: the first above this file that has its rooms. */
 export function workbookRoot(from: string = __dirname): string {
-  if (existsSync(join(from, 'lib', 'package.json')) && existsSync(join(from, 'solutions'))) return from;
+  if (existsSync(join(from, 'lib', 'package.json')) && existsSync(join(from, 'notebooks'))) return from;
   const above = dirname(from);
-  if (above === from) throw new Error(`workbook: no folder above ${__dirname} has the rooms lib and solutions`);
+  if (above === from) throw new Error(`workbook: no folder above ${__dirname} has the rooms lib and notebooks`);
   return workbookRoot(above);
 }
 
