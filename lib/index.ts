@@ -13,6 +13,7 @@ export * from './distributions';
 export * from './em';
 export * from './evaluation';
 export * from './host';
+export * from './ladder';
 export * from './model';
 export * from './networks';
 export * from './optimisers';
