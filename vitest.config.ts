@@ -21,5 +21,6 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    env: { DGM_EAGER: 'cpu' }, // the reference, whatever is installed
   },
 });

@@ -1,4 +1,5 @@
 /** The public surface of the library: what a notebook cell imports. */
+import { startEager } from './engine/eager';
 import { categoricalMixture, gaussianMixture } from './families/mixture';
 import type { Family } from './model';
 
@@ -27,3 +28,5 @@ export { batches, take } from './batches';
 /** Every family, for the law suite and for comparisons. A new family adds its line here. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- configurations differ, and only `create` sees one
 export const families: readonly Family<any>[] = [gaussianMixture, categoricalMixture];
+
+startEager();

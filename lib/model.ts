@@ -39,6 +39,11 @@ export type Likelihood =
 export interface Objective {
   readonly name: string;
   readonly variables: readonly tf.Variable[];
+  /**
+   * 'surrogate' says that the gradient is, on purpose, not the loss' slope: straight-through rounding (Bengio et al.,
+   * 2013), contrastive divergence. Default: 'exact', which a law checks against finite differences.
+   */
+  readonly gradient?: 'exact' | 'surrogate';
   /** Nats per example, a scalar []. Pure: every random draw comes from `rng`. */
   loss(batch: Batch, rng: Rng): tf.Tensor;
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { adam, adamW, adamax, createRng, movingAverage, type Optimiser, type Rng, sgd } from 'dgm';
 import { describe, expect, test } from 'vitest';
-import { createDeviceStep, type DevicePass } from '../lib/engine/device-step';
+import { createDeviceSteps } from '../lib/engine/device-step';
 import { expectClose, tensorsLeft } from './helpers';
 
 // A step that happens on the device as a whole, here on the cpu, against gradients and optimisers that everybody else uses.
@@ -55,58 +55,65 @@ function reference(optimiser: Optimiser, ema?: number) {
   return { losses, flat, slots, average };
 }
 
-const decay = (t: number) => ({
-  rate: 0.01 / (1 - 0.9 ** t),
-  debias: 1 / (1 - 0.999 ** t),
-  alpha1: 0.1,
-  alpha2: 0.001,
-});
-const rates = { adam: { epsilon: 1e-8, keep: 1 }, adamW: { epsilon: 1e-8, keep: 1 - 0.01 * 0.1 } };
+const objectives = [{ variables, gradient }];
+const zeros = () => new Float32Array(start.reduce((sum, { length }) => sum + length, 0));
 
-test.each<[string, Optimiser, DevicePass, number | undefined]>([
-  ['sgd', sgd(0.05, { momentum: 0.9 }), { name: 'sgd', numbers: () => ({ momentum: 0.9, rate: 0.05 }) }, undefined],
-  [
-    'sgd with a short gradient',
-    sgd(0.05, { clipNorm: 0.1 }),
-    { name: 'sgd', numbers: () => ({ momentum: 0, rate: 0.05 }), clipNorm: 0.1 },
-    undefined,
-  ],
-  ['adam', adam(0.01), { name: 'adamW', numbers: (t) => ({ ...decay(t), ...rates.adam }) }, 0.9],
-  [
-    'adamW',
-    adamW(0.01, { weightDecay: 0.1 }),
-    { name: 'adamW', numbers: (t) => ({ ...decay(t), ...rates.adamW }) },
-    undefined,
-  ],
-  ['adamax', adamax(0.01), { name: 'adamax', numbers: (t) => ({ ...decay(t), beta2: 0.999, epsilon: 1e-8 }) }, 0.99],
-])('%s makes the steps of the plain loops', async (_, optimiser, pass, ema) => {
+test.each<[string, Optimiser, number | undefined]>([
+  ['sgd', sgd(0.05, { momentum: 0.9 }), undefined],
+  ['sgd with a short gradient', sgd(0.05, { clipNorm: 0.1 }), undefined],
+  ['adam', adam(0.01), 0.9],
+  ['adamW', adamW(0.01, { weightDecay: 0.1 }), undefined],
+  ['adamax', adamax(0.01), 0.99],
+])('%s makes the steps of the plain loops', async (_, optimiser, ema) => {
   const expected = reference(optimiser, ema);
   const left = await tensorsLeft(() => {
-    const step = createDeviceStep({ variables, gradient, pass, provider: 'cpu', ...(ema !== undefined && { ema }) });
-    const average = ema === undefined ? {} : { average: new Float32Array(expected.flat.length) };
-    step.put({ weights: start, slots: expected.slots.map(({ length }) => new Float32Array(length)), ...average });
-    const losses = batches.map((x, t) => step.step([x], createRng(t), t + 1).loss);
-    const end = step.get();
-    step.dispose();
+    const device = createDeviceSteps({ objectives, rule: optimiser.rule!, ema }, 'cpu');
+    const average = ema === undefined ? {} : { average: zeros() };
+    device.put([{ weights: start, slots: expected.slots.map(zeros), ...average }]);
+    const losses = batches.map((x, t) => device.step(0, [x], createRng(t), t + 1).loss);
+    const [end] = device.get();
+    device.dispose();
     expectClose(losses, expected.losses, FLOAT);
-    expectClose(Float32Array.from(end.weights.flatMap((w) => Array.from(w))), expected.flat, FLOAT);
-    expected.slots.forEach((slot, i) => expectClose(end.slots[i]!, slot, FLOAT));
-    if (ema !== undefined) expectClose(end.average!, expected.average, FLOAT);
+    expectClose(Float32Array.from(end!.weights.flatMap((w) => Array.from(w))), expected.flat, FLOAT);
+    expected.slots.forEach((slot, i) => expectClose(end!.slots[i]!, slot, FLOAT));
+    if (ema !== undefined) expectClose(end!.average!, expected.average, FLOAT);
   });
   expect(left).toBe(0);
 });
 
+test('an objective moves its own weights and slots, and reads those of the others', () => {
+  const [a, b] = [variables[1]!, variables[2]!];
+  const pulled = (own: tf.Variable, other: tf.Variable) => ({
+    variables: [own],
+    gradient: () => {
+      const { value, grads } = tf.variableGrads(() => own.sub(other.mean()).square().sum().asScalar(), [own]);
+      return { value, grads: [grads[own.name]!] };
+    },
+  });
+  const device = createDeviceSteps({ objectives: [pulled(a, b), pulled(b, a)], rule: sgd(0.1).rule! }, 'cpu');
+  const state = [start[1]!, start[2]!].map((w) => ({ weights: [w], slots: [new Float32Array(w.length)] }));
+  device.put(state);
+  device.step(1, [], createRng(0), 1);
+  const [first, second] = device.get();
+  device.dispose();
+  const mean = start[1]!.reduce((sum, w) => sum + w, 0) / start[1]!.length;
+  expect(first).toEqual(state[0]);
+  expectClose(
+    second!.weights[0]!,
+    start[2]!.map((w) => w - 0.1 * 2 * (w - mean)),
+    FLOAT,
+  );
+});
+
 describe('a batch that breaks the loss', () => {
   test.each([NaN, Infinity, 1e30])('with %d leaves everything as it was', (value) => {
-    const pass: DevicePass = { name: 'sgd', numbers: () => ({ momentum: 0.9, rate: 0.05 }) };
-    const step = createDeviceStep({ variables, gradient, pass, provider: 'cpu' });
-    const size = start.reduce((sum, { length }) => sum + length, 0);
-    step.put({ weights: start, slots: [new Float32Array(size)] });
-    step.step([batches[0]!], createRng(1), 1);
-    const before = step.get();
-    const { loss, norm } = step.step([tf.fill([5, 6], value)], createRng(2), 2);
+    const device = createDeviceSteps({ objectives, rule: sgd(0.05, { momentum: 0.9 }).rule! }, 'cpu');
+    device.put([{ weights: start, slots: [zeros()] }]);
+    device.step(0, [batches[0]!], createRng(1), 1);
+    const before = device.get();
+    const { loss, norm } = device.step(0, [tf.fill([5, 6], value)], createRng(2), 2);
     expect(Number.isFinite(loss) && Number.isFinite(norm)).toBe(false);
-    expect(step.get()).toEqual(before);
-    step.dispose();
+    expect(device.get()).toEqual(before);
+    device.dispose();
   });
 });

@@ -1,7 +1,12 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { createRng } from 'dgm';
+import { createRng, sgd } from 'dgm';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { eagerBackends, useEager, type EagerName } from '../lib/engine/eager';
+import { createSteppers } from '../lib/engine/step';
 import { expectClose, numericalGradient, tensorsLeft } from './helpers';
 
 // The contract of every backend that eager code may run on: the numbers of TensorFlow.js' own cpu backend, within
@@ -189,6 +194,7 @@ describe('the choice of a backend', () => {
   });
 
   test('is the first that works', async () => {
+    vi.stubEnv('DGM_EAGER', '');
     expect((await useEager()).package).toBe(installed.find(({ available }) => available)!.package);
   });
 
@@ -199,5 +205,52 @@ describe('the choice of a backend', () => {
     const missing = NAMES.find((name) => !installed.some((backend) => backend.name === name && backend.available));
     if (missing) await expect(useEager(missing)).rejects.toThrow(`DGM_EAGER: '${missing}' does not work here: `);
     vi.unstubAllEnvs();
+  });
+});
+
+describe('eager work', () => {
+  test('of a training that is not compiled runs on the best backend', async () => {
+    await tf.setBackend('cpu');
+    vi.stubEnv('DGM_EAGER', '');
+    const w = tf.variable(tf.ones([2]));
+    const objective = { name: 'square', variables: [w], loss: () => w.square().sum() };
+    const steppers = createSteppers([objective], sgd(0.1), { engine: 'eager' });
+    await steppers.each[0]!.step({ x: tf.zeros([1, 2]) }, createRng(1), 'this test');
+    const best = installed.find(({ available }) => available)!.name;
+    expect(steppers.engine()).toBe(`eager on ${best}: as asked`);
+    steppers.write();
+    expectClose(w.dataSync(), [0.8, 0.8], { absolute: 1e-6 });
+    await steppers.dispose();
+    vi.unstubAllEnvs();
+  });
+
+  /** What importing the library says, from a folder with a tfjs-node of this kind, and the backend then in use. */
+  function imported(version: string, code: string): string {
+    const folder = mkdtempSync(join(tmpdir(), 'dgm-eager-'));
+    const own = join(folder, 'node_modules', '@tensorflow', 'tfjs-node');
+    mkdirSync(own, { recursive: true });
+    writeFileSync(join(own, 'package.json'), JSON.stringify({ name: '@tensorflow/tfjs-node', version }));
+    writeFileSync(join(own, 'index.js'), code);
+    const room = (path: string) => JSON.stringify(join(import.meta.dirname, '..', path));
+    const program = `require(${room('lib')}); console.log(require(${room('node_modules/@tensorflow/tfjs')}).getBackend())`;
+    const env = { ...process.env, DGM_EAGER: '' };
+    const { stdout, stderr } = spawnSync(process.execPath, ['-e', program], { cwd: folder, encoding: 'utf8', env });
+    rmSync(folder, { recursive: true });
+    return stderr.split('\n').filter((line) => line.includes('tfjs-node:')) + stdout;
+  }
+
+  const others = installed.some(({ name, available }) => name === 'tensorflow' && available);
+  test.skipIf(others)('goes on without a tfjs-node that does not load, and says so', () => {
+    const said = imported(tf.version.tfjs, "throw new Error('no libtensorflow here')");
+    expect(said).toContain(
+      '@tensorflow/tfjs-node: installed, but does not work: no libtensorflow here; npm run doctor',
+    );
+    expect(said).toMatch(/(undefined|cpu)\n$/);
+  });
+
+  test.skipIf(others)('goes on without a tfjs-node of another version, and says so', () => {
+    expect(imported('3.9.0', '')).toContain(
+      `@tensorflow/tfjs-node: version 3.9.0, but TensorFlow.js is ${tf.version.tfjs}`,
+    );
   });
 });

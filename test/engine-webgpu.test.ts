@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { families } from 'dgm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { availability, isSoftware, type Availability, type Choice } from '../lib/engine/providers';
 import { expectClose } from './helpers';
@@ -18,6 +19,7 @@ interface Answer {
   readonly choice: Choice;
   readonly kernels: Readonly<Record<string, Numbers>>;
   readonly chain: Numbers;
+  readonly families: Readonly<Record<string, Numbers>>;
   readonly training: Readonly<Record<string, Numbers & { readonly bad: string }>>;
 }
 
@@ -85,7 +87,17 @@ describe.skipIf(reason !== undefined)('webgpu', () => {
   test('trains as the cpu does, with weights and optimiser state on the device', () => {
     for (const [name, result] of Object.entries(gpu.training)) {
       expectSame(result, cpu.training[name]!);
-      expect(result.bad).not.toMatch(/^-?\d/); // the loss of a batch with infinities
+      expect(result.bad).toMatch(/^fit: loss 'coder' is NaN in step 9/);
+      expect(result.engine).toBe('compiled on webgpu, where the weights stay');
+      expect(cpu.training[name]!.engine).toBe('compiled on cpu');
+    }
+  });
+
+  test('trains every family as the cpu does', () => {
+    expect(Object.keys(gpu.families)).toEqual(families.map(({ name }) => name));
+    for (const [name, result] of Object.entries(gpu.families)) {
+      expectSame(result, cpu.families[name]!);
+      expect(result.engine).toMatch(/compiled on webgpu, where the weights stay$/);
     }
   });
 

@@ -119,7 +119,8 @@ export const laws: readonly Law[] = [
     async check(specimen) {
       const model = lively(specimen);
       const batch = dataOf(specimen, 20);
-      for (const { loss, variables } of model.objectives) {
+      for (const { loss, variables, gradient: kind } of model.objectives) {
+        if (kind === 'surrogate') continue;
         const value = () => tf.tidy(() => loss(batch, createRng('loss')));
         for (const variable of variables) {
           const gradient = read(tf.variableGrads(value as () => tf.Scalar, [variable]).grads[variable.name]!);

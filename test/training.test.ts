@@ -546,7 +546,7 @@ describe('progress', () => {
     expect(shown.map(({ update }) => update)).toEqual(shown.map((_, i) => i > 0));
     expect(shown[0]!.text).toMatch(/^epoch 1\/1 · loss [\d.]+ · [\d.]+ ms\/step · at most [\d.]+ s left/);
     expect(shown.at(-1)!.text).toMatch(
-      /^1 epoch \(all epochs done\) · loss [\d.]+ · validation [\d.]+ at epoch 1, whose weights are kept/,
+      /^1 epoch \(all epochs done\) · loss [\d.]+ · validation [\d.]+ at epoch 1, whose weights are kept · [\d.]+ s · compiled on (cpu|webgpu|cuda)/,
     );
   });
 

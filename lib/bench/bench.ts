@@ -1,12 +1,11 @@
 /** `npm run bench`: milliseconds of one training step here, in PyTorch, and on TensorFlow.js' own backends. */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { eagerBackends } from '../engine/eager';
 import { configurations } from './configurations';
 import { isAbsent, median, race, type Contestant } from './contestant';
-import { BACKENDS } from './protocol';
 import { best, columnsFor, entryOf, geomeanVsTorch, number, tableHead, tableRow, type Entry } from './report';
 import { matrixProductRate, SCALES, vaeOperations } from './scaling';
 
@@ -81,7 +80,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (options === 'help') return console.log(HELP);
   const { names, seconds, threads, peer } = options;
   const torch = peer === undefined ? undefined : torchOf(peer);
-  const contestants = contestantsFor(options);
+  const contestants = await contestantsFor(options);
   const machine = await describeMachine(threads);
   console.log(machine.text + (torch === undefined ? '' : `, PyTorch ${torch}`) + '\n');
 
@@ -124,20 +123,12 @@ function torchOf(python: string): string {
   throw new Error(`--peer: ${python} has no PyTorch (${reason}); name a Python that has it, or install it there: ${python} -m pip install torch`); // prettier-ignore
 }
 
-function contestantsFor({ threads, peer }: Options): readonly Contestant[] {
+async function contestantsFor({ threads, peer }: Options): Promise<readonly Contestant[]> {
   const here = threads.map((n) => ({ engine: 'compiled', threads: n }) as const);
   const there = peer === undefined ? [] : threads.map((n) => ({ engine: 'torch', threads: n, python: peer }) as const);
-  const eager = (['wasm', 'tensorflow'] as const).filter(isInstalled).map((engine) => ({ engine, threads: 1 }));
-  return [...here, ...there, ...eager];
-}
-
-function isInstalled(engine: 'wasm' | 'tensorflow'): boolean {
-  try {
-    createRequire(__filename).resolve(BACKENDS[engine]);
-    return true;
-  } catch {
-    return false;
-  }
+  const working = (await eagerBackends()).filter(({ available }) => available).map(({ name }) => name);
+  const eager = (['wasm', 'tensorflow'] as const).filter((name) => working.includes(name));
+  return [...here, ...there, ...eager.map((engine) => ({ engine, threads: 1 }) as const)];
 }
 
 async function describeMachine(threads: readonly number[]) {
@@ -152,7 +143,9 @@ async function describeMachine(threads: readonly number[]) {
 
 /** The variational autoencoder at other widths and batches, against the rate of one large product. */
 async function scale(options: Options, gflops: Readonly<Record<string, number>>): Promise<readonly object[]> {
-  const contestants = contestantsFor(options).filter(({ engine }) => engine === 'compiled' || engine === 'torch');
+  const contestants = (await contestantsFor(options)).filter(
+    ({ engine }) => engine === 'compiled' || engine === 'torch',
+  );
   const label = ({ engine, threads }: Contestant) => `${engine === 'torch' ? 'PyTorch' : 'here'} ×${threads}`;
   const titles = ['vae, ms', ...contestants.map(label), 'GFLOP/s', 'of a product'];
   console.log(`\n${tableHead(titles)}`);

@@ -38,6 +38,9 @@ const TURN_SECONDS = 0.4;
 /** Who needs longer than this for a step gets one turn: the interpreters, whose ratio nobody wants in per cent. */
 const SLOW_MS = 1000;
 
+/** For a first step: tfjs wasm needs minutes for a convolution's gradient, which it has not. */
+const PATIENCE_SECONDS = 60;
+
 /** All contestants on one configuration, in turns, so that they share the machine's good and bad moments. */
 export async function race(
   name: string,
@@ -79,9 +82,10 @@ interface Worker {
   end(): void;
 }
 
-/** Starts the process and waits for its first step. */
+/** Starts the process and waits for its first step, though not for ever. */
 async function startWorker(contestant: Contestant, name: string, sizes: Sizes): Promise<Worker | Failure> {
   const child = startProcess(contestant, name, sizes);
+  const patience = setTimeout(() => child.kill('SIGKILL'), 1000 * PATIENCE_SECONDS);
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
   const ended = exitOf(child);
   const answer = async <T>(): Promise<T | Failure> => {
@@ -92,7 +96,9 @@ async function startWorker(contestant: Contestant, name: string, sizes: Sizes): 
     }
   };
   const ready = await answer<Ready>();
-  if ('error' in ready) return ready;
+  clearTimeout(patience);
+  if ('error' in ready)
+    return child.signalCode === 'SIGKILL' ? { error: `no step within ${PATIENCE_SECONDS} s` } : ready;
   return {
     ready,
     async turn(seconds) {

@@ -3,9 +3,6 @@
 /** Our compiled step; or TensorFlow.js' own backends, on which the same code runs eagerly. */
 export type Engine = 'compiled' | 'wasm' | 'tensorflow';
 
-/** The packages of the backends that are not ours. Neither is a dependency: they take part when installed. */
-export const BACKENDS = { wasm: '@tensorflow/tfjs-backend-wasm', tensorflow: '@tensorflow/tfjs-node' } as const;
-
 /** Said once, after the first step. */
 export interface Ready {
   /** What computes. */

@@ -6,12 +6,13 @@
  */
 import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs';
+import { useEager } from '../engine/eager';
 import { createSteppers, type Steppers } from '../engine/step';
 import type { Rng } from '../model';
 import { adam } from '../optimisers';
 import { createRng } from '../random';
 import { configurations, type Sizes, type Workload } from './configurations';
-import { BACKENDS, type Engine, type Failure, type Ready, type Turn } from './protocol';
+import type { Engine, Failure, Ready, Turn } from './protocol';
 
 const LEARNING_RATE = 1e-3;
 
@@ -37,10 +38,9 @@ async function main([engine, name, threads, sizes]: readonly string[]): Promise<
 /** Makes ready what computes, and says what it is. */
 async function start(engine: Engine): Promise<string> {
   if (engine === 'compiled') return 'compiled';
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- installed by the user or not; asked for by name
-  require(BACKENDS[engine]);
-  if (!(await tf.setBackend(engine))) throw new Error(`${BACKENDS[engine]} does not start here`);
-  return `${BACKENDS[engine]} ${tf.version_core}`;
+  process.env['DGM_EAGER'] = engine; // also for what asks later
+  const { package: name } = await useEager();
+  return `${name} ${tf.version_core}`;
 }
 
 interface Run {

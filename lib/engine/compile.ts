@@ -10,7 +10,7 @@ import { progressLine } from '../progress';
 import type { Spec } from './graph';
 import { program, type Program, type Traceable, type Variables } from './program';
 import { chooseProvider, type Choice, type Device } from './providers';
-import { hostTensor, runtimeProblem, type Numbers, type Session } from './runtime';
+import { hostTensor, runtimeProblem, type Numbers, type Provider, type Session } from './runtime';
 import { sessionFor } from './session-cache';
 import { threadsFor } from './threads';
 import { TraceError } from './trace';
@@ -71,7 +71,7 @@ export function compileNow(fn: Traceable, inputs: readonly Spec[], options: Comp
     throw error;
   }
   const milliseconds = performance.now() - started;
-  sayIfSlow(traced, choice, milliseconds, options);
+  sayIfSlow(traced, choice.provider, milliseconds, options);
   const runNow: Compiled['runNow'] = (values, rng, variables = [], into = []) =>
     runProgram(traced, handle.session(), [...values, ...variables, ...traced.draws(rng)], into);
   return {
@@ -113,7 +113,13 @@ export function runProgram(
 
 const SLOW_MS = 1000; // a reader then wonders what the machine is doing
 
-export function sayIfSlow({ model }: Program, { provider }: Choice, milliseconds: number, { quiet }: CompileOptions) {
+/** Tells a reader what the machine was doing, when that took long. */
+export function sayIfSlow(
+  { model }: Program,
+  provider: Provider,
+  milliseconds: number,
+  { quiet }: Pick<CompileOptions, 'quiet'> = {},
+): void {
   if (milliseconds < SLOW_MS) return;
   const took = `${(milliseconds / 1000).toFixed(1)} s`;
   progressLine({ quiet: quiet ?? false }).done(`Compiled ${model.nodes} operations for the ${provider} in ${took}`);

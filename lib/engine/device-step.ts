@@ -7,94 +7,128 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { Rng } from '../model';
-import type { Spec } from './graph';
-import { program } from './program';
+import type { Rule } from '../optimisers';
+import { sayIfSlow } from './compile';
+import { specOf, type Spec } from './graph';
+import { program, type Program } from './program';
 import { createPlace, createResident, type Resident } from './resident';
 import type { Numbers, Provider } from './runtime';
 
-/** An optimiser's loop, by its name in passes.ts, and the numbers it takes at a step (which counts from 1). */
-export interface DevicePass {
-  readonly name: keyof typeof passes;
-  numbers(step: number): Readonly<Record<string, number>>;
-  readonly clipNorm?: number;
+/** What trains on the device: the weights of one objective, and its gradient by them. */
+export interface DeviceObjective {
+  readonly variables: readonly tf.Variable[];
+  /** The loss and its gradient by each variable, as TensorFlow.js code. */
+  gradient(inputs: readonly tf.Tensor[], rng: Rng): { readonly value: tf.Tensor; readonly grads: readonly tf.Tensor[] };
 }
 
-/** Everything that a training keeps. */
+/** Everything that the training of one objective keeps. */
 export interface DeviceState {
   /** Of each variable. */
   readonly weights: readonly Float32Array[];
   /** As long as all weights together. */
   readonly slots: readonly Float32Array[];
-  readonly average?: Float32Array;
+  readonly average?: Float32Array | undefined;
 }
 
-export interface DeviceStep {
+export interface DeviceSteps {
   /**
-   * One step. Where the loss or the norm is not finite, the state stays as it was.
+   * One step of an objective. Where the loss or the norm is not finite, the state stays as it was.
    * @param inputs the batch @param step counts from 1
+   * @throws TraceError when the loss does what a graph cannot, at the first step with inputs of a shape
    */
-  step(inputs: readonly tf.Tensor[], rng: Rng, step: number): { readonly loss: number; readonly norm: number };
-  put(state: DeviceState): void;
-  get(): DeviceState;
+  step(
+    objective: number,
+    inputs: readonly tf.Tensor[],
+    rng: Rng,
+    step: number,
+  ): { readonly loss: number; readonly norm: number };
+  /** Sets the state, of all objectives in order. */
+  put(states: readonly DeviceState[]): void;
+  get(): DeviceState[];
   dispose(): void;
 }
 
-export interface DeviceStepOptions {
-  readonly variables: readonly tf.Variable[];
-  /** The loss and its gradient by each variable, as TensorFlow.js code. */
-  gradient(inputs: readonly tf.Tensor[], rng: Rng): { readonly value: tf.Tensor; readonly grads: readonly tf.Tensor[] };
-  readonly pass: DevicePass;
+export interface DeviceOptions {
+  /** Over disjoint variables. Each may read the variables of all. */
+  readonly objectives: readonly DeviceObjective[];
+  readonly rule: Rule;
   /** Decay of a moving average of the weights. Default: none is kept. */
-  readonly ema?: number;
-  readonly provider: Provider;
-  readonly threads?: number;
+  readonly ema?: number | undefined;
 }
 
-/** @throws TraceError when the loss does what a graph cannot, at the first step with inputs of a shape */
-export function createDeviceStep(options: DeviceStepOptions): DeviceStep {
-  const { variables, pass, ema, provider, threads = 1 } = options;
-  const { slots, numbers: names } = passes[pass.name];
-  const size = variables.reduce((sum, variable) => sum + variable.size, 0);
-  const flat = Array.from({ length: ema === undefined ? slots : slots + 1 }, (): Spec => FLOATS([size]));
-  const specs = [...flat, ...variables.map(({ shape }) => FLOATS(shape))];
-  const place = createPlace(specs, provider);
+/**
+ * The program of one step: a batch, the pass' numbers, and the state go in; the loss, the norm, and the state after it
+ * come out. The state is the flat arrays of every objective, then all weights.
+ * @throws TraceError when the loss does what a graph cannot
+ */
+export function deviceProgram(options: DeviceOptions, objective: number, batch: readonly Spec[]): Program {
+  const { flat, variables } = layoutOf(options);
+  const { numbers } = passes[options.rule.pass];
+  return program(
+    (tensors, rng) => {
+      const [values, ...state] = tensors.slice(batch.length);
+      return updated(options, objective, tensors.slice(0, batch.length), values!, state, rng);
+    },
+    [...batch, FLOATS([numbers.length + 1]), ...flat],
+    variables,
+  );
+}
+
+/** The places of the state among the inputs of `deviceProgram`. */
+export function statePlaces({ graph }: Program, batch: readonly Spec[]): number[] {
+  return Array.from({ length: graph.outputs.length - 2 }, (_, k) => batch.length + 1 + k);
+}
+
+/** Steps with zero state, until `put`. */
+export function createDeviceSteps(options: DeviceOptions, provider: Provider, threads = 1): DeviceSteps {
+  const { objectives, rule, ema } = options;
+  const { slots, numbers: names } = passes[rule.pass];
+  const { flat, variables } = layoutOf(options);
+  const each = ema === undefined ? slots : slots + 1; // flat arrays of an objective
+  const place = createPlace([...flat, ...variables.map(({ shape }) => FLOATS(shape))], provider);
   const residents = new Map<string, Resident>();
 
-  function residentFor(inputs: readonly tf.Tensor[]): Resident {
-    const given = inputs.map(({ shape, dtype }) => ({ shape, dtype }) as Spec);
-    const key = JSON.stringify(given);
+  function residentFor(objective: number, inputs: readonly tf.Tensor[]): Resident {
+    const batch = inputs.map(specOf);
+    const key = JSON.stringify([objective, batch]);
     const known = residents.get(key);
     if (known) return known;
-    const traced = program(
-      (tensors, rng) => {
-        const [numbers, ...rest] = tensors.slice(given.length);
-        return updated(options, tensors.slice(0, given.length), numbers!, rest, rng);
-      },
-      [...given, FLOATS([names.length + 1]), ...flat],
-      variables,
-    );
-    const changing = [...given.keys(), given.length];
-    const state = specs.map((_, k) => given.length + 1 + k);
-    const made = createResident(traced, { provider, threads, place, state, changing }); // all is state or changes
+    const started = performance.now();
+    const traced = deviceProgram(options, objective, batch);
+    const changing = [...batch.keys(), batch.length];
+    const state = statePlaces(traced, batch); // all is state or changes
+    const made = createResident(traced, { provider, threads, place, state, changing });
+    sayIfSlow(traced, provider, performance.now() - started);
     residents.set(key, made);
     return made;
   }
 
   return {
-    step(inputs, rng, step) {
-      const values = pass.numbers(step);
+    step(objective, inputs, rng, step) {
+      const values: Readonly<Record<string, number>> = rule.numbers(step);
       const numbers = Float32Array.from([...names.map((name) => values[name]!), 1 - (ema ?? 0)]);
       const given = [...inputs.map((tensor) => tensor.dataSync() as Numbers), numbers];
-      const [loss, norm] = residentFor(inputs).step(given, rng, (out) =>
+      const [loss, norm] = residentFor(objective, inputs).step(given, rng, (out) =>
         out.every(([value]) => Number.isFinite(value)),
       );
       return { loss: loss![0]!, norm: norm![0]! };
     },
-    put: ({ weights, slots: kept, average }) => place.put([...kept, ...(average ? [average] : []), ...weights]),
+    put: (states) =>
+      place.put([
+        ...states.flatMap(({ slots: kept, average }) => [...kept, ...(average ? [average] : [])]),
+        ...states.flatMap(({ weights }) => weights),
+      ]),
     get() {
       const values = place.get() as Float32Array[];
-      const average = ema === undefined ? {} : { average: values[slots]! };
-      return { slots: values.slice(0, slots), weights: values.slice(flat.length), ...average };
+      const weights = values.splice(flat.length);
+      return objectives.map((objective, i) => {
+        const [own, average] = [values.slice(i * each, i * each + slots), values[i * each + slots]];
+        return {
+          weights: weights.splice(0, objective.variables.length),
+          slots: own,
+          ...(ema !== undefined && { average }),
+        };
+      });
     },
     dispose() {
       residents.forEach((resident) => resident.dispose());
@@ -105,33 +139,54 @@ export function createDeviceStep(options: DeviceStepOptions): DeviceStep {
 }
 
 const FLOATS = (shape: readonly number[]): Spec => ({ shape, dtype: 'float32' });
+const sizeOfAll = (variables: readonly tf.Variable[]): number => variables.reduce((sum, { size }) => sum + size, 0);
 
-/** From the state before a step to [loss, norm, ...state after it]. */
+/** The flat arrays of every objective (its slots, then the average of its weights), and all variables. */
+function layoutOf({ objectives, rule, ema }: DeviceOptions) {
+  const length = ema === undefined ? passes[rule.pass].slots : passes[rule.pass].slots + 1;
+  const flat = objectives.flatMap(({ variables }) => Array.from({ length }, () => FLOATS([sizeOfAll(variables)])));
+  return { flat, variables: objectives.flatMap(({ variables }) => variables) };
+}
+
+/** From the state before a step of an objective to [loss, norm, ...state after it]. */
 function updated(
-  { variables, gradient, pass, ema }: DeviceStepOptions,
+  { objectives, rule, ema }: DeviceOptions,
+  objective: number,
   inputs: readonly tf.Tensor[],
   numbers: tf.Tensor,
   flat: readonly tf.Tensor[],
   rng: Rng,
 ): tf.Tensor[] {
-  const { slots, numbers: names, update } = passes[pass.name];
+  const { slots, numbers: names, update } = passes[rule.pass];
+  const { variables, gradient } = objectives[objective]!;
   const { value, grads } = gradient(inputs, rng);
   const joined = (tensors: readonly tf.Tensor[]) => tf.concat1d(tensors.map((tensor) => tensor.flatten()));
   const g = joined(grads);
   // ‖g‖ = c ‖g / c‖ with c the largest |g|, so that no square overflows where ‖g‖ does not
   const largest = g.abs().max().maximum(TINY);
   const norm = g.div(largest).square().sum().sqrt().mul(largest);
-  const clipped = pass.clipNorm === undefined ? g : g.mul(tf.scalar(pass.clipNorm).div(norm.maximum(pass.clipNorm)));
+  const clipped = rule.clipNorm === undefined ? g : g.mul(tf.scalar(rule.clipNorm).div(norm.maximum(rule.clipNorm)));
   const at = Object.fromEntries([...names, 'ema'].map((name, i) => [name, numbers.slice([i], [1])])); // each [1]
-  const [w, ...kept] = update(joined(variables), clipped, flat.slice(0, slots), at);
-  const average = ema === undefined ? [] : [averaged(flat[slots]!, at['ema']!, w!)];
+  const each = flat.length / objectives.length;
+  const own = flat.slice(objective * each, (objective + 1) * each);
+  const [w, ...kept] = update(joined(variables), clipped, own.slice(0, slots), at);
+  const average = ema === undefined ? [] : [averaged(own[slots]!, at['ema']!, w!)];
+  const next = [...flat];
+  next.splice(objective * each, each, ...kept, ...average);
+  const weights = objectives.flatMap((other, i): readonly tf.Tensor[] =>
+    i === objective ? parted(w!, variables) : other.variables,
+  );
+  return [value, norm, ...next, ...weights];
+}
+
+/** A flat tensor in parts with the shapes of the variables. */
+function parted(w: tf.Tensor, variables: readonly tf.Variable[]): tf.Tensor[] {
   let start = 0;
-  const weights = variables.map(({ shape, size }) => {
-    const own = w!.slice([start], [size]).reshape([...shape]);
+  return variables.map(({ shape, size }) => {
+    const part = w.slice([start], [size]).reshape([...shape]);
     start += size;
-    return own;
+    return part;
   });
-  return [value, norm, ...kept, ...average, ...weights];
 }
 
 const TINY = 1e-30;

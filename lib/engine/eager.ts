@@ -42,7 +42,7 @@ const CANDIDATES: readonly Candidate[] = [
   {
     name: 'wasm',
     package: '@tensorflow/tfjs-backend-wasm',
-    remedy: `npm install --no-save @tensorflow/tfjs-backend-wasm@${VERSION}`,
+    remedy: 'it comes with this library: npm ci',
     prepare(folder, load) {
       const { setWasmPaths } = load('@tensorflow/tfjs-backend-wasm') as { setWasmPaths(prefix: string): void };
       setWasmPaths(join(folder, '/'));
@@ -51,8 +51,6 @@ const CANDIDATES: readonly Candidate[] = [
     },
   },
 ];
-
-const prepared = new Set<Candidate>();
 
 const CPU: EagerBackend = {
   name: 'cpu',
@@ -95,35 +93,65 @@ export async function eagerBackends(): Promise<EagerBackend[]> {
   return [...results, CPU];
 }
 
+/**
+ * What importing the library does: takes the user's tfjs-node-gpu or tfjs-node into use, where one is installed. Not
+ * wasm, which takes a promise to start: a training that runs eagerly awaits `useEager`.
+ */
+export function startEager(wanted: string | undefined = process.env['DGM_EAGER']): void {
+  if (wanted && wanted !== 'tensorflow') return;
+  for (const candidate of CANDIDATES.filter(({ name }) => name === 'tensorflow')) {
+    const load = requireFor(candidate.package);
+    if (!load) continue;
+    const before = tf.getBackend();
+    try {
+      prepared(candidate, load);
+      void tf.setBackend(candidate.name); // at once, as this backend's factory returns no promise
+      selfCheck();
+      return;
+    } catch (error) {
+      void tf.setBackend(before);
+      console.warn(`${candidate.package}: ${unusable(error)}; npm run doctor says what runs eager code here`);
+    }
+  }
+}
+
 /** Loads a package and computes something with its backend, which is the one in use when that works. */
 async function tried(candidate: Candidate): Promise<EagerBackend> {
-  const { name, remedy, prepare } = candidate;
-  const no = (reason: string, remedy?: string): EagerBackend => ({
-    name,
-    package: candidate.package,
-    available: false,
-    reason,
-    ...(remedy && { remedy }),
-  });
+  const { name, remedy } = candidate;
+  const found = { name, package: candidate.package };
   const load = requireFor(candidate.package);
-  if (!load) return no('not installed', remedy);
+  if (!load) return { ...found, available: false, reason: 'not installed', remedy };
   const before = tf.getBackend();
   try {
-    process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1'; // TensorFlow tells at length which instructions it uses
-    const { version } = load(`${candidate.package}/package.json`) as { version: string };
-    if (version !== VERSION) return no(`version ${version}, but TensorFlow.js is ${VERSION}`, remedy);
-    load(candidate.package);
-    if (!prepared.has(candidate)) prepare?.(join(load.resolve(candidate.package), '..'), load);
-    prepared.add(candidate);
+    prepared(candidate, load);
     if (!(await tf.setBackend(name))) throw new Error('the backend does not start');
     selfCheck();
-    return { name, package: candidate.package, available: true, reason: 'works' };
+    return { ...found, available: true, reason: 'works' };
   } catch (error) {
     await tf.setBackend(before);
-    return no(
-      `installed, but does not work: ${(error instanceof Error ? error.message : String(error)).split('\n')[0]}`,
-    );
+    return { ...found, available: false, reason: unusable(error), ...(error instanceof WrongVersion && { remedy }) };
   }
+}
+
+class WrongVersion extends Error {
+  override readonly name = 'WrongVersion';
+}
+
+const done = new Set<Candidate>();
+
+/** Loads a candidate's package, and makes it fit for use. @throws when it is none */
+function prepared(candidate: Candidate, load: NodeRequire): void {
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1'; // TensorFlow tells at length which instructions it uses
+  const { version } = load(`${candidate.package}/package.json`) as { version: string };
+  if (version !== VERSION) throw new WrongVersion(`version ${version}, but TensorFlow.js is ${VERSION}`);
+  load(candidate.package);
+  if (!done.has(candidate)) candidate.prepare?.(join(load.resolve(candidate.package), '..'), load);
+  done.add(candidate);
+}
+
+function unusable(error: unknown): string {
+  const [text] = (error instanceof Error ? error.message : String(error)).split('\n');
+  return error instanceof WrongVersion ? text! : `installed, but does not work: ${text}`;
 }
 
 /** A `require` that finds the package: from the library, or from the folder one works in. */

@@ -11,7 +11,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Rng } from '../model';
 import { loaded, runProgram, sayIfSlow, type CompileOptions } from './compile';
-import type { DType, Spec } from './graph';
+import { specOf, type Spec } from './graph';
 import { isTracing, program, type Program, type Traceable } from './program';
 import { DeviceMissing, type Choice } from './providers';
 import { createResident } from './resident';
@@ -194,7 +194,7 @@ function planOf(fn: Traceable, specs: readonly Spec[], options: FunctionOptions 
     const traced = program(fn, specs, 'read');
     const { handle, choice } = loaded(traced, options);
     handle.session();
-    sayIfSlow(traced, choice, performance.now() - started, options);
+    sayIfSlow(traced, choice.provider, performance.now() - started, options);
     return { traced, handle, choice, threads: options.threads };
   } catch (error) {
     if (error instanceof DeviceMissing) throw error;
@@ -202,6 +202,5 @@ function planOf(fn: Traceable, specs: readonly Spec[], options: FunctionOptions 
   }
 }
 
-const specOf = ({ shape, dtype }: tf.Tensor): Spec => ({ shape, dtype: dtype as DType });
 const valuesOf = (tensor: tf.Tensor): Numbers => tensor.dataSync() as Numbers;
 const tensorOf = (values: Numbers, { shape, dtype }: Spec): tf.Tensor => tf.tensor(values, [...shape], dtype);

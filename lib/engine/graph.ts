@@ -1,5 +1,7 @@
 /** A computation written down: values with known shapes, and the TensorFlow.js kernels that make them. */
 
+import type * as tf from '@tensorflow/tfjs';
+
 export type DType = 'float32' | 'int32' | 'bool';
 
 /** What is known of a value before anything has been computed. */
@@ -36,4 +38,5 @@ export interface Graph {
   readonly outputs: readonly Value[];
 }
 
+export const specOf = ({ shape, dtype }: tf.Tensor): Spec => ({ shape, dtype: dtype as DType });
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((size, n) => size * n, 1);

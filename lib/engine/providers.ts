@@ -14,7 +14,7 @@ import { sizeClass } from './graph-size';
 import { OnnxBuilder } from './onnx';
 import type { ProbeAnswer, ProbeJob } from './probe';
 import type { Program } from './program';
-import { runtime, runtimeProblem, type Provider } from './runtime';
+import { keepsOnDevice, runtime, runtimeProblem, type Provider } from './runtime';
 import { keep, recall } from './user-cache';
 
 /** A provider, or the fastest one. */
@@ -48,14 +48,31 @@ export class DeviceMissing extends Error {
   override readonly name = 'DeviceMissing';
 }
 
-/** The provider for a program. @throws DeviceMissing */
-export function chooseProvider(asked: Device | undefined, program: Program, threads: number): Choice {
-  const device = asked ?? deviceOf(process.env['DGM_DEVICE']);
-  if (device === 'auto') return fastest(program, threads);
+/**
+ * The provider for a program.
+ * @param state inputs that are the program's last outputs at the run before, and so may stay on the device
+ * @throws DeviceMissing
+ */
+export function chooseProvider(
+  asked: Device | undefined,
+  program: Program,
+  threads: number,
+  state: readonly number[] = [],
+): Choice {
+  const device = deviceFor(asked);
+  if (device === 'auto') return fastest(program, threads, state);
   const { available, reason, remedy } = availability(device);
   if (!available)
     throw new DeviceMissing(`device: '${device}' is not available: ${reason}${remedy ? `; ${remedy}` : ''}`);
   return { provider: device, reason: device === 'cpu' ? 'as asked' : `as asked: ${reason}` };
+}
+
+const deviceFor = (asked: Device | undefined): Device => asked ?? deviceOf(process.env['DGM_DEVICE']);
+
+/** Whether something asked for so may come to run where its state can stay. */
+export function mayStay(asked: Device | undefined): boolean {
+  const device = deviceFor(asked);
+  return device === 'auto' ? gpus().some(keepsOnDevice) : keepsOnDevice(device);
 }
 
 /** Reads DGM_DEVICE. @throws when it names no device */
@@ -66,26 +83,41 @@ export function deviceOf(name: string | undefined): Device {
   throw new Error(`DGM_DEVICE must be ${known.join(', ')}, got '${name}'`);
 }
 
-function fastest(program: Program, threads: number): Choice {
-  const others = PROVIDERS.slice(1).filter((provider) => {
+/** The providers that work here, on a device that is none of software. */
+function gpus(): Provider[] {
+  return PROVIDERS.slice(1).filter((provider) => {
     const { available, software } = availability(provider);
     return available && !software;
   });
+}
+
+function fastest(program: Program, threads: number, state: readonly number[]): Choice {
+  const others = gpus();
   if (others.length === 0) return { provider: 'cpu', reason: 'no GPU that works here; npm run doctor says why' };
-  const key = `choice ${machine()} threads ${threads} ${sizeClass(program.graph)}`;
+  const stays = state.length > 0 ? ' with its state' : '';
+  const key = `choice ${machine()} threads ${threads} ${sizeClass(program.graph)}${stays}`;
   const known = recall(key) as Choice | undefined;
   if (known && (known.provider === 'cpu' || others.includes(known.provider))) return known;
-  const choice = measured(program, threads, ['cpu', ...others]);
+  const choice = measured(program, threads, state, ['cpu', ...others]);
   keep(key, choice);
   return choice;
 }
 
-function measured({ graph, model }: Program, threads: number, providers: readonly Provider[]): Choice {
+function measured(
+  { graph, model }: Program,
+  threads: number,
+  state: readonly number[],
+  providers: readonly Provider[],
+): Choice {
   const inputs = graph.inputs.map(({ shape, dtype }, i) => ({ shape, dtype, name: model.inputs[i]! }));
   const job = { threads, model: base64(model.bytes), inputs, outputs: model.outputs };
+  const resident = {
+    inputs: state.map((i) => model.inputs[i]!),
+    outputs: model.outputs.slice(model.outputs.length - state.length),
+  };
   const milliseconds: Partial<Record<Provider, number>> = {};
   for (const provider of providers) {
-    const result = runProbe({ ...job, provider });
+    const result = runProbe({ ...job, provider, ...(keepsOnDevice(provider) && { resident }) });
     if ('answer' in result) milliseconds[provider] = result.answer.milliseconds;
   }
   return pick(milliseconds);

@@ -6,7 +6,7 @@
 import type { Rng } from '../model';
 import { sizeOf, type Spec } from './graph';
 import type { Program } from './program';
-import { hostTensor, type Numbers, type Provider, type RuntimeTensor } from './runtime';
+import { hostTensor, keepsOnDevice, type Numbers, type Provider, type RuntimeTensor } from './runtime';
 import { sessionFor } from './session-cache';
 import { download, upload } from './transfer';
 
@@ -38,9 +38,6 @@ export interface Resident {
   dispose(): void;
 }
 
-/** True where results can stay on the device between runs. */
-export const keepsOnDevice = (provider: Provider): boolean => provider === 'webgpu';
-
 export function createResident(traced: Program, options: ResidentOptions): Resident {
   const { provider, threads, state, changing } = options;
   const { graph, model } = traced;
@@ -51,6 +48,7 @@ export function createResident(traced: Program, options: ResidentOptions): Resid
   const place = options.place ?? createPlace(specs, provider);
   const handle = sessionFor(model, { provider, threads, onDevice: keepsOnDevice(provider) ? outputNames : [] });
   handle.pin();
+  handle.session();
   const feeds: Record<string, RuntimeTensor> = {};
   const fixed: RuntimeTensor[] = [];
   const feed = (i: number, values: Numbers) => {

@@ -13,6 +13,9 @@ import type { DType } from './graph';
 /** What runs a compiled graph. */
 export type Provider = 'cpu' | 'webgpu' | 'cuda';
 
+/** True where results can stay on the device between runs: onnxruntime-node 1.30 binds device memory for webgpu alone. */
+export const keepsOnDevice = (provider: Provider): boolean => provider === 'webgpu';
+
 export type Numbers = Float32Array | Int32Array | Uint8Array;
 
 /** A value that the runtime reads or has written: in this process' memory, or on the device. */
@@ -114,6 +117,7 @@ export function openSession(bytes: Uint8Array, { provider, threads, onDevice = [
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
+    enableMemPattern: false, // a pattern is a second memory of the graph's peak beside the one of the first run, for no time
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3, // warnings tell of optimisations that were not made, which is nothing to a reader
     ...(onDevice.length > 0 && {

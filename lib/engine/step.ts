@@ -7,12 +7,10 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Batch, Objective, Rng } from '../model';
 import { gradientNorm, movingAverage, type Optimiser } from '../optimisers';
-import { compile, type Compiled, type Numbers } from './compile';
-import type { DType, Spec } from './graph';
+import { gradientOf, type Gradient, type GradientOptions } from './gradient';
 import { allocate } from './memory';
 import { createParameters, viewsOf, type Parameters } from './parameters';
-import type { Device } from './providers';
-import { TraceError } from './trace';
+import { createResidence, type Kept, type Residence } from './residence';
 
 /** All that a step leaves behind, besides the weights themselves. */
 export interface StepState {
@@ -52,23 +50,10 @@ export interface Steppers {
   dispose(): Promise<void>;
 }
 
-export interface StepOptions {
-  /** 'eager' never compiles. Default: 'auto'. */
-  readonly engine?: 'auto' | 'eager';
-  /** What compiled steps run on. Default: DGM_DEVICE, else 'auto'. */
-  readonly device?: Device | undefined;
+/** 'eager' never compiles; the device is what compiled steps run on. Default: 'auto', and DGM_DEVICE, else 'auto'. */
+export interface StepOptions extends GradientOptions {
   /** Decay of a moving average of the weights. Default: none is kept. */
   readonly ema?: number | undefined;
-}
-
-/** Writes the gradient at the present weights into an array, and returns the loss. */
-interface Gradient {
-  compute(batch: Batch, rng: Rng, into: Float32Array): Promise<number>;
-  /** Why it is not compiled; undefined when it is. */
-  readonly eager: string | undefined;
-  /** What the compiled steps run on; undefined before the first. */
-  readonly provider: string | undefined;
-  dispose(): Promise<void>;
 }
 
 /**
@@ -87,28 +72,41 @@ export function createSteppers(
   const views = buffers.flatMap(({ weights }, i) => viewsOf(weights, objectives[i]!.variables));
   const parameters = createParameters(variables, views);
   const gradients = objectives.map((objective) => gradientOf(objective, parameters, options));
-  const each = objectives.map((objective, i) =>
-    createStepper(objective, optimiser, buffers[i]!, gradients[i]!, parameters, options),
-  );
+  const device = options.engine === 'eager' ? 'cpu' : options.device;
+  const residence = createResidence(objectives, buffers, optimiser, options.ema, device);
+  const each = objectives.map((objective, i) => {
+    const onDevice: OnDevice = { ...residence, step: (...args) => residence.step(i, ...args) };
+    return createStepper(objective, optimiser, buffers[i]!, gradients[i]!, onDevice, parameters, options);
+  });
   return {
     each,
-    engine: () => engineOf(gradients),
-    read: () => parameters.read(),
-    write: () => parameters.write(),
+    engine: () => engineOf(gradients, residence),
+    read: () => {
+      parameters.read();
+      residence.changed();
+    },
+    write: () => {
+      residence.fetch();
+      parameters.write();
+    },
     writeAverage: () =>
       parameters.write(each.flatMap((stepper) => viewsOf(stepper.average(), stepper.objective.variables))),
     dispose: async () => {
+      residence.fetch();
+      residence.dispose();
       await Promise.all(gradients.map((gradient) => gradient.dispose()));
     },
   };
 }
 
 /** What the optimiser of one objective works on: arrays with a number for each of its weights. */
-interface Buffers {
-  readonly weights: Float32Array;
+interface Buffers extends Kept {
   readonly gradient: Float32Array;
-  readonly average: Float32Array | undefined;
-  readonly slots: readonly Float32Array[];
+}
+
+/** The device as one stepper sees it. */
+interface OnDevice extends Omit<Residence, 'step'> {
+  step(batch: Batch, rng: Rng, step: number): ReturnType<Residence['step']>;
 }
 
 /** Room for all of a training in one memory. */
@@ -126,7 +124,9 @@ function createBuffers(
   });
 }
 
-function engineOf(gradients: readonly Gradient[]): string {
+function engineOf(gradients: readonly Gradient[], residence: Residence): string {
+  const provider = residence.provider();
+  if (provider !== undefined) return `compiled on ${provider}, where the weights stay`;
   const reason = gradients.map((gradient) => gradient.eager).find((why) => why !== undefined);
   return reason === undefined
     ? `compiled on ${gradients[0]?.provider ?? 'no device yet'}`
@@ -138,38 +138,58 @@ function createStepper(
   optimiser: Optimiser,
   { weights, gradient, slots, average }: Buffers,
   source: Gradient,
+  device: OnDevice,
   parameters: Parameters,
   { ema = 0 }: StepOptions,
 ): Stepper {
   let steps = 0;
+  const lossName = `loss '${objective.name}'`;
+  const gradientName = `a gradient of the ${lossName}`;
   return {
     objective,
     async step(batch, rng, where) {
-      const loss = await source.compute(batch, rng, gradient);
-      requireFinite(`loss '${objective.name}'`, loss, where);
-      const norm = gradientNorm(gradient);
-      if (!Number.isFinite(norm)) {
-        const culprit = gradient.find((g) => !Number.isFinite(g))!;
-        requireFinite(`a gradient of the loss '${objective.name}'`, culprit, where);
+      const made = device.step(batch, rng, steps + 1);
+      if (made) {
+        requireFinite(lossName, made.loss, where);
+        requireFinite(gradientName, made.norm, where);
+        steps++;
+        return made.loss;
       }
+      const loss = await source.compute(batch, rng, gradient);
+      requireFinite(lossName, loss, where);
+      const norm = gradientNorm(gradient);
+      if (!Number.isFinite(norm))
+        requireFinite(
+          gradientName,
+          gradient.find((g) => !Number.isFinite(g))!,
+          where,
+        );
       optimiser.update(weights, gradient, slots, ++steps, norm);
       if (average) movingAverage(average, weights, ema);
       if (source.eager !== undefined) parameters.write();
       return loss;
     },
-    average: () => (average && steps > 0 ? average.map((a) => a / (1 - ema ** steps)) : weights),
-    state: () => ({
-      optimiser: optimiser.name,
-      steps,
-      slots: slots.map((slot) => slot.slice()),
-      ...(average && { average: { decay: ema, values: average.slice() } }),
-    }),
+    average: () => {
+      device.fetch();
+      return average && steps > 0 ? average.map((a) => a / (1 - ema ** steps)) : weights;
+    },
+    state: () => {
+      device.fetch();
+      return {
+        optimiser: optimiser.name,
+        steps,
+        slots: slots.map((slot) => slot.slice()),
+        ...(average && { average: { decay: ema, values: average.slice() } }),
+      };
+    },
     restore(state) {
       requireSameState(objective.name, optimiser.name, slots, state);
       requireSameDecay(average && ema, state.average?.decay);
+      device.fetch();
       steps = state.steps;
       slots.forEach((slot, i) => slot.set(state.slots[i]!));
       average?.set(state.average!.values);
+      device.changed();
     },
   };
 }
@@ -193,98 +213,6 @@ function requireSameDecay(ema: number | undefined, found: number | undefined): v
   if (ema === found) return;
   const kept = found === undefined ? 'no average of the weights' : `an average of the weights with decay ${found}`;
   throw new Error(`resume: the option ema is ${ema}, the checkpoint has ${kept}; use the same ema`);
-}
-
-/** Compiled for every shape of batch that comes, until one cannot be compiled; from then on eager. */
-function gradientOf(objective: Objective, parameters: Parameters, { engine = 'auto', device }: StepOptions): Gradient {
-  const compiled = new Map<string, Compiled>();
-  let eager = engine === 'eager' ? 'as asked' : undefined;
-  return {
-    get eager() {
-      return eager;
-    },
-    get provider() {
-      return [...compiled.values()].at(-1)?.choice.provider;
-    },
-    async compute(batch, rng, into) {
-      if (eager === undefined) {
-        const key = shapeOf(batch);
-        try {
-          if (!compiled.has(key)) compiled.set(key, await compileGradient(objective, batch, parameters, device));
-        } catch (error) {
-          if (!(error instanceof TraceError)) throw error;
-          eager = error.message;
-        }
-        const step = compiled.get(key);
-        if (eager === undefined && step)
-          return runCompiled(step, batch, rng, parameters, viewsOf(into, objective.variables));
-        parameters.write();
-      }
-      return runEagerly(objective, batch, rng, into);
-    },
-    dispose: async () => {
-      await Promise.all([...compiled.values()].map((step) => step.dispose()));
-      compiled.clear();
-    },
-  };
-}
-
-const shapeOf = ({ x, y }: Batch): string => `${x.shape.join()} ${x.dtype} ${y?.shape.join()} ${y?.dtype}`;
-const specOf = (tensor: tf.Tensor): Spec => ({ shape: tensor.shape, dtype: tensor.dtype as DType });
-
-/** The graph from a batch and the weights to the loss and its gradient by each of the objective's variables. */
-function compileGradient(
-  objective: Objective,
-  batch: Batch,
-  { variables }: Parameters,
-  device: Device | undefined,
-): Promise<Compiled> {
-  const inputs = batch.y ? [specOf(batch.x), specOf(batch.y)] : [specOf(batch.x)];
-  return compile(
-    ([x, y], rng) => {
-      const { value, grads } = lossAndGradients(objective, y ? { x: x!, y } : { x: x! }, rng);
-      return [value, ...grads];
-    },
-    inputs,
-    { variables, ...(device && { device }) },
-  );
-}
-
-async function runCompiled(
-  compiled: Compiled,
-  { x, y }: Batch,
-  rng: Rng,
-  { views }: Parameters,
-  into: readonly Float32Array[],
-): Promise<number> {
-  const inputs = [x, ...(y ? [y] : [])].map((tensor) => tensor.dataSync() as Numbers);
-  const [loss] = await compiled.run(inputs, rng, views, [undefined, ...into]);
-  return loss![0]!;
-}
-
-async function runEagerly(objective: Objective, batch: Batch, rng: Rng, into: Float32Array): Promise<number> {
-  return tf.tidy(() => {
-    const { value, grads } = lossAndGradients(objective, batch, rng);
-    viewsOf(into, objective.variables).forEach((view, i) => view.set(grads[i]!.dataSync()));
-    return value.dataSync()[0]!;
-  });
-}
-
-/** The loss, and its gradient by each variable in order. */
-function lossAndGradients(objective: Objective, batch: Batch, rng: Rng): { value: tf.Tensor; grads: tf.Tensor[] } {
-  const variables = objective.variables as tf.Variable[];
-  const { value, grads } = tf.variableGrads(() => objective.loss(batch, rng) as tf.Scalar, variables);
-  return {
-    value,
-    grads: variables.map((variable, i) => {
-      const gradient = grads[variable.name];
-      if (gradient) return gradient;
-      throw new Error(
-        `fit: the loss '${objective.name}' does not depend on its variable ${i}, of shape [${variable.shape.join(', ')}]; ` +
-          'use it in the loss, or take it off the list',
-      );
-    }),
-  };
 }
 
 /** Refuses NaN and the infinities, which no step survives. */
