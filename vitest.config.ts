@@ -16,11 +16,12 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
-    // what the tests try is no student's try
-    env: { DGM_PROGRESS: join(tmpdir(), `dgm-progress-${process.pid}.json`) },
+    env: {
+      DGM_PROGRESS: join(tmpdir(), `dgm-progress-${process.pid}.json`), // what the tests try is no student's try
+      DGM_EAGER: 'cpu', // the reference, whatever is installed
+    },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
-    env: { DGM_EAGER: 'cpu' }, // the reference, whatever is installed
   },
 });

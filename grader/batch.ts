@@ -1,42 +1,211 @@
-/** Grades a folder of notebooks, however broken single ones are, and writes each result as it comes. */
+/** Grades a folder of notebooks, however broken single ones are, and commits each verdict to the gradebook. */
+import { randomBytes } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { toCsv } from './csv';
+import { chapterOf, contentOf, submissionTime, type Timestamps } from './gradebook/arrival';
+import { closeBook, initSetting, openBook, readSetting, writeSetting, type Book } from './gradebook/book';
+import { claim, counts, enrol, holders, markOnDisk, notOnDisk, record, release, renew, reopen } from './gradebook/jobs';
+import { rowOf, statusCounts } from './gradebook/verdicts';
+import { writeGrades } from './gradebook/table';
 import { writeAtomically } from './files';
 import { resultSchema, type SubmissionResult } from './result';
-import type { Submission } from './submission';
+import { infraResult, type Submission } from './submission';
 
-export interface BatchOptions {
+/** What grades one submission, and who wants to hear of it. */
+export interface Work {
+  readonly jobs: number;
+  readonly grade: (submission: Submission, setting: BookSetting) => Promise<SubmissionResult>;
+  readonly onResult?: (result: SubmissionResult, progress: Progress) => void;
+}
+
+/** What is the same for the whole book. */
+export interface BookSetting {
+  /** Decides the inputs, with student and exercise. */
+  readonly seed: string;
+  /** The chapter of every submission, whatever its metadata say. */
+  readonly chapter?: string;
+}
+
+export interface Progress {
+  /** Verdicts in the book, and submissions. */
+  readonly done: number;
+  readonly all: number;
+  /** How long the rest takes, if it goes on like this run so far. */
+  readonly leftMs: number;
+}
+
+export interface BatchOptions extends Work {
   readonly folder: string;
   readonly out: string;
-  readonly jobs: number;
-  readonly grade: (submission: Submission) => Promise<SubmissionResult>;
-  readonly onResult?: (result: SubmissionResult, done: number, all: number) => void;
+  /** A random one for a new book, unless it is given. */
+  readonly seed?: string;
+  readonly chapter?: string;
+  /** Hash of what judges a chapter's submissions. */
+  readonly bundleOf: (chapter: string | undefined) => Promise<string>;
+  /** Goes on with the book that is in `out`. */
+  readonly resume?: boolean;
+  /** When each submission was handed in; else the file's time says so. */
+  readonly timestamps?: Timestamps;
+}
+
+export interface BatchReport {
+  readonly seed: string;
+  readonly all: number;
+  /** Verdicts by status. */
+  readonly statuses: Readonly<Record<string, number>>;
+  /** Other graders that are at work on the same book. */
+  readonly others: readonly string[];
 }
 
 /** A fault of ours is tried again before it is written down. */
 const ATTEMPTS = 3;
+const RENEWAL_MS = 20_000;
+
+export const BOOK = 'gradebook.sqlite';
+
+export function bookFile(out: string): string {
+  return join(out, BOOK);
+}
 
 /**
- * @returns the results in the order of the submissions; in `out`, `grades.csv` and each one's `result.json`
- * @throws an Error when the folder has no notebooks
+ * In `out`: the gradebook, `grades.csv` and each submission's `result.json`.
+ * @throws an Error when the folder has no notebooks, or the book holds verdicts and `resume` is not set
  */
-export async function gradeFolder(options: BatchOptions): Promise<SubmissionResult[]> {
+export async function gradeFolder(options: BatchOptions): Promise<BatchReport> {
   const submissions = await findSubmissions(options.folder, options.out);
   if (submissions.length === 0) throw new Error(`no *.ipynb in ${options.folder}`);
-  await mkdir(options.out, { recursive: true });
-  const results: (SubmissionResult | undefined)[] = submissions.map(() => undefined);
-  const record = serially(async (result: SubmissionResult, index: number) => {
-    results[index] = result;
-    const known = results.filter((entry) => entry !== undefined);
-    await writeResult(options.out, result);
-    await writeAtomically(join(options.out, 'grades.csv'), toGrades(known));
-    options.onResult?.(result, known.length, submissions.length);
+  const book = await startBook(options);
+  try {
+    const { seed } = settingOf(book);
+    for (const submission of submissions) await arrive(book, submission, seed, options);
+    return await gradeWaiting(book, options.out, options);
+  } finally {
+    closeBook(book);
+  }
+}
+
+/** The book of `out`: a new one, or that of the same folder and seed. */
+async function startBook(options: BatchOptions): Promise<Book> {
+  const { out, chapter } = options;
+  await mkdir(out, { recursive: true }).catch((error: unknown) => {
+    throw new Error(`the folder ${out} cannot be made (${(error as Error).message}); name another with --out`);
   });
-  await inParallel(submissions, options.jobs, async (submission, index) => {
-    await record(await withRetries(submission, options.grade), index);
-  });
-  return results as SubmissionResult[];
+  const book = openBook(bookFile(out), { create: true });
+  try {
+    refuseOther(book, options);
+    writeSetting(book, 'folder', resolve(options.folder));
+    if (options.seed !== undefined) writeSetting(book, 'seed', options.seed);
+    initSetting(book, 'seed', randomBytes(8).toString('hex'));
+    if (chapter !== undefined) writeSetting(book, 'chapter', chapter);
+    return book;
+  } catch (error) {
+    closeBook(book);
+    throw error;
+  }
+}
+
+/** @throws an Error when going on with this book would mix two gradings */
+function refuseOther(book: Book, { folder, seed, resume = false }: BatchOptions): void {
+  const { done } = counts(book);
+  const [folderBefore, seedBefore] = [readSetting(book, 'folder'), readSetting(book, 'seed')];
+  const elsewhere = 'or name another folder with --out';
+  if (done > 0 && !resume)
+    throw new Error(`${book.file} already holds ${done} verdicts; add --resume to go on with it, ${elsewhere}`);
+  if (folderBefore !== undefined && folderBefore !== resolve(folder))
+    throw new Error(`${book.file} is the book of ${String(folderBefore)}; grade that, ${elsewhere}`);
+  if (done > 0 && seed !== undefined && seed !== seedBefore)
+    throw new Error(`${book.file} has the seed ${String(seedBefore)}; leave --seed out, ${elsewhere}`);
+}
+
+function settingOf(book: Book): BookSetting {
+  const chapter = readSetting(book, 'chapter') as string | undefined;
+  return { seed: readSetting(book, 'seed') as string, ...(chapter === undefined ? {} : { chapter }) };
+}
+
+/** Enters a submission as it is now. */
+async function arrive(book: Book, { student, file }: Submission, seed: string, options: BatchOptions): Promise<void> {
+  const bundle = await options.bundleOf(settingOf(book).chapter ?? (await chapterOf(file)));
+  const time = await submissionTime(student, file, options.timestamps);
+  enrol(book, { name: student, file, content: await contentOf(file), bundle, ...time }, seed);
+}
+
+/** Judges whatever waits in the book, then writes the table. */
+export async function gradeWaiting(book: Book, out: string, work: Work): Promise<BatchReport> {
+  // a grader that was killed may have committed what it could not write
+  for (const { key, result } of notOnDisk(book)) await putOnDisk(book, out, key, result);
+  const tell = progress(book, work);
+  const heartbeat = setInterval(() => tryRenew(book), RENEWAL_MS);
+  const setting = settingOf(book);
+  const grade = (submission: Submission) => withRetries(submission, () => work.grade(submission, setting));
+  try {
+    await Promise.all(Array.from({ length: Math.max(1, work.jobs) }, () => drain(book, out, grade, tell)));
+  } finally {
+    clearInterval(heartbeat);
+    release(book);
+  }
+  await writeGrades(book, join(out, 'grades.csv'));
+  return { seed: setting.seed, all: counts(book).all, statuses: statusCounts(book), others: holders(book) };
+}
+
+/** A book that is locked for so long is told of by the next verdict; the lease outlasts two failures. */
+function tryRenew(book: Book): void {
+  try {
+    renew(book);
+  } catch (error) {
+    console.error(`grade: ${(error as Error).message}`);
+  }
+}
+
+/** One job after the other until none waits. */
+async function drain(
+  book: Book,
+  out: string,
+  grade: (submission: Submission) => Promise<SubmissionResult>,
+  tell: (result: SubmissionResult) => void,
+): Promise<void> {
+  for (let job = claim(book); job !== undefined; job = claim(book)) {
+    const submission = { student: job.name, file: job.file };
+    const result = await grade(submission);
+    // what changed meanwhile was not judged as the book has it
+    const changed = (await contentOf(job.file)) !== job.content;
+    const verdict = changed ? infraResult(submission, result.seed, CHANGED) : result;
+    if (!record(book, job, verdict)) continue;
+    await putOnDisk(book, out, job.key, verdict);
+    tell(verdict);
+  }
+}
+
+const CHANGED = 'the file changed while it was graded; go on with --resume';
+
+function progress(book: Book, { onResult }: Work): (result: SubmissionResult) => void {
+  const { all, done: before } = counts(book);
+  const started = performance.now();
+  let mine = 0;
+  return (result) => {
+    mine++;
+    const done = before + mine;
+    onResult?.(result, { done, all, leftMs: ((performance.now() - started) / mine) * (all - done) });
+  };
+}
+
+/** Opens submissions for another round, as they are and with what judges them now, and grades them. */
+export async function regrade(
+  out: string,
+  wanted: readonly string[],
+  work: Work & Pick<BatchOptions, 'bundleOf'>,
+): Promise<BatchReport> {
+  const book = openBook(bookFile(out));
+  try {
+    const { seed, chapter } = settingOf(book);
+    for (const name of wanted) {
+      const { file } = rowOf(book, name);
+      const bundle = await work.bundleOf(chapter ?? (await chapterOf(file)));
+      reopen(book, name, { content: await contentOf(file), bundle }, seed);
+    }
+    return await gradeWaiting(book, out, work);
+  } finally {
+    closeBook(book);
+  }
 }
 
 /** Every *.ipynb in the folder and below, sorted; also what only bears the name, since somebody handed it in. */
@@ -45,7 +214,7 @@ export async function findSubmissions(folder: string, out?: string): Promise<Sub
   const found: Submission[] = [];
   const visit = async (path: string, student: string): Promise<void> => {
     const entries = await readdir(path, { withFileTypes: true }).catch((error: unknown) => {
-      if (student === '') throw error;
+      if (student === '') throw new Error(`the folder ${path} cannot be read: ${(error as Error).message}`);
       found.push({ student, file: path });
       return [];
     });
@@ -61,62 +230,25 @@ export async function findSubmissions(folder: string, out?: string): Promise<Sub
   return found.sort((a, b) => (a.student < b.student ? -1 : 1));
 }
 
-async function withRetries(submission: Submission, grade: BatchOptions['grade']): Promise<SubmissionResult> {
+async function withRetries(
+  submission: Submission,
+  grade: (submission: Submission) => Promise<SubmissionResult>,
+): Promise<SubmissionResult> {
   let result = await grade(submission);
   for (let attempt = 2; attempt <= ATTEMPTS && result.status === 'infra_error'; attempt++)
     result = await grade(submission);
   return result;
 }
 
-async function writeResult(out: string, result: SubmissionResult): Promise<void> {
-  // a folder must not take the name of one of our files
-  const folders = result.student
-    .split('/')
-    .map((name) => (/^(grades\.csv|result\.json)$/i.test(name) ? `${name}_` : name));
-  await writeAtomically(
-    join(out, ...folders, 'result.json'),
-    `${JSON.stringify(resultSchema.parse(result), null, 2)}\n`,
-  );
+async function putOnDisk(book: Book, out: string, key: string, result: SubmissionResult): Promise<void> {
+  // parsed, so that the file is the same whether it comes from the judge or from the book
+  const text = `${JSON.stringify(resultSchema.parse(result), null, 2)}\n`;
+  await writeAtomically(join(out, folderOf(result.student), 'result.json'), text);
+  markOnDisk(book, key);
 }
 
-function toGrades(results: readonly SubmissionResult[]): string {
-  const ids = [...new Set(results.flatMap(({ exercises }) => exercises.map(({ id }) => id)))];
-  const header = ['student', 'chapter', 'status', 'points', 'max_points', 'percent', ...ids, 'remarks'];
-  return toCsv(
-    header,
-    results.map((result) => toRow(result, ids)),
-  );
-}
-
-function toRow(result: SubmissionResult, ids: readonly string[]): (string | number)[] {
-  const { student, chapter, status, points, maxPoints, exercises, message } = result;
-  // our fault is no mark: the fields stay empty
-  const mark = (value: number) => (status === 'infra_error' ? '' : value);
-  const percent = maxPoints === 0 ? 0 : Math.round((1000 * points) / maxPoints) / 10;
-  const byId = ids.map((id) => exercises.find((exercise) => exercise.id === id)?.points ?? '');
-  const remarks = exercises.filter((e) => e.status !== 'graded').map((e) => `${e.id}: ${e.status}`);
-  const remark = remarks.length > 0 ? remarks.join('; ') : (message ?? '');
-  return [student, chapter ?? '', status, mark(points), maxPoints, mark(percent), ...byId, remark];
-}
-
-/** Runs `work` over the items, at most `jobs` at a time. */
-async function inParallel<T>(
-  items: readonly T[],
-  jobs: number,
-  work: (item: T, index: number) => Promise<void>,
-): Promise<void> {
-  let next = 0;
-  const worker = async () => {
-    while (next < items.length) {
-      const index = next++;
-      await work(items[index]!, index);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.max(1, jobs) }, worker));
-}
-
-/** One after the other, in the order of the calls. */
-function serially<Args extends unknown[]>(work: (...args: Args) => Promise<void>): (...args: Args) => Promise<void> {
-  let line = Promise.resolve();
-  return (...args) => (line = line.then(() => work(...args)));
+/** Where a student's files go. A folder must not take the name of one of our files, nor lead elsewhere. */
+export function folderOf(student: string): string {
+  const ours = /^(grades\.csv|result\.json|gradebook\.sqlite(-wal|-shm)?|\.{0,2})$/i;
+  return join(...student.split('/').map((name) => (ours.test(name) ? `${name}_` : name)));
 }

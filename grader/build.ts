@@ -5,6 +5,7 @@
 import type { Metadata, Notebook, NotebookCell } from 'dgm/jupyter';
 import { cellIds, type Role } from './cell-ids';
 import type { Exercise } from './exercise';
+import { answerCell, checkCell } from './nbgrader';
 import { didYouMean } from './nearest';
 import { parsePercent, SourceError, type PercentCell } from './percent';
 import { completeSource, findRegions, givenOf, releasedSource, solutionLines, type Region } from './regions';
@@ -46,9 +47,10 @@ export function buildChapter(source: ChapterSource): BuiltChapter {
   const ids = cellIds(cells, roles, source.where);
   const toCells = (cut: (text: string, regions: readonly Region[]) => string) =>
     cells.map((cell, i) => toCell(cell, ids[i]!, roles[i]!, cut(cell.source, regions[i]!)));
+  const finish = (made: NotebookCell[]) => toNotebook(source.chapter, forNbgrader(made, roles, source.exercises));
   return {
-    complete: toNotebook(source.chapter, toCells(completeSource)),
-    released: toNotebook(source.chapter, importNotWritten(toCells(releasedSource), source)),
+    complete: finish(toCells(completeSource)),
+    released: finish(importNotWritten(toCells(releasedSource), source)),
     solutions: cells.flatMap((cell, i) => regions[i]!.map((region) => toSolution(cell, region))),
   };
 }
@@ -134,8 +136,26 @@ function toCell(cell: PercentCell, id: string, role: Role, source: string): Note
 
 function metadataOf({ tags }: PercentCell, { kind, exercise }: Role): Metadata {
   if (kind === 'plain') return tags.length > 0 ? { tags: [...tags] } : {};
-  const lock = kind === 'check' ? { deletable: false, editable: false } : {};
+  const lock = { deletable: false, ...(kind === 'check' ? { editable: false } : {}) };
   return { ...lock, tags: [...new Set([kind, ...tags])], dgm: { exercise } };
+}
+
+/** With nbgrader's metadata. The last step, since its checksum covers the source; only an exercise's first check counts. */
+function forNbgrader(
+  cells: readonly NotebookCell[],
+  roles: readonly Role[],
+  exercises: readonly Exercise[],
+): NotebookCell[] {
+  const judged = new Set<string>();
+  return cells.map((cell, i) => {
+    const { kind, exercise } = roles[i]!;
+    if (cell.cell_type !== 'code' || exercise === undefined) return cell;
+    const about = { id: cell.id, cellType: cell.cell_type, source: cell.source };
+    const points = judged.has(exercise) ? 0 : exercises.find(({ id }) => id === exercise)!.points;
+    if (kind === 'check') judged.add(exercise);
+    const nbgrader = kind === 'check' ? checkCell(about, points) : answerCell(about);
+    return { ...cell, metadata: { ...cell.metadata, nbgrader } };
+  });
 }
 
 function toNotebook(chapter: string, cells: NotebookCell[]): Notebook {

@@ -1,7 +1,8 @@
 /** Runs an exercise's checks against a function that may live here or in another process. */
 import * as tf from '@tensorflow/tfjs';
 import { createRng } from 'dgm';
-import { Mismatch, type Check, type Exercise, type Trial } from './exercise';
+import { Mismatch, type Check, type Exercise, type Trial, type Value } from './exercise';
+import { showInput } from './input';
 import { Fault } from './status';
 
 export interface CheckReport {
@@ -10,6 +11,8 @@ export interface CheckReport {
   readonly status: 'passed' | 'failed' | 'error';
   readonly expected?: string;
   readonly got?: string;
+  /** What the function was called with when that showed. */
+  readonly input?: string;
   readonly hint?: string;
   readonly message?: string;
   /** Only there, and true, where students must not see the check. */
@@ -54,8 +57,8 @@ export async function runChecks(
   const rng = createRng(seed).fork(exercise.id);
   const checks: CheckReport[] = [];
   for (const [index, check] of exercise.checks.entries()) {
-    const error = await runOne(check, { call: callFor(check), rng: rng.fork(`check ${index}`) });
-    checks.push(report(check, error));
+    const { error, input } = await runOne(check, { call: callFor(check), rng: rng.fork(`check ${index}`) });
+    checks.push({ ...report(check, error), ...(input === undefined ? {} : { input }) });
     if (error instanceof Fault) return { checks, fault: error, notWritten: isNotWritten(exercise.id, checks) };
   }
   return { checks, notWritten: isNotWritten(exercise.id, checks) };
@@ -76,17 +79,30 @@ export function scoreOf(exercise: Exercise, checks: readonly Pick<CheckReport, '
   return exercise.allOrNothing && share < 1 ? 0 : share;
 }
 
-/** What the check threw, or `undefined` if it holds. Its tensors live as long as the check does. */
-async function runOne(check: Check, trial: Trial): Promise<unknown> {
+interface Outcome {
+  /** What the check threw, or `undefined` if it holds. */
+  readonly error?: unknown;
+  readonly input?: string;
+}
+
+/** The check's tensors live as long as it does. */
+async function runOne(check: Check, { call, rng }: Trial): Promise<Outcome> {
   tf.engine().startScope(check.name);
+  let last: readonly Value[] = [];
+  const noted: Call = (...args) => call(...(last = args));
   try {
-    await check.run(trial);
-    return undefined;
+    await check.run({ call: noted, rng });
+    return {};
   } catch (error) {
-    return error ?? new Error('the check threw nothing');
+    const told = last.length === 0 || isUnwritten(error) ? {} : { input: brief(showInput(last)) };
+    return { error: error ?? new Error('the check threw nothing'), ...told };
   } finally {
     tf.engine().endScope();
   }
+}
+
+function isUnwritten(error: unknown): boolean {
+  return error instanceof Thrown && unwritten(error) !== undefined;
 }
 
 function report(check: Check, error: unknown): CheckReport {

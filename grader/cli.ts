@@ -1,18 +1,16 @@
 /** `npx grade …` */
-import { randomBytes } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { gradeFolder } from './batch';
-import { isolation } from './command';
+import { Command } from 'commander';
+import { addBookCommands } from './commands/book';
 import { addCheck } from './commands/check';
+import { addGrade } from './commands/grade';
 import { addHint, addSolution } from './commands/help';
+import { addPublishCommands } from './commands/publish';
 import { addRelease } from './commands/release';
-import { createCompiler, type Compiler } from './compiler';
+import { ANY_CHAPTER, CHAPTER, withCompiler } from './commands/shared';
 import { chapters, findChapter } from './exercises';
-import { createPool } from './pool';
-import { chapterTable, progressLine, releaseTable, selftestJson, submissionReport, summary } from './report';
+import { chapterTable, releaseTable, selftestJson, submissionReport } from './report';
 import { course } from './rooms';
 import { selftest } from './selftest';
 import { gradeSubmission } from './submission';
@@ -35,36 +33,6 @@ async function validate(file: string, { chapter }: ValidateOptions): Promise<voi
   });
 }
 
-interface GradeOptions {
-  readonly out: string;
-  readonly jobs: number;
-  readonly chapter?: string;
-  readonly seed: string;
-  readonly json?: boolean;
-}
-
-async function grade(folder: string, { out, jobs, chapter, seed, json }: GradeOptions): Promise<void> {
-  if (chapter !== undefined) findChapter(chapter, chapters);
-  console.error(`${isolation()}\nSeed: ${seed}`);
-  await withCompiler(async (compiler) => {
-    const pool = createPool(compiler);
-    try {
-      const results = await gradeFolder({
-        folder,
-        out,
-        jobs,
-        grade: (submission) => pool.grade({ submission, seed, ...(chapter === undefined ? {} : { chapter }) }),
-        onResult: (result, done, all) => console.error(progressLine(result, done, all)),
-      });
-      console.error(`${results.length} submissions: ${summary(results)}`);
-      console.log(json ? JSON.stringify(results, null, 2) : `${out}/grades.csv`);
-      if (results.some(({ status }) => status === 'infra_error')) process.exitCode = 1;
-    } finally {
-      pool.close();
-    }
-  });
-}
-
 interface SelftestOptions {
   readonly json?: boolean;
   readonly chapter?: string;
@@ -79,24 +47,6 @@ async function test({ json, chapter }: SelftestOptions): Promise<void> {
     process.exitCode = report.ok ? 0 : 1;
   });
 }
-
-async function withCompiler(work: (compiler: Compiler) => Promise<void>): Promise<void> {
-  const compiler = createCompiler();
-  try {
-    await work(compiler);
-  } finally {
-    compiler.close();
-  }
-}
-
-function positive(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('It must be a whole number from 1.');
-  return number;
-}
-
-const CHAPTER = '--chapter <name>';
-const ANY_CHAPTER = 'the chapter, by number or name, whatever the notebooks say of themselves';
 
 function createProgram(): Command {
   const program = new Command('grade')
@@ -114,28 +64,9 @@ function createProgram(): Command {
     .option(CHAPTER, ANY_CHAPTER)
     .addHelpText('after', '\nExit status: 0 when every exercise earns all its points, else 1.')
     .action(validate);
-  program
-    .command('grade')
-    .summary('grade a folder of notebooks')
-    .description(
-      'Grades every *.ipynb in a folder and below. A broken notebook gets a status of its own and stops nobody.',
-    )
-    .argument('<folder>', 'the submissions; the path below it, without .ipynb, names the student')
-    .requiredOption('--out <folder>', 'where grades.csv and <student>/result.json are written, as the results come')
-    .option('--jobs <n>', 'how many to grade at the same time', positive, availableParallelism())
-    .option(CHAPTER, ANY_CHAPTER)
-    .addOption(
-      new Option('--seed <text>', 'decides the inputs, with student and exercise; repeats a grading').default(
-        randomBytes(8).toString('hex'),
-        'a random one',
-      ),
-    )
-    .option('--json', 'print all results as JSON')
-    .addHelpText(
-      'after',
-      '\nExit status: 0 when every submission was graded, whatever its marks; 1 when some could not be, through no fault of theirs.',
-    )
-    .action(grade);
+  addGrade(program);
+  addBookCommands(program);
+  addPublishCommands(program);
   program
     .command('selftest')
     .summary('grade the grader')
@@ -159,6 +90,8 @@ function createProgram(): Command {
 export async function main(args: readonly string[]): Promise<void> {
   // else tfjs greets whoever grades
   tf.enableProdMode();
+  // whoever reads us through `head` has seen enough
+  process.stdout.once('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   // `exit` ends the processes that run submissions
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   try {

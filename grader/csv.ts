@@ -2,7 +2,12 @@
 
 /** RFC 4180, with a header. Numbers stay numbers. */
 export function toCsv(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  return [header, ...rows].map((row) => `${row.map(toField).join(',')}\r\n`).join('');
+  return [header, ...rows].map(csvLine).join('');
+}
+
+/** One line of such a table. */
+export function csvLine(row: readonly (string | number)[]): string {
+  return `${row.map(toField).join(',')}\r\n`;
 }
 
 function toField(value: string | number): string {
@@ -11,7 +16,10 @@ function toField(value: string | number): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** A spreadsheet runs a field that starts like a formula, and a student chooses names: an apostrophe makes it text. */
+/**
+ * A spreadsheet runs a field that starts like a formula, in narrow or in full-width signs, and a student chooses names:
+ * an apostrophe makes it text.
+ */
 function defuse(text: string): string {
-  return /^[=+\-@\t\r\n]/.test(text) ? `'${text}` : text;
+  return /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
 }

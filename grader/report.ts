@@ -1,6 +1,8 @@
 /** What the commands print. */
+import type { Progress } from './batch';
 import type { CheckResult, ExerciseResult, SubmissionResult } from './result';
 import type { ChapterReport, SelftestReport } from './selftest';
+import { commonMessage } from './told';
 
 /** A submission in full, for its author. */
 export function submissionReport(result: SubmissionResult): string {
@@ -13,26 +15,21 @@ export function submissionReport(result: SubmissionResult): string {
 }
 
 function exerciseLines({ id, status, message, points, maxPoints, checks }: ExerciseResult): string[] {
+  const same = commonMessage(checks);
   const state = status === 'graded' ? '' : ` ${status}`;
   return [
     `${points === maxPoints ? '✓' : '✗'} ${id}${state}  ${points}/${maxPoints}`,
     ...(message === undefined ? [] : [`    ${message}`]),
-    ...(sameMessage(checks) ?? checks.flatMap(checkLines)),
+    ...(same === undefined ? checks.flatMap(checkLines) : [`    ${same}`]),
   ];
 }
 
-/** What every check says in the same words is said once: "mixture.em is not written yet". */
-function sameMessage(checks: readonly CheckResult[]): string[] | undefined {
-  const message = checks[0]?.message;
-  const same = message !== undefined && checks.every((check) => check.message === message);
-  return same ? [`    ${message}`] : undefined;
-}
-
-function checkLines({ name, status, expected, got, hint, message }: CheckResult): string[] {
+function checkLines({ name, status, expected, got, input, hint, message }: CheckResult): string[] {
   const details = [
     message,
     expected === undefined ? undefined : `expected ${expected}`,
     got === undefined ? undefined : `got ${got}`,
+    input === undefined ? undefined : `called with ${input}`,
     hint === undefined ? undefined : `hint: ${hint}`,
   ];
   const known = details.filter((detail) => detail !== undefined);
@@ -40,17 +37,18 @@ function checkLines({ name, status, expected, got, hint, message }: CheckResult)
 }
 
 /** A submission in one line, for whoever grades many. */
-export function progressLine(result: SubmissionResult, done: number, all: number): string {
+export function progressLine(result: SubmissionResult, { done, all, leftMs }: Progress): string {
   const { student, status, points, maxPoints, durationMs, message } = result;
   const count = `${String(done).padStart(String(all).length)}/${all}`;
   const marks = status === 'graded' ? `${points}/${maxPoints}` : (message ?? '');
-  return `${count}  ${student}  ${status}  ${marks}  ${(durationMs / 1000).toFixed(1)} s`;
+  const left = done < all ? `  ${duration(leftMs)} left` : '';
+  return `${count}  ${student}  ${status}  ${marks}  ${(durationMs / 1000).toFixed(1)} s${left}`;
 }
 
-/** How many submissions ended in which status. */
-export function summary(results: readonly SubmissionResult[]): string {
-  const statuses = [...new Set(results.map(({ status }) => status))].sort();
-  return statuses.map((status) => `${results.filter((r) => r.status === status).length} ${status}`).join(', ');
+/** "40 s", "12 min", "3.5 h" */
+export function duration(ms: number): string {
+  if (ms < 90_000) return `${Math.ceil(ms / 1000)} s`;
+  return ms < 5_400_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 360_000) / 10} h`;
 }
 
 /** One chapter of the self-test: a line an exercise and mistake, and what is wrong. */

@@ -10,9 +10,11 @@ export const checkSchema = z.strictObject({
   status: z.enum(['passed', 'failed', 'error']),
   expected: text.optional(),
   got: text.optional(),
+  /** What the function was called with when that showed. */
+  input: text.optional(),
   hint: text.optional(),
   message: text.optional(),
-  /** There, and true, where students must not see the check. */
+  /** There, and true, where students must not see the check: neither its name nor what it expected. */
   hidden: z.literal(true).optional(),
 });
 

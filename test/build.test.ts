@@ -208,8 +208,15 @@ describe('cells', () => {
     const { cells } = fixture().released;
     const metadata = (id: string) => cells.find((cell) => cell.id === id)!.metadata;
     const dgm = { exercise: 'fixture.softmax' };
-    expect(metadata('exercise-fixture-softmax')).toEqual({ tags: ['exercise'], dgm });
-    expect(metadata('check-fixture-softmax')).toEqual({ deletable: false, editable: false, tags: ['check'], dgm });
+    const nbgrader = expect.anything();
+    expect(metadata('exercise-fixture-softmax')).toEqual({ deletable: false, tags: ['exercise'], dgm, nbgrader });
+    expect(metadata('check-fixture-softmax')).toEqual({
+      deletable: false,
+      editable: false,
+      tags: ['check'],
+      dgm,
+      nbgrader,
+    });
     expect(metadata('setup')).toEqual({ tags: ['setup'] });
   });
 

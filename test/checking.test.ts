@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checkIn } from '../grader/cell';
 import { brief, runChecks, scoreOf, Thrown } from '../grader/checking';
 import { expectArray, expectClose, expectFields, expectNumber, expectTensor } from '../grader/compare';
-import { Mismatch, NotWritten, type Check, type Exercise, type Value } from '../grader/exercise';
+import { given, Mismatch, NotWritten, type Check, type Exercise, type Value } from '../grader/exercise';
 import { didYouMean, nearest } from '../grader/nearest';
 import { Fault } from '../grader/status';
 import { chapters, exercises } from './fixtures/course/chapters';
@@ -138,6 +138,34 @@ describe('runChecks', () => {
     ]);
     expect(scoreOf(exercise(holds, fails), checks)).toBe(0.5);
     expect(scoreOf({ ...exercise(holds, fails), allOrNothing: true }, checks)).toBe(0);
+  });
+
+  test('reports the input that shows it: that of the last call, unless the function is not written', async () => {
+    const calls: Check = {
+      name: 'calls',
+      async run({ call, rng }) {
+        await call(1);
+        await call(tf.tensor2d([[0.5, 0.25]]), [1, 'a'], { k: 2 }, given('(x) => x'), rng, new Float32Array(20));
+        throw new Mismatch('1', '2');
+      },
+    };
+    const { checks } = await run(async () => 1, calls);
+    expect(checks[0]!.input).toBe(
+      'tensor [1, 2] of float32 [0.5, 0.25], [1, "a"], { k: 2 }, (x) => x, rng, ' +
+        'Float32Array [0, 0, 0, 0, 0, 0, 0, 0, … 12 more]',
+    );
+    const disposes: Check = {
+      name: 'disposes',
+      async run({ call }) {
+        const x = tf.zeros([2]);
+        await call(x);
+        x.dispose();
+        throw new Mismatch('1', '2');
+      },
+    };
+    expect((await run(async () => 1, disposes)).checks[0]!.input).toBe('tensor [2] of float32');
+    const unwritten = await run(() => Promise.reject(new Thrown('NotWritten', 'a.b is not written yet')), calls);
+    expect(unwritten.checks[0]).not.toHaveProperty('input');
   });
 
   test('reports what the function threw, and goes on; a fault ends it', async () => {

@@ -2,9 +2,11 @@ import { mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findSubmissions, gradeFolder } from '../grader/batch';
+import { bookFile, findSubmissions, gradeFolder } from '../grader/batch';
 import { createCompiler } from '../grader/compiler';
 import { toCsv } from '../grader/csv';
+import { closeBook, openBook } from '../grader/gradebook/book';
+import { rows } from '../grader/gradebook/verdicts';
 import { createPool } from '../grader/pool';
 import { submissionReport } from '../grader/report';
 import { resultSchema, type SubmissionResult } from '../grader/result';
@@ -243,6 +245,16 @@ async function survivors(): Promise<string[]> {
   return folders.filter((path) => path.startsWith(scratch));
 }
 
+/** What the gradebook holds, in order. */
+function resultsIn(out: string): SubmissionResult[] {
+  const book = openBook(bookFile(out));
+  try {
+    return [...rows(book)].map(({ result }) => result);
+  } finally {
+    closeBook(book);
+  }
+}
+
 const resultOf = (results: readonly SubmissionResult[], student: string) => results.find((r) => r.student === student)!;
 
 describe('a folder of submissions', () => {
@@ -252,13 +264,16 @@ describe('a folder of submissions', () => {
   beforeAll(async () => {
     const pool = createPool(compiler, chaptersFile);
     try {
-      results = await gradeFolder({
+      await gradeFolder({
         folder,
         out,
         jobs: 2,
+        seed,
+        bundleOf: async () => 'fixture',
         grade: (submission) => pool.grade({ submission, seed, limits }),
-        onResult: (_, done) => progress.push(done),
+        onResult: (_, { done }) => progress.push(done),
       });
+      results = resultsIn(out);
     } finally {
       pool.close();
     }
@@ -411,6 +426,7 @@ describe('files', () => {
 
   test('a folder without notebooks is said to be one', async () => {
     const grade = () => Promise.reject(new Error('not asked'));
-    await expect(gradeFolder({ folder: join(scratch, 'tmp'), out, jobs: 1, grade })).rejects.toThrow('no *.ipynb in');
+    const options = { folder: join(scratch, 'tmp'), out, jobs: 1, bundleOf: async () => 'fixture', grade };
+    await expect(gradeFolder(options)).rejects.toThrow('no *.ipynb in');
   });
 });

@@ -195,7 +195,11 @@ describe('the command', () => {
   });
 
   test.each([
-    [['grade', 'x'], "required option '--out <folder>' not specified"],
+    [['grade'], "missing required argument 'folder'"],
+    [['feedback'], "required option '--out <folder>' not specified"],
+    [['export', '--format', 'xls'], 'Allowed choices are csv, nbgrader-csv, junit, gradescope, github-classroom.'],
+    [['status', '--book', '/nowhere'], 'there is no gradebook /nowhere/gradebook.sqlite'],
+    [['policy', '--deadline', '2026-01-31'], 'expected a time with its zone'],
     [['grade', 'x', '--out', 'y', '--job', '2'], "unknown option '--job'"],
     [['grade', 'x', '--out', 'y', '--jobs', '0'], 'It must be a whole number from 1.'],
     [['grade', '/nowhere', '--out', 'y'], 'grade: '],

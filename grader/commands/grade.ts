@@ -1,0 +1,162 @@
+/** `grade grade` and `grade regrade`: a folder of submissions, and some of them once more. */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { Option, type Command } from 'commander';
+import { gradeFolder, regrade, type BatchReport, type Work } from '../batch';
+import { isolation } from '../command';
+import { chapters, findChapter, isCalled } from '../exercises';
+import { readTimestamps } from '../gradebook/arrival';
+import type { Book } from '../gradebook/book';
+import { rows } from '../gradebook/verdicts';
+import { bundleOf } from '../gradebook/bundle';
+import { select } from '../gradebook/select';
+import { createPool } from '../pool';
+import { progressLine } from '../report';
+import { ANY_CHAPTER, bookOption, CHAPTER, positive, withBook, withCompiler, type BookOption } from './shared';
+
+interface GradeOptions {
+  readonly out: string;
+  readonly jobs: number;
+  readonly chapter?: string;
+  readonly seed?: string;
+  readonly resume?: boolean;
+  readonly timestamps?: string;
+  readonly json?: boolean;
+}
+
+async function grade(folder: string, options: GradeOptions): Promise<void> {
+  const { out, jobs, chapter, seed, resume, timestamps, json } = options;
+  const found = chapter === undefined ? undefined : findChapter(chapter, chapters).name;
+  const times = timestamps === undefined ? undefined : await readTimestamps(timestamps);
+  const report = await withWork(jobs, (work) =>
+    gradeFolder({
+      ...work,
+      folder,
+      out,
+      bundleOf: bundleOnce(),
+      ...(found === undefined ? {} : { chapter: found }),
+      ...(seed === undefined ? {} : { seed }),
+      ...(resume === undefined ? {} : { resume }),
+      ...(times === undefined ? {} : { timestamps: times }),
+    }),
+  );
+  conclude(report);
+  if (json) await printJson(out);
+  else console.log(join(out, 'grades.csv'));
+}
+
+/** The bundle of the chapter that a notebook means, by whichever of its names; hashed once each. */
+function bundleOnce(): (name: string | undefined) => Promise<string> {
+  const known = new Map<string | undefined, Promise<string>>();
+  return (name) => {
+    const chapter = chapters.find((one) => name !== undefined && isCalled(one.name, name))?.name;
+    const bundle = known.get(chapter) ?? bundleOf(chapter);
+    known.set(chapter, bundle);
+    return bundle;
+  };
+}
+
+interface RegradeOptions extends BookOption {
+  readonly jobs: number;
+  readonly only?: string[];
+}
+
+async function again({ book: out, jobs, only = [] }: RegradeOptions): Promise<void> {
+  const wanted = await withBook({ book: out }, (book) => select(book, only));
+  console.error(`${wanted.length} submissions to grade again`);
+  conclude(await withWork(jobs, (work) => regrade(out, wanted, { ...work, bundleOf: bundleOnce() })));
+  console.log(join(out, 'grades.csv'));
+}
+
+async function withWork(jobs: number, act: (work: Work) => Promise<BatchReport>): Promise<BatchReport> {
+  console.error(isolation());
+  return withCompiler(async (compiler) => {
+    const pool = createPool(compiler);
+    try {
+      return await act({
+        jobs,
+        grade: (submission, setting) => pool.grade({ submission, ...setting }),
+        onResult: (result, progress) => console.error(progressLine(result, progress)),
+      });
+    } finally {
+      pool.close();
+    }
+  });
+}
+
+function conclude({ seed, all, statuses, others }: BatchReport): void {
+  const summary = Object.entries(statuses).map(([status, n]) => `${n} ${status}`);
+  console.error(`${all} submissions: ${summary.join(', ')}\nSeed: ${seed}`);
+  if (others.length > 0) console.error(`Other graders are still at work on this book: ${others.join('; ')}`);
+  if (others.length > 0 || statuses['infra_error'] !== undefined) process.exitCode = 1;
+}
+
+/** One array, printed result by result. */
+function printJson(out: string): Promise<void> {
+  return withBook({ book: out }, (book) => {
+    for (const text of jsonPieces(book)) process.stdout.write(text);
+  });
+}
+
+function* jsonPieces(book: Book): Generator<string> {
+  let before = '[\n';
+  for (const { result } of rows(book)) {
+    yield before + JSON.stringify(result, null, 2);
+    before = ',\n';
+  }
+  yield '\n]\n';
+}
+
+const jobsOption = () =>
+  new Option('--jobs <n>', 'how many to grade at the same time').argParser(positive).default(availableParallelism());
+
+export function addGrade(program: Command): void {
+  program
+    .command('grade')
+    .summary('grade a folder of notebooks')
+    .description(
+      'Grades every *.ipynb in a folder and below. A broken notebook gets a status of its own and stops nobody. ' +
+        'Every verdict is kept in a gradebook as it comes: a grading that was interrupted goes on with --resume.',
+    )
+    .argument('<folder>', 'the submissions; the path below it, without .ipynb, names the student')
+    .option('--out <folder>', 'where gradebook.sqlite, grades.csv and <student>/result.json are written', 'graded')
+    .addOption(jobsOption())
+    .option('--resume', 'go on with the gradebook in --out: only what is new, changed or not yet judged is graded')
+    .option(
+      '--timestamps <file>',
+      'lines name,time (ISO 8601 with zone): when each was handed in; else the file’s mtime',
+    )
+    .option(CHAPTER, ANY_CHAPTER)
+    .addOption(
+      new Option(
+        '--seed <text>',
+        'decides the inputs, with student and exercise; a random one for a new gradebook, which keeps it',
+      ),
+    )
+    .option('--json', 'print all results as JSON')
+    .addHelpText(
+      'after',
+      `
+Exit status: 0 when every submission was graded, whatever its marks; 1 when some could not be, through no fault of theirs.
+
+Example:
+  npx grade grade submissions/ --out graded --jobs 4
+  npx grade grade submissions/ --out graded --jobs 4 --resume    after an interruption, or when more came in`,
+    )
+    .action(grade);
+  program
+    .command('regrade')
+    .summary('grade some submissions once more')
+    .description(
+      'Grades submissions of the gradebook again, all or some. Overrides stay. A submission is graded as a whole, ' +
+        'also when an exercise selects it.',
+    )
+    .addOption(bookOption())
+    .addOption(jobsOption())
+    .option('--only <what...>', 'students, exercises (mixture.em) or statuses (timeout); all when none is named')
+    .addHelpText(
+      'after',
+      '\nExample:\n  npx grade regrade --only timeout died\n  npx grade regrade --only mixture.mStep',
+    )
+    .action(again);
+}
