@@ -68,7 +68,9 @@ figure(
 //
 // An event of probability $p$ is worth $-\ln p$ of **surprise**. With the natural logarithm the unit is the *nat*, with $\log_2$ the *bit*, and 1 nat is $1/\ln 2 = 1.44$ bits. The mean surprise of a distribution about itself is its **entropy**; its mean surprise seen by somebody who believes $q$ is the **cross-entropy**; what the wrong belief costs is the **Kullback–Leibler divergence**:
 //
-// $$\mathbb{H}[p] = -\sum_v p_v \ln p_v, \qquad \mathbb{CE}[p \,\|\, q] = -\sum_v p_v \ln q_v, \qquad \mathrm{KL}[p \,\|\, q] = \mathbb{CE}[p\,\|\,q] - \mathbb{H}[p] \ge 0.$$
+// $$\mathbb{H}[p] = -\sum_v p_v \ln p_v, \qquad \mathbb{CE}[p \,\|\, q] = -\sum_v p_v \ln q_v,$$
+//
+// $$\mathrm{KL}[p \,\|\, q] = \mathbb{CE}[p\,\|\,q] - \mathbb{H}[p] \ge 0.$$
 //
 // Entropy is the cross-entropy of $p$ with itself, so one function gives all three. Two conventions belong to it (Cover and Thomas, 2006, section 2.3). A value that never occurs costs nothing, $0 \ln q_v = 0$ even for $q_v = 0$. A value that does occur and that $q$ calls impossible costs infinitely much, and the answer is then $+\infty$, not a large number that depends on somebody's $\varepsilon$.
 //
@@ -106,15 +108,21 @@ const pixelEntropies = tf.tidy(() => {
   return shares.mul(surprise).sum(1).neg().arraySync() as number[]; // [D]
 });
 const total = pixelEntropies.reduce((a, b) => a + b);
-imageGrid(
-  [tf.tidy(() => digits.train.x.mean(0).arraySync() as number[]), pixelEntropies.map((h) => (16 * h) / Math.log(V))],
-  {
-    height: 8,
-    width: 8,
-    levels: V,
-    titles: ['mean', 'entropy'],
-    title: `Entropy by pixel, white is ln 17; all pixels together ${total.toFixed(1)} nats`,
-  },
+const meanImage = tf.tidy(() => digits.train.x.mean(0).arraySync() as number[]);
+imageGrid([meanImage, pixelEntropies.map((nats) => (16 * nats) / Math.log(V))], {
+  height: 8,
+  width: 8,
+  levels: V,
+  titles: ['mean', 'entropy'],
+});
+table(
+  [
+    { what: 'a pixel that shows all grey levels equally often (white)', nats: Math.log(V) },
+    { what: 'the pixel with the most entropy', nats: Math.max(...pixelEntropies) },
+    { what: 'the pixel with the least', nats: Math.min(...pixelEntropies) },
+    { what: 'all 64 pixels together', nats: total },
+  ].map((row) => ({ ...row, bits: row.nats / Math.LN2 })),
+  { caption: 'Entropies', digits: 2 },
 );
 
 // %% [markdown] id="likelihoods"
@@ -229,7 +237,7 @@ figure(
 );
 
 // %% [markdown] id="closest-exercise"
-// The loss of a finite sample may dip below the entropy of its source, by chance, and it does so at the $\mu$ that was fitted to it. That is why one judges on other data.
+// The loss of a sample lies above or below the true curve by chance, and its lowest point is the sample's own mean, not that of the source: fitted and judged on the same draws, a model looks better than it is. That is why one judges on other data.
 //
 // ### Exercise: the closest Gaussian
 //
@@ -453,12 +461,19 @@ const measured = estimators.map(({ each, baseline }) =>
     }),
   ),
 );
-const PALETTE = ['#2f7fd1', '#d9701a', '#159673', '#bf5fa8'];
+const fine = Array.from({ length: 101 }, (_, i) => i * 0.05);
 figure(
-  estimators.flatMap(({ name, exact }, i) => [
-    { x: places, y: places.map(exact), mode: 'lines', name, line: { color: PALETTE[i] } },
-    { x: places, y: measured[i]!, mode: 'markers', showlegend: false, name, marker: { color: PALETTE[i], size: 8 } },
-  ]),
+  [
+    ...estimators.map(({ name }, i) => ({ x: places, y: measured[i]!, mode: 'markers', name, marker: { size: 9 } })),
+    ...estimators.map(({ name, exact }) => ({
+      x: fine,
+      y: fine.map(exact),
+      mode: 'lines',
+      name: `${name}, exact`,
+      showlegend: false,
+      line: { color: '#808080', width: 1 },
+    })),
+  ],
   {
     title: 'Variance of one draw of the gradient of E z² by μ',
     xaxis: { title: 'μ' },
@@ -587,7 +602,7 @@ table(costs, { caption: 'Mean ln p(x) of 20 points by averaging over the prior, 
 //
 // **KL says nothing about distance where supports part.** Two Gaussians, one unit apart, ever narrower: the KL explodes although the means stay where they are, and for two points it is infinite. Its gradient is then no guide. This is one reason for other divergences (chapter 15).
 //
-// **The path is blind to steps.** For $f(z) = [z > 0.5]$ the slope is 0 wherever it exists, so the path says 0 while the true gradient is the density at 0.5, which is 0.352. A smooth step in its place gives the path something to see, and the narrower it is, the fewer draws fall on it: the error grows, and the narrowest steps are seen by none. The score function does not mind. Discrete choices need it, or a trick (chapters 7 and 18).
+// **The path is blind to steps.** For $f(z) = [z > 0.5]$ the slope is 0 wherever it exists, so the path says 0 while the true gradient is the density at 0.5, which is 0.352. A smooth step in its place gives the path something to see, but the narrower it is, the fewer draws fall on it, and the error grows. The score function does not mind. Discrete choices need it, or a trick (chapters 7 and 18).
 //
 // **The score function drowns in dimensions.** For $f(\mathbf{z}) = \sum_d z_d^2$ every coordinate adds its noise to the gradient of every other. The path does not feel it.
 
