@@ -100,16 +100,17 @@ type Node =
 function violation(nodes: readonly Node[]): number {
   // BEGIN SOLUTION circuit.violation
   const scopes: Set<number>[] = [];
-  for (const [i, node] of nodes.entries()) {
-    if (node.kind === 'leaf') {
-      scopes.push(new Set([node.variable]));
+  for (const [place, unit] of nodes.entries()) {
+    const isLeaf = unit.kind === 'leaf';
+    if (isLeaf) {
+      scopes.push(new Set([unit.variable]));
       continue;
     }
-    const below = node.children.map((child) => scopes[child]!);
+    const below = unit.children.map((child) => scopes[child]!);
     const all = new Set(below.flatMap((scope) => [...scope]));
     const disjoint = below.reduce((sum, scope) => sum + scope.size, 0) === all.size;
     const equal = below.every((scope) => scope.size === all.size);
-    if (node.kind === 'product' ? !disjoint : !equal) return i;
+    if (unit.kind === 'product' ? !disjoint : !equal) return place;
     scopes.push(all);
   }
   return -1;
@@ -133,21 +134,21 @@ await check('circuit.violation', violation);
  */
 function logCircuit(nodes: readonly Node[], x: readonly (number | null)[]): number {
   // BEGIN SOLUTION circuit.evaluate
-  const values: number[] = [];
-  for (const node of nodes) {
-    if (node.kind === 'leaf') {
-      const value = x[node.variable] ?? null;
-      values.push(value === null ? 0 : Math.log(node.p[value]!));
-    } else if (node.kind === 'product') {
-      values.push(node.children.reduce((sum, child) => sum + values[child]!, 0));
+  const logs: number[] = []; // of each node
+  for (const unit of nodes) {
+    if (unit.kind === 'leaf') {
+      const seen = x[unit.variable] ?? null;
+      logs.push(seen === null ? 0 : Math.log(unit.p[seen]!));
+    } else if (unit.kind === 'product') {
+      logs.push(unit.children.reduce((sum, child) => sum + logs[child]!, 0));
     } else {
-      const a = node.children.map((child) => values[child]!);
-      const top = Math.max(...a);
-      const total = a.reduce((sum, aj, j) => sum + node.weights[j]! * Math.exp(aj - top), 0);
-      values.push(top === -Infinity ? -Infinity : top + Math.log(total));
+      const inputs = unit.children.map((child) => logs[child]!);
+      const largest = inputs.reduce((a, b) => Math.max(a, b));
+      const total = inputs.reduce((sum, a, j) => sum + unit.weights[j]! * Math.exp(a - largest), 0);
+      logs.push(largest === -Infinity ? -Infinity : largest + Math.log(total));
     }
   }
-  return values.at(-1)!;
+  return logs[logs.length - 1]!;
   // END SOLUTION
 }
 
@@ -218,14 +219,14 @@ table(
  */
 function mutualInformation(counts: readonly (readonly number[])[]): number {
   // BEGIN SOLUTION circuit.mutualInformation
-  const total = counts.flat().reduce((a, b) => a + b, 0);
   const ofRow = counts.map((row) => row.reduce((a, b) => a + b, 0));
   const ofColumn = counts[0]!.map((_, v) => counts.reduce((sum, row) => sum + row[v]!, 0));
-  let sum = 0;
+  const total = ofRow.reduce((a, b) => a + b, 0);
+  let nats = 0;
   for (const [u, row] of counts.entries())
     for (const [v, count] of row.entries())
-      if (count > 0) sum += (count / total) * Math.log((count * total) / (ofRow[u]! * ofColumn[v]!));
-  return sum;
+      if (count > 0) nats += (count / total) * Math.log((count * total) / (ofRow[u]! * ofColumn[v]!));
+  return nats;
   // END SOLUTION
 }
 
