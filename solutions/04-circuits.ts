@@ -3,9 +3,9 @@
 //
 // A mixture adds up whole pictures. It cannot say "this loop as in one style, that stroke as in another": every combination needs a component of its own. A **probabilistic circuit** mixes at every level. It is a network of two kinds of units,
 //
-// $$\text{product:}\quad f(\mathbf{x}) = \prod_c f_c(\mathbf{x}_c), \qquad\qquad \text{sum:}\quad f(\mathbf{x}) = \sum_j w_j\, f_j(\mathbf{x}), \quad w_j \ge 0,\; \sum_j w_j = 1,$$
+// $$\text{product:}\;\; f(\mathbf{x}) = \prod_c f_c(\mathbf{x}_c), \qquad \text{sum:}\;\; f(\mathbf{x}) = \sum_j w_j\, f_j(\mathbf{x}) \;\;\text{with}\;\; w_j \ge 0,\; \sum_j w_j = 1,$$
 //
-// on top of leaves, which are tables of probabilities of a single variable. Two rules of construction make it a probability distribution, and more: **any marginal, any conditional, exactly, in one pass**. No other family of this course can say what a picture's lower half is likely to be, given the upper one, without training for that question.
+// on top of leaves, which are tables of probabilities of a single variable. Two rules of construction make it a probability distribution, and more: **any marginal, any conditional, exactly, in one pass**. A model that writes a picture pixel by pixel can go on from where it is; a circuit completes any pixels from any others, without having been trained for that question.
 //
 // By the end of this chapter you have checked and evaluated circuits, learnt their structure from data, trained them without a learning rate, and found a mistake that a published library made. Everything printed below was computed by running this file (`npm run solutions -- 04`).
 
@@ -393,7 +393,7 @@ const gradientRun = await fit(byGradient, digits, {
 lossCurve(gradientRun, { title: 'The same circuit by gradient' });
 
 // %% [markdown] id="train-reading"
-// The gradient finds the training data's peak faster than it finds anything else, and has no imaginary examples: early stopping is all that holds it back.
+// Two ways to about the same place. The gradient needs a learning rate, and has no imaginary examples: early stopping is all that keeps it from believing the training set.
 
 // %% [markdown] id="hyperparameters"
 // ## 6 Hyperparameters and the likelihood of new inputs
@@ -454,7 +454,7 @@ table(
 );
 
 // %% [markdown] id="new-inputs-text"
-// **Any question about a new input.** A likelihood splits exactly, $\ln p(\mathbf{x}) = \ln p(\text{upper}) + \ln p(\text{lower} \mid \text{upper})$, and each part is one pass. What the upper half tells about the lower one is the difference between $-\ln p(\text{lower})$ and $-\ln p(\text{lower} \mid \text{upper})$: their mutual information, as this model sees it. Turned by 180 degrees, the halves still look like halves of digits, but fit each other less.
+// **Any question about a new input.** A likelihood splits exactly, $\ln p(\mathbf{x}) = \ln p(\text{upper}) + \ln p(\text{lower} \mid \text{upper})$, and each part is one pass. What the upper half tells about the lower one is the difference between $-\ln p(\text{lower})$ and $-\ln p(\text{lower} \mid \text{upper})$. Its mean over digits is their mutual information, as this model sees it. Below 0, the halves contradict each other: each is likely alone, and together they are not.
 
 // %% id="new-inputs"
 const best = winner.model;
@@ -493,7 +493,7 @@ table(
 //
 // From the root down: a product asks all its children, a sum chooses one of its inputs with the probabilities $w_j$, and the leaves that are reached draw their value. Given evidence, the circuit is first evaluated upwards, and every sum then chooses by $w_j$ *and* by how well each input explains the evidence.
 //
-// The **most probable explanation** replaces the sums by maxima, and draws by choosing the largest. It gives the single most likely way through the circuit, and tends to look cleaner, and paler, than any sample.
+// The **most probable explanation** replaces the sums by maxima, and draws by choosing the largest. It gives the single most likely way through the circuit, and looks cleaner, and more alike from picture to picture, than any sample.
 
 // %% id="samples"
 imageGrid(rowsOfPixels(best.sample(20, rng.fork('samples'))), {
@@ -522,7 +522,7 @@ card(circuit.card);
 // %% [markdown] id="bug"
 // ## The bug to find
 //
-// To draw from a conditional distribution, every sum has to choose among its inputs with the *posterior* probabilities $p(j \mid \text{evidence}) \propto w_j\, e^{a_j}$, where $a_j$ is the log-likelihood of the evidence below input $j$. A published library computed them as below, up to notation: its issue tracker lists both mistakes. It returns non-negative numbers or not, depending on how likely the evidence is; fed into a sampler that normalises silently, or clips, the pictures look plausible.
+// To draw from a conditional distribution, every sum has to choose among its inputs with the *posterior* probabilities $p(j \mid \text{evidence}) \propto w_j\, e^{a_j}$, where $a_j$ is the log-likelihood of the evidence below input $j$. A published library computed them as below, up to notation: its issue tracker lists both mistakes. Nothing crashes: in a sampler that normalises what it gets, the signs cancel, and the pictures look like pictures.
 //
 // ### Exercise: repair it
 //
@@ -537,8 +537,9 @@ card(circuit.card);
  */
 function choiceProbabilities(weights: tf.Tensor, a: tf.Tensor): tf.Tensor {
   // BEGIN SOLUTION circuit.choose
-  // The code that was given multiplies a probability by a logarithm, and leaves the result unnormalised. With evidence
-  // that all inputs explain equally well nothing of that shows once a sampler has normalised.
+  // The code that was given multiplies a probability by a logarithm, and leaves the result unnormalised. Once a sampler
+  // has normalised it, the input that explains the evidence worst is chosen most often; only where all inputs explain it
+  // equally well does nothing show.
   const shifted = a.sub(a.max(1, true)); // [B, J], at most 0
   const joint = weights.mul(shifted.exp()); // [B, J]
   return joint.div(joint.sum(1, true));
@@ -585,7 +586,7 @@ await check('circuit.choose', choiceProbabilities);
 // %% [markdown] id="costs"
 // ## What it costs
 //
-// Measured on this machine, now, for the hidden Chow–Liu tree: one iteration of EM over the 1,000 training pictures, the marginal of one half of a picture, and one picture drawn. All grow with the weights, as the card says; small sizes show the fixed cost of a call. A marginal costs what a likelihood costs.
+// Measured on this machine, now, for the hidden Chow–Liu tree: one iteration of EM over the 1,000 training pictures, the marginal of one half of a picture, and one picture drawn. All grow with the weights, as the card says; small sizes show the fixed cost of a call. A marginal is one pass up, as a likelihood is; it runs step by step here, where training is compiled.
 
 // %% id="measure-costs"
 const costs = [];
@@ -601,10 +602,10 @@ for (const K of [4, 8, 16, 32]) {
     body().dispose();
     return (performance.now() - started) / count;
   };
-  const { milliseconds: iterations } = await em(model, { train: digits.train }, { ...once, iterations: 3 });
+  const { milliseconds: iterations } = await em(model, { train: digits.train }, { ...once, iterations: 15 });
   costs.push({
     K,
-    'EM, ms per iteration': iterations / 3,
+    'EM, ms per iteration': iterations / 15,
     'marginal, ms per image': milliseconds(447, () => model.logMarginal(digits.test.x, manyMasks)),
     'sampling, ms per image': milliseconds(500, () => model.sample(500, rng.fork('cost samples'))),
     weights: weightsOf(structure),
