@@ -241,7 +241,8 @@ await check('circuit.mutualInformation', mutualInformation);
 // %% id="spanning-tree"
 /**
  * The spanning tree with the largest sum of weights, rooted at variable 0.
- * @param weights [D][D], symmetric, at least 0; the diagonal has no meaning @returns the parent of each variable, −1 for variable 0
+ * @param weights [D][D], symmetric, at least 0; the diagonal has no meaning
+ * @returns the parent of each variable, −1 for variable 0
  */
 function spanningTree(weights: readonly (readonly number[])[]): number[] {
   // BEGIN SOLUTION circuit.spanningTree
@@ -618,7 +619,7 @@ table(costs, { caption: 'Cost of a hidden Chow–Liu tree on the digits', digits
 //
 // On data whose entropy $H$ is known, the divergence is a number: $\mathrm{KL}[p \,\|\, q] = \text{NLL} - H$. Three worlds, 4,000 training examples each, and circuits over their own Chow–Liu trees:
 //
-// * **a Markov chain**: a tree says all there is to say;
+// * **a Markov chain** of three symbols: a tree says all there is to say, given three states to say it with;
 // * **the Ising model** on $4 \times 4$ pixels: its graph is full of loops, and a tree cuts most of them. More states buy some of that back, at a price that grows as $K^2$;
 // * **even parity**: eight coins that show an even number of heads. Every pair, indeed every seven of them, is independent: mutual information is 0 everywhere, so the tree is drawn by noise. A circuit with two states a latent could represent it exactly (a state that remembers the parity so far). EM sees nothing that pulls it there.
 
