@@ -3,9 +3,9 @@
 //
 // A mixture adds up whole pictures. It cannot say "this loop as in one style, that stroke as in another": every combination needs a component of its own. A **probabilistic circuit** mixes at every level. It is a network of two kinds of units,
 //
-// $$\text{product:}\quad f(\mathbf{x}) = \prod_c f_c(\mathbf{x}_c), \qquad\qquad \text{sum:}\quad f(\mathbf{x}) = \sum_j w_j\, f_j(\mathbf{x}), \quad w_j \ge 0,\; \sum_j w_j = 1,$$
+// $$\text{product:}\;\; f(\mathbf{x}) = \prod_c f_c(\mathbf{x}_c), \qquad \text{sum:}\;\; f(\mathbf{x}) = \sum_j w_j\, f_j(\mathbf{x}) \;\;\text{with}\;\; w_j \ge 0,\; \sum_j w_j = 1,$$
 //
-// on top of leaves, which are tables of probabilities of a single variable. Two rules of construction make it a probability distribution, and more: **any marginal, any conditional, exactly, in one pass**. No other family of this course can say what a picture's lower half is likely to be, given the upper one, without training for that question.
+// on top of leaves, which are tables of probabilities of a single variable. Two rules of construction make it a probability distribution, and more: **any marginal, any conditional, exactly, in one pass**. A model that writes a picture pixel by pixel can go on from where it is; a circuit completes any pixels from any others, without having been trained for that question.
 //
 // By the end of this chapter you have checked and evaluated circuits, learnt their structure from data, trained them without a learning rate, and found a mistake that a published library made. Everything printed below was computed by running this file (`npm run solutions -- 04`).
 
@@ -100,16 +100,17 @@ type Node =
 function violation(nodes: readonly Node[]): number {
   // BEGIN SOLUTION circuit.violation
   const scopes: Set<number>[] = [];
-  for (const [i, node] of nodes.entries()) {
-    if (node.kind === 'leaf') {
-      scopes.push(new Set([node.variable]));
+  for (const [place, unit] of nodes.entries()) {
+    const isLeaf = unit.kind === 'leaf';
+    if (isLeaf) {
+      scopes.push(new Set([unit.variable]));
       continue;
     }
-    const below = node.children.map((child) => scopes[child]!);
+    const below = unit.children.map((child) => scopes[child]!);
     const all = new Set(below.flatMap((scope) => [...scope]));
     const disjoint = below.reduce((sum, scope) => sum + scope.size, 0) === all.size;
     const equal = below.every((scope) => scope.size === all.size);
-    if (node.kind === 'product' ? !disjoint : !equal) return i;
+    if (unit.kind === 'product' ? !disjoint : !equal) return place;
     scopes.push(all);
   }
   return -1;
@@ -133,21 +134,21 @@ await check('circuit.violation', violation);
  */
 function logCircuit(nodes: readonly Node[], x: readonly (number | null)[]): number {
   // BEGIN SOLUTION circuit.evaluate
-  const values: number[] = [];
-  for (const node of nodes) {
-    if (node.kind === 'leaf') {
-      const value = x[node.variable] ?? null;
-      values.push(value === null ? 0 : Math.log(node.p[value]!));
-    } else if (node.kind === 'product') {
-      values.push(node.children.reduce((sum, child) => sum + values[child]!, 0));
+  const logs: number[] = []; // of each node
+  for (const unit of nodes) {
+    if (unit.kind === 'leaf') {
+      const seen = x[unit.variable] ?? null;
+      logs.push(seen === null ? 0 : Math.log(unit.p[seen]!));
+    } else if (unit.kind === 'product') {
+      logs.push(unit.children.reduce((sum, child) => sum + logs[child]!, 0));
     } else {
-      const a = node.children.map((child) => values[child]!);
-      const top = Math.max(...a);
-      const total = a.reduce((sum, aj, j) => sum + node.weights[j]! * Math.exp(aj - top), 0);
-      values.push(top === -Infinity ? -Infinity : top + Math.log(total));
+      const inputs = unit.children.map((child) => logs[child]!);
+      const largest = inputs.reduce((a, b) => Math.max(a, b));
+      const total = inputs.reduce((sum, a, j) => sum + unit.weights[j]! * Math.exp(a - largest), 0);
+      logs.push(largest === -Infinity ? -Infinity : largest + Math.log(total));
     }
   }
-  return values.at(-1)!;
+  return logs[logs.length - 1]!;
   // END SOLUTION
 }
 
@@ -218,14 +219,14 @@ table(
  */
 function mutualInformation(counts: readonly (readonly number[])[]): number {
   // BEGIN SOLUTION circuit.mutualInformation
-  const total = counts.flat().reduce((a, b) => a + b, 0);
   const ofRow = counts.map((row) => row.reduce((a, b) => a + b, 0));
   const ofColumn = counts[0]!.map((_, v) => counts.reduce((sum, row) => sum + row[v]!, 0));
-  let sum = 0;
+  const total = ofRow.reduce((a, b) => a + b, 0);
+  let nats = 0;
   for (const [u, row] of counts.entries())
     for (const [v, count] of row.entries())
-      if (count > 0) sum += (count / total) * Math.log((count * total) / (ofRow[u]! * ofColumn[v]!));
-  return sum;
+      if (count > 0) nats += (count / total) * Math.log((count * total) / (ofRow[u]! * ofColumn[v]!));
+  return nats;
   // END SOLUTION
 }
 
@@ -240,7 +241,8 @@ await check('circuit.mutualInformation', mutualInformation);
 // %% id="spanning-tree"
 /**
  * The spanning tree with the largest sum of weights, rooted at variable 0.
- * @param weights [D][D], symmetric, at least 0; the diagonal has no meaning @returns the parent of each variable, −1 for variable 0
+ * @param weights [D][D], symmetric, at least 0; the diagonal has no meaning
+ * @returns the parent of each variable, −1 for variable 0
  */
 function spanningTree(weights: readonly (readonly number[])[]): number[] {
   // BEGIN SOLUTION circuit.spanningTree
@@ -392,7 +394,7 @@ const gradientRun = await fit(byGradient, digits, {
 lossCurve(gradientRun, { title: 'The same circuit by gradient' });
 
 // %% [markdown] id="train-reading"
-// The gradient finds the training data's peak faster than it finds anything else, and has no imaginary examples: early stopping is all that holds it back.
+// Two ways to about the same place. The gradient needs a learning rate, and has no imaginary examples: early stopping is all that keeps it from believing the training set.
 
 // %% [markdown] id="hyperparameters"
 // ## 6 Hyperparameters and the likelihood of new inputs
@@ -453,7 +455,7 @@ table(
 );
 
 // %% [markdown] id="new-inputs-text"
-// **Any question about a new input.** A likelihood splits exactly, $\ln p(\mathbf{x}) = \ln p(\text{upper}) + \ln p(\text{lower} \mid \text{upper})$, and each part is one pass. What the upper half tells about the lower one is the difference between $-\ln p(\text{lower})$ and $-\ln p(\text{lower} \mid \text{upper})$: their mutual information, as this model sees it. Turned by 180 degrees, the halves still look like halves of digits, but fit each other less.
+// **Any question about a new input.** A likelihood splits exactly, $\ln p(\mathbf{x}) = \ln p(\text{upper}) + \ln p(\text{lower} \mid \text{upper})$, and each part is one pass. What the upper half tells about the lower one is the difference between $-\ln p(\text{lower})$ and $-\ln p(\text{lower} \mid \text{upper})$. Its mean over digits is their mutual information, as this model sees it. Below 0, the halves contradict each other: each is likely alone, and together they are not.
 
 // %% id="new-inputs"
 const best = winner.model;
@@ -492,7 +494,7 @@ table(
 //
 // From the root down: a product asks all its children, a sum chooses one of its inputs with the probabilities $w_j$, and the leaves that are reached draw their value. Given evidence, the circuit is first evaluated upwards, and every sum then chooses by $w_j$ *and* by how well each input explains the evidence.
 //
-// The **most probable explanation** replaces the sums by maxima, and draws by choosing the largest. It gives the single most likely way through the circuit, and tends to look cleaner, and paler, than any sample.
+// The **most probable explanation** replaces the sums by maxima, and draws by choosing the largest. It gives the single most likely way through the circuit, and looks cleaner, and more alike from picture to picture, than any sample.
 
 // %% id="samples"
 imageGrid(rowsOfPixels(best.sample(20, rng.fork('samples'))), {
@@ -521,7 +523,7 @@ card(circuit.card);
 // %% [markdown] id="bug"
 // ## The bug to find
 //
-// To draw from a conditional distribution, every sum has to choose among its inputs with the *posterior* probabilities $p(j \mid \text{evidence}) \propto w_j\, e^{a_j}$, where $a_j$ is the log-likelihood of the evidence below input $j$. A published library computed them as below, up to notation: its issue tracker lists both mistakes. It returns non-negative numbers or not, depending on how likely the evidence is; fed into a sampler that normalises silently, or clips, the pictures look plausible.
+// To draw from a conditional distribution, every sum has to choose among its inputs with the *posterior* probabilities $p(j \mid \text{evidence}) \propto w_j\, e^{a_j}$, where $a_j$ is the log-likelihood of the evidence below input $j$. A published library computed them as below, up to notation: its issue tracker lists both mistakes. Nothing crashes: in a sampler that normalises what it gets, the signs cancel, and the pictures look like pictures.
 //
 // ### Exercise: repair it
 //
@@ -536,8 +538,9 @@ card(circuit.card);
  */
 function choiceProbabilities(weights: tf.Tensor, a: tf.Tensor): tf.Tensor {
   // BEGIN SOLUTION circuit.choose
-  // The code that was given multiplies a probability by a logarithm, and leaves the result unnormalised. With evidence
-  // that all inputs explain equally well nothing of that shows once a sampler has normalised.
+  // The code that was given multiplies a probability by a logarithm, and leaves the result unnormalised. Once a sampler
+  // has normalised it, the input that explains the evidence worst is chosen most often; only where all inputs explain it
+  // equally well does nothing show.
   const shifted = a.sub(a.max(1, true)); // [B, J], at most 0
   const joint = weights.mul(shifted.exp()); // [B, J]
   return joint.div(joint.sum(1, true));
@@ -584,7 +587,7 @@ await check('circuit.choose', choiceProbabilities);
 // %% [markdown] id="costs"
 // ## What it costs
 //
-// Measured on this machine, now, for the hidden Chow–Liu tree: one iteration of EM over the 1,000 training pictures, the marginal of one half of a picture, and one picture drawn. All grow with the weights, as the card says; small sizes show the fixed cost of a call. A marginal costs what a likelihood costs.
+// Measured on this machine, now, for the hidden Chow–Liu tree: one iteration of EM over the 1,000 training pictures, the marginal of one half of a picture, and one picture drawn. All grow with the weights, as the card says; small sizes show the fixed cost of a call. A marginal is one pass up, as a likelihood is; it runs step by step here, where training is compiled.
 
 // %% id="measure-costs"
 const costs = [];
@@ -600,10 +603,10 @@ for (const K of [4, 8, 16, 32]) {
     body().dispose();
     return (performance.now() - started) / count;
   };
-  const { milliseconds: iterations } = await em(model, { train: digits.train }, { ...once, iterations: 3 });
+  const { milliseconds: iterations } = await em(model, { train: digits.train }, { ...once, iterations: 15 });
   costs.push({
     K,
-    'EM, ms per iteration': iterations / 3,
+    'EM, ms per iteration': iterations / 15,
     'marginal, ms per image': milliseconds(447, () => model.logMarginal(digits.test.x, manyMasks)),
     'sampling, ms per image': milliseconds(500, () => model.sample(500, rng.fork('cost samples'))),
     weights: weightsOf(structure),
@@ -616,7 +619,7 @@ table(costs, { caption: 'Cost of a hidden Chow–Liu tree on the digits', digits
 //
 // On data whose entropy $H$ is known, the divergence is a number: $\mathrm{KL}[p \,\|\, q] = \text{NLL} - H$. Three worlds, 4,000 training examples each, and circuits over their own Chow–Liu trees:
 //
-// * **a Markov chain**: a tree says all there is to say;
+// * **a Markov chain** of three symbols: a tree says all there is to say, given three states to say it with;
 // * **the Ising model** on $4 \times 4$ pixels: its graph is full of loops, and a tree cuts most of them. More states buy some of that back, at a price that grows as $K^2$;
 // * **even parity**: eight coins that show an even number of heads. Every pair, indeed every seven of them, is independent: mutual information is 0 everywhere, so the tree is drawn by noise. A circuit with two states a latent could represent it exactly (a state that remembers the parity so far). EM sees nothing that pulls it there.
 

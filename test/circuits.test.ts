@@ -145,7 +145,7 @@ describe.each(structures)('%s', (_, structure) => {
       return rows.reduce((a, b) => a + b) + logPrior(learner, train.x.arraySync() as number[][]);
     };
     const options = { iterations: 1, tolerance: -Infinity, rng, quiet: true };
-    const values = [];
+    const values: number[] = [];
     for (let i = 0; i < 12; i++) {
       await em(learner, { train }, options);
       values.push(objective());

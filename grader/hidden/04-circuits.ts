@@ -56,7 +56,7 @@ const violationMistakes: readonly Mistake[] = [
     name: 'children compared instead of scopes',
     source: 'common: two different nodes may be over the same variable',
     replace: 'below.reduce((sum, scope) => sum + scope.size, 0) === all.size',
-    by: 'new Set(node.children).size === node.children.length',
+    by: 'new Set(unit.children).size === unit.children.length',
   },
   {
     name: 'smoothness by the size of the first scope only',
@@ -67,8 +67,8 @@ const violationMistakes: readonly Mistake[] = [
   {
     name: 'the rules exchanged',
     source: 'common: sums want equal scopes, products disjoint ones',
-    replace: "node.kind === 'product' ? !disjoint : !equal",
-    by: "node.kind === 'sum' ? !disjoint : !equal",
+    replace: "unit.kind === 'product' ? !disjoint : !equal",
+    by: "unit.kind === 'sum' ? !disjoint : !equal",
   },
   {
     name: 'the scope of a node is its last child’s',
@@ -114,38 +114,38 @@ const evaluateMistakes: readonly Mistake[] = [
   {
     name: 'the maximum in place of the sum',
     source: 'ProbabilisticCircuits.jl issue 107: right for deterministic circuits only',
-    replace: 'top + Math.log(total)',
-    by: 'Math.max(...a.map((aj, j) => aj + Math.log(node.weights[j]!)))',
+    replace: 'largest + Math.log(total)',
+    by: 'inputs.map((a, j) => a + Math.log(unit.weights[j]!)).reduce((a, b) => Math.max(a, b))',
   },
   {
     name: 'a missing value counts as value 0',
     source: 'common: imputing instead of marginalising',
-    replace: 'value === null ? 0 : Math.log(node.p[value]!)',
-    by: 'Math.log(node.p[value ?? 0]!)',
+    replace: 'seen === null ? 0 : Math.log(unit.p[seen]!)',
+    by: 'Math.log(unit.p[seen ?? 0]!)',
   },
   {
     name: 'a missing value gets the mean of the table',
     source: 'common: the leaf’s sum is 1, its mean is 1 / V',
-    replace: 'value === null ? 0 :',
-    by: 'value === null ? -Math.log(node.p.length) :',
+    replace: 'seen === null ? 0 :',
+    by: 'seen === null ? -Math.log(unit.p.length) :',
   },
   {
     name: 'no weights',
     source: 'common',
-    replace: 'node.weights[j]! * Math.exp(aj - top)',
-    by: 'Math.exp(aj - top) / a.length',
+    replace: 'unit.weights[j]! * Math.exp(a - largest)',
+    by: 'Math.exp(a - largest) / inputs.length',
   },
   {
     name: 'no largest term taken out',
     source: 'common: underflow',
-    replace: 'top === -Infinity ? -Infinity : top + Math.log(total)',
-    by: 'Math.log(a.reduce((sum, aj, j) => sum + node.weights[j]! * Math.exp(aj), 0))',
+    replace: 'largest === -Infinity ? -Infinity : largest + Math.log(total)',
+    by: 'Math.log(inputs.reduce((sum, a, j) => sum + unit.weights[j]! * Math.exp(a), 0))',
   },
   {
     name: '−∞ − (−∞)',
     source: 'common: NaN where nothing is possible',
-    replace: 'top === -Infinity ? -Infinity : top',
-    by: 'top',
+    replace: 'largest === -Infinity ? -Infinity : largest',
+    by: 'largest',
   },
 ];
 
