@@ -17,7 +17,6 @@ import {
   budgeted,
   categoricalMixture,
   createRng,
-  density2d,
   em,
   evaluate,
   figure,
@@ -28,6 +27,7 @@ import {
   load,
   logNormal,
   logSumExp,
+  lossCurve,
   mlp,
   table,
   constantWeight,
@@ -101,27 +101,66 @@ const blue = (x: tf.Tensor) => tf.softmax(line.apply(x)).slice([0, 0], [-1, 1]).
 
 const ticks = Array.from({ length: 71 }, (_, i) => -5 + i * 0.15);
 const grid = tf.tensor2d(ticks.flatMap((v) => ticks.map((u) => [u, v])));
-const far = tf.tensor2d([[-3, 5]]);
-const panel = (title: string, values: tf.Tensor) => ({ x: ticks, y: ticks, density: [...values.dataSync()], title });
-density2d(
+const far = [-3, 5];
+/** A surface over the plane, the points of both classes on it, and the new one. */
+function panel(axis: string, surface: tf.Tensor) {
+  const z = tf.tidy(() => surface.reshape([ticks.length, ticks.length]).arraySync() as number[][]);
+  const rows = plane.arraySync() as number[][];
+  const axes = { xaxis: `x${axis}`, yaxis: `y${axis}`, showlegend: axis === '' };
+  const points = (name: string, own: readonly number[][], marker: object) => {
+    return { x: own.map(([u]) => u), y: own.map(([, v]) => v), mode: 'markers', name, marker, ...axes };
+  };
+  const greys = [
+    [0, 'rgba(128,128,128,0)'],
+    [1, 'rgba(128,128,128,0.75)'],
+  ];
+  return [
+    {
+      type: 'contour',
+      x: ticks,
+      y: ticks,
+      z,
+      colorscale: greys,
+      showscale: false,
+      name: 'surface',
+      ...axes,
+      showlegend: false,
+    },
+    points(
+      'blue',
+      rows.filter((_, n) => n % 2 === 0),
+      { size: 4, color: '#2f7fd1' },
+    ),
+    points(
+      'orange',
+      rows.filter((_, n) => n % 2 === 1),
+      { size: 4, color: '#d9701a' },
+    ),
+    points('new', [far], { size: 12, symbol: 'x', color: '#d1504f' }),
+  ];
+}
+const shareOfPeak = tf.tidy(() => logP(grid).sub(logP(grid).max()).exp());
+figure(
   [
-    panel(
-      'p(blue | x)',
+    ...panel(
+      '',
       tf.tidy(() => blue(grid)),
     ),
-    panel(
-      'p(x), as a share of its peak',
-      tf.tidy(() => logP(grid).sub(logP(grid).max()).exp()),
-    ),
+    ...panel('2', shareOfPeak),
   ],
-  [...(plane.arraySync() as number[][]), [-3, 5]],
+  {
+    xaxis: { domain: [0, 0.47], title: 'dark: p(blue | x) near 1' },
+    xaxis2: { domain: [0.53, 1], title: 'dark: p(x) near its peak', anchor: 'y2' },
+    yaxis2: { anchor: 'x2' },
+  },
+  { height: 380, alt: 'Left p(blue | x), right p(x), with the points of both classes and a far point' },
 );
 const nearBlue = tf.tensor2d([[-1.5, -1]]);
 table(
   [
     { point: 'the centre of blue', x: nearBlue },
     { point: 'between the classes', x: tf.tensor2d([[0, -1]]) },
-    { point: 'the far one, (−3, 5)', x: far },
+    { point: 'the new one, (−3, 5)', x: tf.tensor2d([far], [1, 2]) },
   ].map(({ point, x }) => ({
     point,
     'p(blue | x), classifier': tf.tidy(() => blue(x).dataSync()[0]!),
@@ -218,7 +257,7 @@ const digits = load('digits');
 const [D, V] = [64, digits.values];
 const hidden = mlp([D, 64, 10], rng.fork('network'));
 const network: Network = { variables: hidden.variables, apply: (x) => hidden.apply(x.div(V - 1)) };
-await fit(classifier(network, [D], 10), digits, {
+const classifierRun = await fit(classifier(network, [D], 10), digits, {
   epochs: budgeted(60),
   batchSize: 50,
   optimiser: adam(0.003),
@@ -226,20 +265,28 @@ await fit(classifier(network, [D], 10), digits, {
   rng: rng.fork('fit digits'),
 });
 const mixture = categoricalMixture.create({ ...categoricalMixture.defaults, components: 10 }, rng.fork('mixture'));
-await em(mixture, digits, { iterations: budgeted(40), patience: 5, rng: rng.fork('em') });
+const mixtureRun = await em(mixture, digits, { iterations: budgeted(40), patience: 5, rng: rng.fork('em') });
+lossCurve(classifierRun, { title: 'The classifier: −ln p(y | x)' });
+lossCurve(mixtureRun, { title: 'The mixture: −ln p(x)' });
 
 // %% id="deceive"
 const { x: testX, y: testY } = digits.test;
 const truth = [...testY.dataSync()];
-/** Moves every pixel by epsilon in the classifier's worst direction, or in a random one. */
-function changed(epsilon: number, direction: 'worst' | 'random'): tf.Tensor {
+type Noise = 'worst' | 'random' | 'worst, on ink';
+/** Moves pixels by epsilon: in the classifier's worst direction, at random, or only those that are not black. */
+function changed(epsilon: number, noise: Noise): tf.Tensor {
   return tf.tidy(() => {
     const onTruth = tf.oneHot(testY as tf.Tensor1D, 10);
-    const worst = tf
-      .grad((x: tf.Tensor) => tf.logSoftmax(network.apply(x)).mul(onTruth).sum().neg())(testX)
-      .sign();
-    const random = rng.fork('signs').uniform(testX.shape).sub(0.5).sign();
-    return testX.add((direction === 'worst' ? worst : random).mul(epsilon)).clipByValue(0, V - 1);
+    const loss = (x: tf.Tensor) => tf.logSoftmax(network.apply(x)).mul(onTruth).sum().neg();
+    const direction = noise === 'random' ? rng.fork('signs').uniform(testX.shape).sub(0.5) : tf.grad(loss)(testX);
+    const step = direction.sign().mul(epsilon);
+    const ink = testX.greater(0).toFloat();
+    return noise === 'worst, on ink'
+      ? testX
+          .add(step)
+          .clipByValue(1, V - 1)
+          .mul(ink)
+      : testX.add(step).clipByValue(0, V - 1);
   });
 }
 /** The label that the classifier gives to each image, with its probability. */
@@ -271,30 +318,30 @@ const heldOut = evaluate(mixture, digits.validation, rng).perExample;
 const declined = (nats: ArrayLike<number>) =>
   Array.from(nats, (v) => heldOut.filter((held) => held >= v).length / heldOut.length < 0.05);
 const share = (flags: readonly boolean[]) => (100 * flags.filter(Boolean).length) / flags.length;
-const rows = ([0, 1, 2, 3, 4] as const).flatMap((epsilon) =>
-  (epsilon === 0 ? (['worst'] as const) : (['worst', 'random'] as const)).map((direction) => {
-    const x = changed(epsilon, direction);
-    const answers = decisions(x);
-    const { nats, perExample } = evaluate(mixture, { x }, rng);
-    const odd = declined(perExample);
-    const wrong = answers.map(({ label }, n) => label !== truth[n]);
-    x.dispose();
-    return {
-      noise: epsilon === 0 ? 'none' : `${epsilon}, ${direction}`,
-      'classifier wrong, %': share(wrong),
-      'its mean p(y | x)': answers.reduce((sum, { p }) => sum + p, 0) / answers.length,
-      '−ln p(x), nats': nats,
-      'declined, %': share(odd),
-      'wrong and not declined, %': share(wrong.map((w, n) => w && !odd[n])),
-    };
-  }),
-);
+const kinds: readonly Noise[] = ['worst', 'random', 'worst, on ink'];
+const settings = [1, 2, 4].flatMap((epsilon) => kinds.map((noise) => ({ epsilon, noise })));
+const rows = [{ epsilon: 0, noise: 'worst' as Noise }, ...settings].map(({ epsilon, noise }) => {
+  const x = changed(epsilon, noise);
+  const answers = decisions(x);
+  const { nats, perExample } = evaluate(mixture, { x }, rng);
+  const odd = declined(perExample);
+  const wrong = answers.map(({ label }, n) => label !== truth[n]);
+  x.dispose();
+  return {
+    noise: epsilon === 0 ? 'none' : `${epsilon} ${noise}`,
+    'classifier wrong, %': share(wrong),
+    'its mean p(y | x)': answers.reduce((sum, { p }) => sum + p, 0) / answers.length,
+    '−ln p(x), nats': nats,
+    'declined, %': share(odd),
+    'wrong and not declined, %': share(wrong.map((w, n) => w && !odd[n])),
+  };
+});
 table(rows, { caption: '447 test digits, by noise in grey levels', digits: 2 });
 
 // %% [markdown] id="deceive-reading"
-// Read it in both directions. The classifier breaks under noise in its worst direction and hardly notices random noise of the same size; its stated confidence does not tell the two apart. The mixture knows nothing of the classifier and declines both kinds, because neither looks like a scan: the background of a scan is exactly black, and noise is not. So the deceptions are caught, together with harmless noise.
+// *Worst against random.* The classifier breaks under noise in its worst direction and suffers much less from random noise of the same size. Its stated confidence does not tell the two apart. The mixture knows nothing of the classifier and declines every image of both kinds, for a simple reason: much of a scan is exactly black, and noise is not. So deceptions are caught, and harmless noise with them.
 //
-// It is no proof of safety. An attacker who knows $p(\mathbf{x})$ as well can look for an image that deceives both, and large images have turned out to be harder for deep models than this (Nalisnick and others, 2019; chapter 13).
+// *On ink.* An attacker who knows that leaves black pixels black. Such images stay almost as probable as scans, few are declined, and most deceptions pass. $p(\mathbf{x})$ sees what is unusual, and shades of grey within a stroke are not. It is a second question put to an input, and no proof of safety. For large images and deep models the second question has turned out to be harder than it looks (Nalisnick and others, 2019; chapter 13).
 //
 // ## The axioms, and Z
 //
@@ -370,10 +417,10 @@ table(
 //
 // ## Tractable against flexible
 //
-// Assumptions cost flexibility, flexibility costs $Z$. Four models of the 12 middle pixels, which have $2^{12} = 4096$ patterns, few enough to sum: independent pixels, whose $Z$ is a product; pairs as above, whose $Z$ is a sum over all patterns in every training step; a mixture, which needs no $Z$; and a table of all patterns with 0.1 imaginary examples each, which assumes nothing.
+// Assumptions cost flexibility, flexibility costs $Z$. Four models of the 14 middle pixels, which have $2^{14} = 16{,}384$ patterns, few enough to sum: independent pixels, whose $Z$ is a product; pairs as above, whose $Z$ is a sum over all patterns in every training step; a mixture, which needs no $Z$; and a table of all patterns with 0.1 imaginary examples each, which assumes nothing.
 
 // %% id="tractable"
-const few = 12;
+const few = 14;
 const part = (x: tf.Tensor) => ({ x: tf.tensor2d(black(x).map((row) => row.slice(0, few))) });
 const world = { train: part(digits.train.x), validation: part(digits.validation.x) };
 const worldTest = part(testX);
@@ -441,7 +488,7 @@ table(
     },
     { model: 'table of all patterns', parameters: 2 ** few - 1, nats: tableNats, 'Z by': 'counting' },
   ],
-  { caption: 'Twelve pixels of the test digits', digits: 2 },
+  { caption: 'Fourteen pixels of the test digits', digits: 2 },
 );
 
 // %% [markdown] id="tractable-reading"
@@ -548,10 +595,10 @@ table(
 // %% [markdown] id="failures"
 // ## Where it fails
 //
-// **A low $p(\mathbf{x})$ is not "wrong", a high one is not "right".** The rule declines what is rare under the *model*. A model that looks at the wrong things is content with nonsense: the independent histogram of the digits scores images whose pixels come from 64 different scans about as well as scans, since each pixel by itself is as it should be. The mixture sees through some of it.
+// **A low $p(\mathbf{x})$ is not "wrong", a high one is not "right".** The rule declines what is rare under the *model*, and a model that looks at the wrong things is content with nonsense. Take images each of whose pixels comes from another scan. To the histogram of single pixels they are, on average, exactly as good as the scans: its mean is a sum over pixels, and each pixel has only changed places with others of its kind. The mixture sees through some of it.
 //
-// **Densities are no degrees of typicality.** In many dimensions the most probable point may be unlike every example. The all-black image has no digit on it, and the table shows what the mixture thinks of it.
-
+// **The most probable image need not look like one.** The all-black image has no digit on it. The histogram prefers it to the digits that it was counted from, and the mixture does not decline it.
+//
 // %% id="failure"
 const histogram = histogramBaseline(digits.train, V);
 const shuffled = tf.tidy(() => {
