@@ -28,6 +28,11 @@ export const chapters: readonly Chapter[] = [
     ...(hasHidden && { hidden: async () => (await import('./hidden/00-start.js')).hidden }),
   },
   {
+    name: '01-why',
+    exercises: async () => (await import('./checks/01-why.js')).exercises,
+    ...(hasHidden && { hidden: async () => (await import('./hidden/01-why.js')).hidden }),
+  },
+  {
     name: '02-probability',
     exercises: async () => (await import('./checks/02-probability.js')).exercises,
     ...(hasHidden && { hidden: async () => (await import('./hidden/02-probability.js')).hidden }),
