@@ -5,6 +5,7 @@ import { categoricalMixture, gaussianMixture } from './families/mixture';
 import type { Family } from './model';
 
 export * from './baselines';
+export { budgeted, fullBudget } from './budget';
 export * from './chow-liu';
 export * from './circuits';
 export * from './data';
