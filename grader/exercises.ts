@@ -23,9 +23,29 @@ export const hasHidden = existsSync(join(__dirname, 'hidden'));
 /** A new chapter adds its line here; its modules export `exercises` and `hidden`. */
 export const chapters: readonly Chapter[] = [
   {
+    name: '00-start',
+    exercises: async () => (await import('./checks/00-start.js')).exercises,
+    ...(hasHidden && { hidden: async () => (await import('./hidden/00-start.js')).hidden }),
+  },
+  {
+    name: '01-why',
+    exercises: async () => (await import('./checks/01-why.js')).exercises,
+    ...(hasHidden && { hidden: async () => (await import('./hidden/01-why.js')).hidden }),
+  },
+  {
+    name: '02-probability',
+    exercises: async () => (await import('./checks/02-probability.js')).exercises,
+    ...(hasHidden && { hidden: async () => (await import('./hidden/02-probability.js')).hidden }),
+  },
+  {
     name: '03-mixtures',
     exercises: async () => (await import('./checks/03-mixtures.js')).exercises,
     ...(hasHidden && { hidden: async () => (await import('./hidden/03-mixtures.js')).hidden }),
+  },
+  {
+    name: '04-circuits',
+    exercises: async () => (await import('./checks/04-circuits.js')).exercises,
+    ...(hasHidden && { hidden: async () => (await import('./hidden/04-circuits.js')).hidden }),
   },
 ];
 

@@ -20,9 +20,39 @@ function read(room: string, file: string): Notebook {
 const codeCells = (notebook: Notebook) => notebook.cells.filter((cell) => cell.cell_type === 'code') as CodeCell[];
 const textOf = (cell: CodeCell) => JSON.stringify(cell.outputs);
 
+/** Markdown headings of this level, in order. */
+function headings({ cells }: Notebook, level: number): string[] {
+  const text = cells.filter((cell) => cell.cell_type === 'markdown').map((cell) => cell.source);
+  return [...text.join('\n').matchAll(new RegExp(`^#{${level}} (.+)$`, 'gm'))].map(([, heading]) => heading!);
+}
+
+/** A chapter says itself what it is, by a tag of its title; without one it takes a family through the seven steps. */
+function kindOf({ cells }: Notebook): 'family' | 'foundation' {
+  const tags = (cells[0]!.metadata['tags'] ?? []) as readonly string[];
+  return tags.includes('foundation') ? 'foundation' : 'family';
+}
+
+const STEPS = ['1 Family', '2 Network', '3 Objective', '4 Optimiser', '5 Training', '6 Hyperparameters', '7 Sampling'];
+const END = ['The bug to find', 'What it costs', 'Where it fails'];
+
 test('there are chapters to run', () => expect(chapters.length).toBeGreaterThan(0));
 
+test('a chapter of another kind is one of the three before the families', () => {
+  const foundations = chapters.filter((file) => kindOf(read('solutions', file)) === 'foundation');
+  expect(foundations.map((file) => file.slice(0, 2))).toEqual(['00', '01', '02']);
+});
+
 describe.each(chapters)('%s', (file) => {
+  test('has the headings of its kind, in their order', () => {
+    const notebook = read('solutions', file);
+    const found = headings(notebook, 2);
+    const wanted = [...(kindOf(notebook) === 'family' ? STEPS : []), ...END];
+    expect(found[0]).toMatch(/^Why/);
+    const known = found.map((heading) => wanted.find((start) => heading.startsWith(start)));
+    expect(known.filter((heading) => heading !== undefined)).toEqual(wanted);
+    expect(headings(notebook, 3).at(-1)).toBe('Sources');
+  });
+
   test(
     'solved: runs from top to bottom in the kernel, and every check passes',
     async () => {

@@ -209,6 +209,16 @@ describe('the choice of a backend', () => {
 });
 
 describe('eager work', () => {
+  test('keeps the numbers of data that were integers or booleans on cpu', async () => {
+    await useEager('cpu');
+    const k = tf.tensor1d([0, 1, 5], 'int32');
+    const data = [k.toFloat(), k.greater(0).toFloat(), k.toFloat().expandDims(1)];
+    for (const x of data) expect(x.dataSync()).toBeInstanceOf(Float32Array);
+    await useEager('wasm');
+    expect(data.map((x) => [...x.add(0).dataSync()])).toEqual([[0, 1, 5], [0, 1, 1], [0, 1, 5]]); // prettier-ignore
+    await useEager();
+  });
+
   test('of a training that is not compiled runs on the best backend', async () => {
     await tf.setBackend('cpu');
     vi.stubEnv('DGM_EAGER', '');

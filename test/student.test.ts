@@ -325,7 +325,7 @@ describe('the commands', () => {
   });
 
   test.each([
-    [['check', '99'], "there is no chapter '99' with exercises; there are 03-mixtures"],
+    [['check', '99'], "there is no chapter '99' with exercises; there are 00-start, 01-why, "],
     [
       ['check', '03', '--only', 'mixture.smple'],
       "this chapter has no exercise 'mixture.smple'; did you mean mixture.sample?",

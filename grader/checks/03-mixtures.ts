@@ -1,37 +1,25 @@
-/**
- * Chapter 3: mixtures. References are written out in double precision with plain loops, another way than the
- * library's and the solutions' tensor code.
- */
+/** Chapter 3: mixtures. */
 import * as tf from '@tensorflow/tfjs';
 import { permutation, type Rng } from 'dgm';
 import { describe, expectArray, expectClose, expectFields, expectNumber, expectTensor, expectTrue } from '../compare';
 import type { Exercise, Value } from '../exercise';
+import {
+  expectWithin,
+  integers,
+  LOG_2PI,
+  logNormalOf,
+  logSumExp,
+  matrix,
+  matrixTensor,
+  meanOf,
+  normal,
+  softmax,
+  vector,
+  type Matrix,
+  type Vector,
+} from './common';
 
 const chapter = '03-mixtures';
-const LOG_2PI = Math.log(2 * Math.PI);
-
-// Double-precision references
-
-type Vector = readonly number[];
-export type Matrix = readonly Vector[];
-
-export const matrix = (x: tf.Tensor) => x.arraySync() as number[][];
-export const vector = (x: tf.Tensor) => x.arraySync() as number[];
-
-export function logSumExp(a: Vector): number {
-  const largest = Math.max(...a);
-  return largest === -Infinity ? -Infinity : largest + Math.log(a.reduce((sum, v) => sum + Math.exp(v - largest), 0));
-}
-
-/** ln N(x; mu, diag exp logVar) of one example. */
-export function logNormalOf(x: Vector, mu: Vector, logVar: Vector): number {
-  return x.reduce((sum, xd, d) => sum - 0.5 * (LOG_2PI + logVar[d]! + (xd - mu[d]!) ** 2 / Math.exp(logVar[d]!)), 0);
-}
-
-export function softmax(a: Vector): number[] {
-  const norm = logSumExp(a);
-  return a.map((v) => Math.exp(v - norm));
-}
 
 /** Σ_n r_nk 1[x_nd = v] + α: [K][D][V] */
 function weightedCounts(x: Matrix, r: Matrix, values: number, alpha: number): number[][][] {
@@ -82,12 +70,6 @@ function emOf(
 }
 
 // Inputs
-
-export const normal = (rng: Rng, label: string, shape: number[], scale = 1) =>
-  tf.tidy(() => rng.fork(label).normal(shape).mul(scale));
-
-export const integers = (rng: Rng, label: string, shape: number[], values: number) =>
-  tf.tidy(() => rng.fork(label).uniform(shape).mul(values).floor());
 
 /** Rows that sum to 1; the first component gets the most, so that the weights π matter. */
 export const randomResponsibilities = (rng: Rng, n: number, K: number) =>
@@ -641,12 +623,6 @@ const PAIR: Mixture = {
 };
 
 const COUNT = 5000;
-/**
- * Six standard errors. A right solution fails one comparison of a mean or a share once in 5 · 10⁸ times, one of a
- * variance (χ² with at least 300 degrees of freedom has a longer tail) once in 10⁷ at worst, and all of them
- * together less than once in 10⁶ gradings.
- */
-const SIGMAS = 6;
 /** How much of a normal distribution lies within one standard deviation of its mean. */
 const WITHIN_ONE = 0.6827;
 const NOISE_HINT = 'every sample has noise of its own';
@@ -662,25 +638,9 @@ export async function drawSamples(
   return matrix(expectTensor(got, { what: 'samples', shape: [count, D], hint: 'one row a sample' }));
 }
 
-export const matrixTensor = (rows: Matrix) => tf.tensor2d(rows.map((row) => [...row]));
-
 /** The component whose mean is nearest in every coordinate; −1 for a row between components. */
 export function ownerOf(row: Vector, { mu }: Mixture): number {
   return mu.findIndex((m) => row.every((v, d) => Math.abs(v - m[d]!) < 30));
-}
-
-function meanOf(values: Vector): number {
-  return values.reduce((sum, v) => sum + v, 0) / values.length;
-}
-
-export function expectWithin(got: number, wanted: number, standardError: number, what: string, hint?: string): void {
-  const margin = SIGMAS * standardError;
-  expectTrue(
-    Math.abs(got - wanted) <= margin,
-    `${what} to be ${wanted.toFixed(3)} ± ${margin.toFixed(3)}`,
-    got.toFixed(3),
-    hint,
-  );
 }
 
 /** Means, variances, shape and correlations of the samples of each component. */

@@ -14,23 +14,16 @@ import {
   emInput,
   exactEm,
   expectMoments,
-  expectWithin,
-  integers,
   listed,
   logJointOf,
-  logNormalOf,
-  matrix,
-  matrixTensor,
-  normal,
   ownerOf,
   randomResponsibilities,
   runEm,
-  softmax,
   tablesFrom,
-  vector,
   type Candidate,
   type Mixture,
 } from '../checks/03-mixtures';
+import { expectWithin, integers, logNormalOf, matrix, matrixTensor, normal, softmax, vector } from '../checks/common';
 import { describe, expectClose, expectTensor, expectTrue } from '../compare';
 import type { Check, Hidden, Mistake } from '../exercise';
 

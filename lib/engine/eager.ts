@@ -94,10 +94,11 @@ export async function eagerBackends(): Promise<EagerBackend[]> {
 }
 
 /**
- * What importing the library does: takes the user's tfjs-node-gpu or tfjs-node into use, where one is installed. Not
+ * What importing the library does: repairs the cpu backend's casts, and takes the user's tfjs-node-gpu or tfjs-node into use, where one is installed. Not
  * wasm, which takes a promise to start: a training that runs eagerly awaits `useEager`.
  */
 export function startEager(wanted: string | undefined = process.env['DGM_EAGER']): void {
+  repairCpuCast();
   if (wanted && wanted !== 'tensorflow') return;
   for (const candidate of CANDIDATES.filter(({ name }) => name === 'tensorflow')) {
     const load = requireFor(candidate.package);
@@ -215,6 +216,26 @@ function repairCast(backendName: string): void {
   tf.registerKernel({
     ...own,
     kernelFunc: (call) => (call.attrs?.['dtype'] === 'bool' ? right(call) : own.kernelFunc(call)),
+  });
+}
+
+/**
+ * cpu 4.22 casts integers and booleans to floats in name alone, and keeps their arrays. A backend that takes such a
+ * tensor over, when an eager training moves from cpu to wasm, would read the integers' bytes as floats.
+ */
+function repairCpuCast(): void {
+  const own = tf.getKernel('Cast', 'cpu');
+  tf.unregisterKernel('Cast', 'cpu');
+  tf.registerKernel({
+    ...own,
+    kernelFunc: (call) => {
+      const x = call.inputs['x'] as tf.TensorInfo;
+      if (call.attrs?.['dtype'] !== 'float32' || (x.dtype !== 'int32' && x.dtype !== 'bool'))
+        return own.kernelFunc(call);
+      const cpu = call.backend as Backend;
+      const values = Float32Array.from(cpu.readSync(x.dataId) as ArrayLike<number>);
+      return { dataId: cpu.write(values, x.shape, 'float32'), shape: x.shape, dtype: 'float32' };
+    },
   });
 }
 

@@ -1,0 +1,655 @@
+// %% [markdown] id="title" tags=["foundation"]
+// # 2 A toolbox of probability
+//
+// Every model of this course is trained and judged with a handful of formulas: entropy, cross-entropy, the Kullback–Leibler divergence, three likelihoods, and two ways to differentiate an expectation. They are short, and most wrong numbers in this field come from one of them: a mean where a sum belongs, a standard deviation where a variance belongs, bits reported as nats. In this chapter you write each of them once, so well that you can trust it later.
+//
+// No family of models is trained here, so the seven steps are missing. They begin with chapter 3. Everything printed below was computed by running this file (`npm run solutions -- 02`).
+
+// %% tags=["setup"] id="setup"
+import * as tf from '@tensorflow/tfjs';
+import { check, NotWritten } from 'grader';
+import {
+  bitsPerDim,
+  createRng,
+  dequantise,
+  evaluate,
+  figure,
+  histogramBaseline,
+  imageGrid,
+  klNormal,
+  load,
+  logBernoulli,
+  logMeanExp,
+  logNormal,
+  table,
+} from 'dgm';
+
+const rng = createRng(2); // the one seed of this chapter
+
+// %% [markdown] id="why"
+// ## Why: near in which sense?
+//
+// To learn a distribution is to find a $q$ near the distribution $p$ of the data. "Near" has to be a number, and the choice matters. Below, one Gaussian is fitted to a $p$ with two humps, twice: once it minimises $\mathrm{KL}[p\,\|\,q]$, once $\mathrm{KL}[q\,\|\,p]$. The first pays dearly for every place where $p$ has mass and $q$ has none, so it covers both humps and the empty valley between them. The second pays for every place where $q$ has mass and $p$ has none, so it settles on one hump and ignores the other.
+//
+// Maximum likelihood minimises the first. Variational inference, from chapter 8 on, minimises the second.
+
+// %% id="why-picture"
+const xs = Array.from({ length: 401 }, (_, i) => -8 + i * 0.04);
+const logDensity = (x: number, mu: number, sigma: number) =>
+  -0.5 * (Math.log(2 * Math.PI) + ((x - mu) / sigma) ** 2) - Math.log(sigma);
+const humps = (x: number) => Math.log(0.6 * Math.exp(logDensity(x, -2, 0.7)) + 0.4 * Math.exp(logDensity(x, 2.5, 1)));
+const logP = xs.map(humps);
+const integral = (f: (x: number, i: number) => number) => xs.reduce((sum, x, i) => sum + 0.04 * f(x, i), 0);
+
+/** KL[a ‖ b] of two densities, given by their logarithms on the grid. */
+const divergence = (a: readonly number[], b: readonly number[]) =>
+  integral((_, i) => Math.exp(a[i]!) * (a[i]! - b[i]!));
+const candidates = Array.from({ length: 61 }, (_, i) => -3 + i * 0.1).flatMap((mu) =>
+  Array.from({ length: 30 }, (_, i) => ({ mu, sigma: 0.2 + i * 0.1 })),
+);
+const scored = candidates.map(({ mu, sigma }) => {
+  const logQ = xs.map((x) => logDensity(x, mu, sigma));
+  return { mu, sigma, logQ, forward: divergence(logP, logQ), reverse: divergence(logQ, logP) };
+});
+const covering = scored.reduce((a, b) => (b.forward < a.forward ? b : a));
+const settling = scored.reduce((a, b) => (b.reverse < a.reverse ? b : a));
+const curve = (name: string, log: readonly number[]) => ({ x: xs, y: log.map(Math.exp), mode: 'lines', name });
+figure(
+  [
+    curve('p', logP),
+    curve(`least KL[p ‖ q] = ${covering.forward.toFixed(2)} nats`, covering.logQ),
+    curve(`least KL[q ‖ p] = ${settling.reverse.toFixed(2)} nats`, settling.logQ),
+  ],
+  { title: 'Two Gaussians, each nearest to p in its own sense', xaxis: { title: 'x' }, yaxis: { title: 'density' } },
+);
+
+// %% [markdown] id="entropy"
+// ## Entropy, cross-entropy, divergence
+//
+// An event of probability $p$ is worth $-\ln p$ of **surprise**. With the natural logarithm the unit is the *nat*, with $\log_2$ the *bit*, and 1 nat is $1/\ln 2 = 1.44$ bits. The mean surprise of a distribution about itself is its **entropy**; its mean surprise seen by somebody who believes $q$ is the **cross-entropy**; what the wrong belief costs is the **Kullback–Leibler divergence**:
+//
+// $$\mathbb{H}[p] = -\sum_v p_v \ln p_v, \qquad \mathbb{CE}[p \,\|\, q] = -\sum_v p_v \ln q_v,$$
+//
+// $$\mathrm{KL}[p \,\|\, q] = \mathbb{CE}[p\,\|\,q] - \mathbb{H}[p] \ge 0.$$
+//
+// Entropy is the cross-entropy of $p$ with itself, so one function gives all three. Two conventions belong to it (Cover and Thomas, 2006, section 2.3). A value that never occurs costs nothing, $0 \ln q_v = 0$ even for $q_v = 0$. A value that does occur and that $q$ calls impossible costs infinitely much, and the answer is then $+\infty$, not a large number that depends on somebody's $\varepsilon$.
+//
+// ### Exercise: cross-entropy
+//
+// In floating point $0 \cdot \ln 0$ is NaN. Choose with `tf.where` where to use the product and where the 0.
+
+// %% id="cross-entropy"
+/**
+ * −Σ_v p_v ln q_v for each row, in nats. A value with p_v = 0 contributes 0, also where q_v = 0.
+ * @param p [B, V], rows sum to 1 @param q [B, V] @returns [B]; +∞ where q_v = 0 and p_v > 0
+ */
+function crossEntropy(p: tf.Tensor, q: tf.Tensor): tf.Tensor {
+  // BEGIN SOLUTION probability.crossEntropy
+  const terms = p.mul(q.log()); // [B, V], NaN where both are 0
+  return tf.where(p.greater(0), terms, tf.zerosLike(terms)).sum(1).neg(); // [B]
+  // END SOLUTION
+}
+
+// %% id="check-cross-entropy"
+await check('probability.crossEntropy', crossEntropy);
+
+// %% [markdown] id="entropy-of-pixels"
+// Here is the entropy of every pixel of the digits, by itself, from the counts of its 17 grey levels: dark where the scans agree, bright where they differ. Independent pixels add up their entropies, and the sum is the training loss that the best model of independent pixels can reach. Chapter 3 calls that model the histogram.
+
+// %% id="pixel-entropies"
+const digits = load('digits');
+const [V, D] = [digits.values, 64];
+const pixelEntropies = tf.tidy(() => {
+  const shares = tf
+    .oneHot(digits.train.x.toInt() as tf.Tensor2D, V)
+    .toFloat()
+    .mean(0); // [D, V]
+  const surprise = tf.where(shares.greater(0), shares.log(), tf.zerosLike(shares));
+  return shares.mul(surprise).sum(1).neg().arraySync() as number[]; // [D]
+});
+const total = pixelEntropies.reduce((a, b) => a + b);
+const meanImage = tf.tidy(() => digits.train.x.mean(0).arraySync() as number[]);
+imageGrid([meanImage, pixelEntropies.map((nats) => (16 * nats) / Math.log(V))], {
+  height: 8,
+  width: 8,
+  levels: V,
+  titles: ['mean', 'entropy'],
+});
+table(
+  [
+    { what: 'a pixel that shows all grey levels equally often (white)', nats: Math.log(V) },
+    { what: 'the pixel with the most entropy', nats: Math.max(...pixelEntropies) },
+    { what: 'the pixel with the least', nats: Math.min(...pixelEntropies) },
+    { what: 'all 64 pixels together', nats: total },
+  ].map((row) => ({ ...row, bits: row.nats / Math.LN2 })),
+  { caption: 'Entropies', digits: 2 },
+);
+
+// %% [markdown] id="likelihoods"
+// ## Three likelihoods
+//
+// A coin for every pixel that is black or white. A network gives its **logit** $l_d = \ln\frac{p_d}{1-p_d}$, which may be any real number, and
+//
+// $$\ln p(\mathbf{x}) = \sum_{d=1}^{D} \bigl[ x_d \ln p_d + (1 - x_d) \ln (1 - p_d) \bigr] = \sum_{d=1}^{D} \bigl[ x_d\, l_d - \ln(1 + e^{l_d}) \bigr].$$
+//
+// A table of probabilities for every pixel with grey levels, $\ln p(\mathbf{x}) = \sum_d \ln \vartheta_{d x_d}$. And for real numbers the Gaussian, with $\lambda_d = \ln\sigma_d^2$: $\ln p(\mathbf{x}) = -\frac12 \sum_d [ \ln 2\pi + \lambda_d + (x_d - \mu_d)^2 e^{-\lambda_d} ]$. In all three, independent coordinates **multiply** their probabilities, so the logarithms are **summed** over $d$. The mean over $d$ is the logarithm of no probability of an image.
+//
+// Half of the trouble is rounding. Code that computes $p = \mathrm{sigmoid}(l)$ first and $\ln(1 - p)$ second has lost the answer before it takes the logarithm:
+
+// %% id="rounding"
+table(
+  [5, 10, 15, 20, 50].map((l) => {
+    const p = Math.fround(1 / (1 + Math.exp(-l))); // the nearest 32-bit float
+    return {
+      logit: l,
+      'ln(1 − sigmoid l), in 32 bits': Math.log(Math.fround(1 - p)),
+      'clipped at 1e-7': Math.log(Math.max(1e-7, Math.fround(1 - p))),
+      '−ln(1 + exp l)': -Math.log1p(Math.exp(l)),
+    };
+  }),
+  { caption: 'The log-probability of black where the logit says white', digits: 3 },
+);
+
+// %% [markdown] id="bernoulli-exercise"
+// Clipping, as many libraries do, only hides it: whoever is wrong with certainty is then charged a fixed price, and gets no gradient.
+//
+// ### Exercise: the Bernoulli log-likelihood
+//
+// Write it for logits of any size. For $l \approx 1000$ the term $e^{l}$ overflows, and $\ln(1 + e^l) = \max(l, 0) + \ln(1 + e^{-|l|})$ does not. `log1p` keeps small numbers exact.
+
+// %% id="bernoulli"
+/**
+ * ln p(x) of independent coins: Σ_d x_d l_d − ln(1 + exp l_d), in nats.
+ * @param x [B, D] of 0 and 1 @param logits [B, D] @returns [B]
+ */
+function bernoulli(x: tf.Tensor, logits: tf.Tensor): tf.Tensor {
+  // BEGIN SOLUTION probability.bernoulli
+  const normaliser = tf.relu(logits).add(logits.abs().neg().exp().log1p()); // ln(1 + exp l): [B, D]
+  return x.mul(logits).sub(normaliser).sum(1); // [B]
+  // END SOLUTION
+}
+
+// %% id="check-bernoulli"
+await check('probability.bernoulli', bernoulli);
+
+// %% [markdown] id="units"
+// Now the other half of the trouble: what a reported number means. The same 447 test digits under three untrained models, coins for pixels of 8 and above, a histogram for each pixel, a Gaussian for each pixel, each in the units that papers use:
+
+// %% id="units-table"
+const coins = (x: tf.Tensor) => ({ x: tf.tidy(() => x.greaterEqual(8).toFloat()) });
+const coinNats = evaluate(histogramBaseline(coins(digits.train.x), 2), coins(digits.test.x), rng).nats;
+const greyNats = evaluate(histogramBaseline(digits.train, V), digits.test, rng).nats;
+const gaussianNats = tf.tidy(() => {
+  const seen = dequantise(digits.train.x, rng.fork('train noise'));
+  const { mean, variance } = tf.moments(seen, 0); // [D]
+  const unseen = dequantise(digits.test.x, rng.fork('test noise'));
+  return logNormal(unseen, mean, variance.log()).mean().neg().dataSync()[0]!;
+});
+table(
+  [
+    { model: 'coins, black and white', nats: coinNats },
+    { model: 'histograms, 17 grey levels', nats: greyNats },
+    { model: 'Gaussians, x in [0, 17)', nats: gaussianNats },
+    { model: 'the same Gaussians, x / 17', nats: gaussianNats - D * Math.log(V) },
+  ].map(({ model, nats }) => ({
+    model,
+    'nats per image (sum over pixels)': nats,
+    'nats per pixel (mean)': nats / D,
+    'bits per pixel': bitsPerDim(nats, [D]),
+  })),
+  { caption: '−ln p of the test digits', digits: 2 },
+);
+
+// %% [markdown] id="units-reading"
+// Each row is right, and few of them may be compared. *Coins against histograms*: they describe other data, 2 values a pixel or 17, so the smaller number is no better model. *Gaussians, twice*: dividing the data by 17 divides no probability of any digit, but it multiplies the density by $17^{64}$; the number falls by $64 \ln 17 = 181$ nats and may turn negative. A negative number of nats is possible for a density, and for a probability never. *Histograms against Gaussians on $[0, 17)$*: this may be compared, because the noise of $U[0,1)$ gave every grey level a cell of volume 1, and the density is then a bound on a probability (chapter 3, section 5).
+//
+// In this course: nats per example, summed over coordinates, of the data as they were given. Bits per pixel only in print.
+//
+// ## Maximum likelihood is the least KL
+//
+// The data are $N$ points, and the **empirical distribution** $p_N$ gives each the weight $1/N$. Then
+//
+// $$-\frac1N\sum_{n=1}^N \ln q(\mathbf{x}_n) = \mathbb{CE}[p_N \,\|\, q] = \mathrm{KL}[p_N\,\|\,q] + \mathbb{H}[p_N],$$
+//
+// and the last term does not depend on $q$. To maximise the likelihood is to minimise the first KL of the picture above. (For a density $q$ the entropy of the discrete $p_N$ is no help, since their KL is infinite. With the distribution $p$ that the points came from, the same identity holds on average.) For a source of known entropy $\mathbb{H}[p]$ it says more: no honest model has a mean loss below $\mathbb{H}[p]$, and what lies above is exactly the KL. Below: 50 draws from $N(0, 1)$, and models $N(\mu, 1)$.
+
+// %% id="likelihood-and-kl"
+const draws = rng.fork('draws').normal([50, 1]);
+const means = Array.from({ length: 41 }, (_, i) => -1 + i * 0.05);
+const losses = means.map((mu) =>
+  tf.tidy(() => logNormal(draws, tf.scalar(mu), tf.scalar(0)).mean().neg().dataSync()[0]!),
+);
+const sourceEntropy = 0.5 * Math.log(2 * Math.PI * Math.E);
+const lossOf = (name: string, y: readonly number[]) => ({ x: means, y, mode: 'lines', name });
+figure(
+  [
+    lossOf('mean loss of the 50 draws', losses),
+    lossOf(
+      'entropy of the source + KL',
+      means.map((mu) => sourceEntropy + 0.5 * mu ** 2),
+    ),
+    lossOf(
+      'entropy of the source',
+      means.map(() => sourceEntropy),
+    ),
+  ],
+  { title: 'Loss of N(μ, 1) on draws from N(0, 1)', xaxis: { title: 'μ' }, yaxis: { title: 'nats per example' } },
+);
+
+// %% [markdown] id="closest-exercise"
+// The loss of a sample lies above or below the true curve by chance, and its lowest point is the sample's own mean, not that of the source: fitted and judged on the same draws, a model looks better than it is. That is why one judges on other data.
+//
+// ### Exercise: the closest Gaussian
+//
+// The diagonal Gaussian $q$ that minimises $\mathrm{KL}[p\,\|\,q]$ has the means and the variances of $p$, whatever $p$ is. Write it for a $p$ on weighted points, which covers both uses: $w_n = 1/N$ is maximum likelihood, and densities on a grid give the covering Gaussian of the first picture.
+//
+// $$\mu_d = \sum_n w_n x_{nd}, \qquad \sigma_d^2 = \sum_n w_n (x_{nd} - \mu_d)^2.$$
+//
+// There is no $N - 1$: that would be the unbiased variance, which is not the most likely one. And $\sum_n w_n x_{nd}^2 - \mu_d^2$ is the same on paper only: far from 0 it subtracts two large numbers, and 32 bits keep little of the difference.
+
+// %% id="closest-normal"
+/**
+ * The diagonal Gaussian with the least KL[p ‖ q] from p = Σ_n w_n δ(x − x_n).
+ * @param x [N, D] @param w [N], sums to 1 @returns mu [D] and logVar = ln σ² [D]
+ */
+function closestNormal(x: tf.Tensor, w: tf.Tensor): { mu: tf.Tensor; logVar: tf.Tensor } {
+  // BEGIN SOLUTION probability.closestNormal
+  const weights = w.expandDims(1); // [N, 1]
+  const mu = x.mul(weights).sum(0); // [D]
+  const variance = x.sub(mu).square().mul(weights).sum(0); // [D]
+  return { mu, logVar: variance.log() };
+  // END SOLUTION
+}
+
+// %% id="check-closest-normal"
+await check('probability.closestNormal', closestNormal);
+
+// %% [markdown] id="closed-form"
+// ## Divergences in closed form
+//
+// Between two diagonal Gaussians the integral can be done. With $\lambda = \ln\sigma^2$,
+//
+// $$\mathrm{KL}\bigl[N(\boldsymbol\mu, \boldsymbol\sigma^2) \,\big\|\, N(\boldsymbol\mu', \boldsymbol\sigma'^2)\bigr] = \frac12 \sum_{d=1}^D \left[ \lambda'_d - \lambda_d - 1 + \frac{\sigma_d^2 + (\mu_d - \mu'_d)^2}{\sigma_d'^2} \right].$$
+//
+// ### Exercise: the KL of two Gaussians
+//
+// Two slips to avoid: $e^{\lambda}$ is the variance, not the standard deviation, and the result is summed over the coordinates, because the KL of independent coordinates adds up.
+
+// %% id="gaussian-kl"
+/**
+ * KL[N(mu, exp logVar) ‖ N(muP, exp logVarP)], in nats.
+ * @param mu [B, D] @param logVar [B, D] @param muP [B, D] @param logVarP [B, D] @returns [B], at least 0
+ */
+function gaussianKl(mu: tf.Tensor, logVar: tf.Tensor, muP: tf.Tensor, logVarP: tf.Tensor): tf.Tensor {
+  // BEGIN SOLUTION probability.gaussianKl
+  const squares = logVar.exp().add(mu.sub(muP).square()).div(logVarP.exp()); // [B, D]
+  return logVarP.sub(logVar).sub(1).add(squares).sum(1).mul(0.5); // [B]
+  // END SOLUTION
+}
+
+// %% id="check-gaussian-kl"
+await check('probability.gaussianKl', gaussianKl);
+
+// %% [markdown] id="monte-carlo"
+// Where no closed form exists, one draws $\mathbf{z}_s \sim q$ and averages $\ln q(\mathbf{z}_s) - \ln p(\mathbf{z}_s)$. How far from the truth may that be? An average of $S$ independent numbers has the standard error (their standard deviation) $/\sqrt S$. For $q = N(\mu, \sigma^2)$ and $p = N(0, 1)$ even the deviation is known: with $z = \mu + \sigma\varepsilon$ the summand is $\frac12(\sigma^2 - 1)\varepsilon^2 + \mu\sigma\varepsilon$ plus a constant, and since $\mathrm{Var}[\varepsilon^2] = 2$ and $\mathrm{Cov}[\varepsilon^2, \varepsilon] = 0$,
+//
+// $$\mathrm{Var} = \tfrac12(\sigma^2-1)^2 + \mu^2\sigma^2 \quad\text{for each coordinate.}$$
+//
+// This is how a test of random code should be written: with a tolerance derived from the number of draws. A tolerance that was tried until the test passed proves nothing.
+
+// %% id="monte-carlo-table"
+const q = { mu: tf.tensor2d([[0.5, -1, 2]]), logVar: tf.tensor2d([[0, 1, -1]]) };
+const exactKl = tf.tidy(() => klNormal(q.mu, q.logVar).dataSync()[0]!);
+const [qMeans, qVariances] = [q.mu, q.logVar.exp()].map((t) => [...t.dataSync()]);
+const summandVariances = qMeans!.map((mu, d) => 0.5 * (qVariances![d]! - 1) ** 2 + mu ** 2 * qVariances![d]!);
+const summandVariance = summandVariances.reduce((a, b) => a + b);
+table(
+  [100, 1000, 10_000, 100_000].map((S) => {
+    const estimate = tf.tidy(() => {
+      const z = rng.fork(`S = ${S}`).normal([S, 3]).mul(q.logVar.mul(0.5).exp()).add(q.mu); // [S, 3]
+      const standard = logNormal(z, tf.scalar(0), tf.scalar(0)); // [S]
+      return logNormal(z, q.mu, q.logVar).sub(standard).mean().dataSync()[0]!;
+    });
+    const error = Math.sqrt(summandVariance / S);
+    return { S, estimate, exact: exactKl, 'derived error': error, 'off by, in errors': (estimate - exactKl) / error };
+  }),
+  { caption: 'A KL of two Gaussians in three dimensions, in nats', digits: 4 },
+);
+
+// %% [markdown] id="control-signals"
+// ## Control signals
+//
+// A good way to make something complicated is to decide first what it should be, and then to make it: draw a **latent variable** $\mathbf{z}$, which steers, then $\mathbf{x}$ from a simple distribution that $\mathbf{z}$ controls,
+//
+// $$p(\mathbf{x}) = \int p(\mathbf{x}\mid\mathbf{z})\, p(\mathbf{z})\, d\mathbf{z} = \mathbb{E}_{\mathbf{z}\sim p(\mathbf{z})}\bigl[p(\mathbf{x} \mid \mathbf{z})\bigr].$$
+//
+// Sampling is easy, two draws. The likelihood is an integral, and its plainest estimate an average over $S$ draws of $\mathbf z$. On the log scale that is
+//
+// $$\ln p(\mathbf{x}) \approx \ln \frac1S \sum_{s=1}^S e^{a_s}, \qquad a_s = \ln p(\mathbf{x}\mid\mathbf{z}_s),$$
+//
+// and by Jensen's inequality the estimate is too low on average, by less and less as $S$ grows (Burda, Grosse and Salakhutdinov, 2016). Averaging the logarithms instead, $\frac1S\sum_s a_s$, is another quantity: a lower bound that no number of draws improves.
+//
+// ### Exercise: the marginal likelihood
+//
+// For a whole batch, from the matrix $a_{sb}$. The numbers are $-100$ and below for an image, so take out the maximum **of each column** first, and do not forget that it is an average: $-\ln S$.
+
+// %% id="log-marginal"
+/**
+ * ln (1/S) Σ_s exp a_sb: the Monte Carlo estimate of ln p(x_b), in nats.
+ * @param a [S, B], ln p(x_b | z_s) with z_s ~ p(z) @returns [B]
+ */
+function logMarginal(a: tf.Tensor): tf.Tensor {
+  // BEGIN SOLUTION probability.logMarginal
+  const largest = a.max(0, true); // [1, B]
+  const average = a.sub(largest).exp().mean(0); // [B], between 1/S and 1
+  return average.log().add(largest.squeeze([0])); // [B]
+  // END SOLUTION
+}
+
+// %% id="check-log-marginal"
+await check('probability.logMarginal', logMarginal);
+
+// %% [markdown] id="log-marginal-text"
+// A model whose integral is known: $z \sim N(0,1)$ and $x \mid z \sim N(2z, 0.5^2)$ make $x \sim N(0, 2^2 + 0.5^2)$. Both averages for $x = 3$, each the mean of 200 repetitions:
+
+// %% id="marginal-picture"
+const counts = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+const averages = counts.map((S) =>
+  tf.tidy(() => {
+    const z = rng.fork(`draws ${S}`).normal([S * 200, 1]);
+    const a = logNormal(tf.fill([S * 200, 1], 3), z.mul(2), tf.scalar(2 * Math.log(0.5))).reshape([S, 200]);
+    return { ofLog: a.mean().dataSync()[0]!, logOf: logMeanExp(a, 0).mean().dataSync()[0]! };
+  }),
+);
+const exactMarginal = logDensity(3, 0, Math.hypot(2, 0.5));
+figure(
+  [
+    { x: counts, y: averages.map(({ logOf }) => logOf), mode: 'lines+markers', name: 'ln of the mean' },
+    { x: counts, y: averages.map(({ ofLog }) => ofLog), mode: 'lines+markers', name: 'mean of the ln' },
+    { x: counts, y: counts.map(() => exactMarginal), mode: 'lines', name: 'exact' },
+  ],
+  { title: 'ln p(x = 3) by S draws of z', xaxis: { title: 'S', type: 'log' }, yaxis: { title: 'nats' } },
+);
+
+// %% [markdown] id="bound"
+// A better proposal than the prior is a $q(\mathbf{z})$ that knows $\mathbf{x}$. The bound then reads
+//
+// $$\ln p(\mathbf{x}) \ge \mathbb{E}_{q(\mathbf{z})}[\ln p(\mathbf{x} \mid \mathbf{z})] - \mathrm{KL}[q(\mathbf{z}) \,\|\, p(\mathbf{z})],$$
+//
+// the **evidence lower bound**, ELBO. Chapter 8 trains it, and the bug below lives in it.
+//
+// ## Gradients through randomness
+//
+// To train such a model one needs $\nabla_{\boldsymbol\theta}\, \mathbb{E}_{z \sim q_\theta}[f(z)]$, where the parameters sit in the distribution. Take $q = N(\mu, \sigma^2)$ with $\lambda = \ln\sigma^2$. There are two ways.
+//
+// **Reparametrise** (Kingma and Welling, 2014): draw $\varepsilon \sim N(0,1)$, set $z = \mu + e^{\lambda/2}\varepsilon$, and differentiate along the path,
+//
+// $$\frac{\partial}{\partial\mu} \leadsto f'(z), \qquad \frac{\partial}{\partial\lambda} \leadsto f'(z) \cdot \tfrac12 e^{\lambda/2}\, \varepsilon.$$
+//
+// **Score function** (Williams, 1992): since $\nabla q = q \nabla \ln q$,
+//
+// $$\frac{\partial}{\partial\mu} \leadsto f(z) \cdot \frac{z - \mu}{\sigma^2}, \qquad \frac{\partial}{\partial\lambda} \leadsto f(z) \cdot \tfrac12\left[\frac{(z-\mu)^2}{\sigma^2} - 1\right].$$
+//
+// It never differentiates $f$, so $f$ may be anything: a step, a table, a game. Both are right on average. They differ in how far a single draw strays.
+//
+// ### Exercise: along the path
+//
+// `f` works element by element, so `tf.grad(f)(z)` gives $f'(z_s)$ for every draw. Return the gradient of each draw, not their mean: variance is what we are after.
+
+// %% id="pathwise"
+/**
+ * The reparametrised gradient of E f(z), z ~ N(mu, exp logVar), for each draw.
+ * @param f element by element, differentiable @param eps standard normal draws [S]
+ * @returns [S, 2]: ∂/∂mu and ∂/∂logVar
+ */
+function pathwise(f: (z: tf.Tensor) => tf.Tensor, eps: tf.Tensor, mu: number, logVar: number): tf.Tensor {
+  // BEGIN SOLUTION probability.pathwise
+  const sigma = Math.exp(logVar / 2);
+  const slope = tf.grad(f)(eps.mul(sigma).add(mu)); // [S]
+  return tf.stack([slope, slope.mul(eps).mul(sigma / 2)], 1); // [S, 2]
+  // END SOLUTION
+}
+
+// %% id="check-pathwise"
+await check('probability.pathwise', pathwise);
+
+// %% [markdown] id="baselines"
+// The score has mean 0, so subtracting a constant $b$ from $f$ changes no mean, and a good $b$ removes most of the variance. The mean of $f$ is a good one, but it is not known, and a mean that includes the draw itself is correlated with its score: the gradient comes out too small, by the factor $(S-1)/S$. The remedy is to leave the draw out (Kool, van Hoof and Welling, 2019),
+//
+// $$b_s = \frac{1}{S-1} \sum_{r \ne s} f(z_r).$$
+//
+// ### Exercise: the score function with a baseline
+
+// %% id="score-function"
+/**
+ * The score-function gradient of E f(z), z ~ N(mu, exp logVar), for each draw, with the mean of the other draws as
+ * baseline.
+ * @param f values f(z_s) [S], S ≥ 2 @param z draws [S] @returns [S, 2]: ∂/∂mu and ∂/∂logVar
+ */
+function scoreFunction(f: tf.Tensor, z: tf.Tensor, mu: number, logVar: number): tf.Tensor {
+  // BEGIN SOLUTION probability.scoreFunction
+  const sigma = Math.exp(logVar / 2);
+  const S = f.shape[0]!;
+  const others = f.sum().sub(f); // [S]
+  const baseline = others.div(S - 1); // [S]
+  const u = z.sub(mu).div(sigma); // [S], standard normal
+  const scores = tf.stack([u.div(sigma), u.square().sub(1).mul(0.5)], 1); // [S, 2]
+  return scores.mul(f.sub(baseline).expandDims(1)); // [S, 2]
+  // END SOLUTION
+}
+
+// %% id="check-score-function"
+await check('probability.scoreFunction', scoreFunction);
+
+// %% [markdown] id="variance-text"
+// Now measure. For $f(z) = z^2$ and $\sigma = 1$ the gradient with respect to $\mu$ is $2\mu$, and the variances of one draw can be derived from the moments of $\varepsilon$ (1, 3 and 15 for the second, fourth and sixth): along the path 4; by the score $\mu^4 + 14\mu^2 + 15$; with the baseline $b = \mathbb{E} f$ it is $8\mu^2 + 10$; and with the best constant, $b = \mu^2 + 3$, it is $8\mu^2 + 6$. Lines are these formulas, markers 20,000 draws.
+
+// %% id="variance-picture"
+const estimators = [
+  { name: 'path', exact: () => 4, each: (z: tf.Tensor) => z.mul(2) },
+  { name: 'score', exact: (mu: number) => mu ** 4 + 14 * mu ** 2 + 15, baseline: () => 0 },
+  { name: 'score, b = E f', exact: (mu: number) => 8 * mu ** 2 + 10, baseline: (mu: number) => mu ** 2 + 1 },
+  { name: 'score, best b', exact: (mu: number) => 8 * mu ** 2 + 6, baseline: (mu: number) => mu ** 2 + 3 },
+];
+const places = [0, 1, 2, 3, 4, 5];
+const measured = estimators.map(({ each, baseline }) =>
+  places.map((mu) =>
+    tf.tidy(() => {
+      const z = rng.fork(`mu ${mu}`).normal([20_000]).add(mu);
+      const gradients = each ? each(z) : z.square().sub(baseline(mu)).mul(z.sub(mu)); // [S]
+      return tf.moments(gradients).variance.dataSync()[0]!;
+    }),
+  ),
+);
+const fine = Array.from({ length: 101 }, (_, i) => i * 0.05);
+figure(
+  [
+    ...estimators.map(({ name }, i) => ({ x: places, y: measured[i]!, mode: 'markers', name, marker: { size: 9 } })),
+    ...estimators.map(({ name, exact }) => ({
+      x: fine,
+      y: fine.map(exact),
+      mode: 'lines',
+      name: `${name}, exact`,
+      showlegend: false,
+      line: { color: '#808080', width: 1 },
+    })),
+  ],
+  {
+    title: 'Variance of one draw of the gradient of E z² by μ',
+    xaxis: { title: 'μ' },
+    yaxis: { title: 'variance', type: 'log' },
+  },
+);
+table(
+  places.map((mu, i) => ({
+    μ: mu,
+    path: measured[0]![i]!,
+    score: measured[1]![i]!,
+    'score, b = E f': measured[2]![i]!,
+    'score : path': measured[1]![i]! / measured[0]![i]!,
+  })),
+  { caption: 'Measured: how many times as many draws the score function needs', digits: 1 },
+);
+
+// %% [markdown] id="bug"
+// ## The bug to find
+//
+// A widely copied example of a variational autoencoder computes its loss as below: the pixels' cross-entropy plus the KL of the latent variables. The loss falls, and reconstructions appear. The issues of two projects, named under the sources, are about what follows from it.
+//
+// ### Exercise: repair it
+//
+// The cell after it builds a world of four coins that two latent numbers control, small enough to integrate: $\ln p(\mathbf{x})$ is known for all 16 patterns, and so is the entropy of the world. A bound on the likelihood, averaged over the world, must lie **above** that entropy. Look at it before you change anything. Then ask: of which logarithm of a probability is each term a part?
+
+// %% id="neg-elbo"
+/**
+ * −ELBO of each example, with one draw of z: −ln p(x | z) + KL[N(mu, exp logVar) ‖ N(0, I)], in nats.
+ * @param x [B, D] of 0 and 1 @param logits of p(x | z) [B, D] @param mu [B, L] @param logVar [B, L] @returns [B]
+ */
+function negElbo(x: tf.Tensor, logits: tf.Tensor, mu: tf.Tensor, logVar: tf.Tensor): tf.Tensor {
+  // BEGIN SOLUTION probability.negElbo
+  // The code that was given averages over D pixels and over L latent numbers. Neither mean belongs to a probability,
+  // and dividing by different numbers weighs the KL D / L times too heavily: it is then cheapest to ignore z.
+  const pixels = tf.softplus(logits).sub(x.mul(logits)).sum(1); // [B]
+  const kl = mu.square().add(logVar.exp()).sub(logVar).sub(1).mul(0.5).sum(1); // [B]
+  return pixels.add(kl);
+  // END SOLUTION
+  // BEGIN GIVEN
+  // const pixels = tf.softplus(logits).sub(x.mul(logits)).mean(1); // [B]
+  // const kl = mu.square().add(logVar.exp()).sub(logVar).sub(1).mul(0.5).mean(1); // [B]
+  // return pixels.add(kl);
+  // END GIVEN
+}
+
+// %% id="neg-elbo-world"
+const controls = tf.tensor2d([3, 3, 0, 0, 0, 0, 3, -3], [2, 4]); // logits of p(x | z) are z · controls
+const world = tf.tidy(() => {
+  const patterns = tf.tensor2d(Array.from({ length: 16 }, (_, n) => [0, 1, 2, 3].map((d) => (n >> d) & 1))); // [16, 4]
+  const axis = Array.from({ length: 61 }, (_, i) => -6 + i * 0.2);
+  const z = tf.tensor2d(axis.flatMap((a) => axis.map((b) => [a, b]))); // [G, 2]
+  const logPrior = logNormal(z, tf.scalar(0), tf.scalar(0)).add(2 * Math.log(0.2)); // [G], of the cell around z
+  const logits = z.matMul(controls); // [G, 4]
+  const rows = tf.unstack(patterns).map((x) => logBernoulli(tf.tile(x.expandDims(0), [z.shape[0], 1]), logits));
+  const joint = tf.stack(rows).add(logPrior); // ln p(x, z): [16, G]
+  const logX = tf.logSumExp(joint, 1); // [16]
+  const posterior = joint.sub(logX.expandDims(1)).exp(); // [16, G]
+  const mu = posterior.matMul(z); // [16, 2]
+  const variance = posterior.matMul(z.square()).sub(mu.square()); // [16, 2]
+  return { patterns, logX, mu, logVar: variance.log() };
+});
+const [worldNats, yourNats, worldSum] = tf.tidy(() => {
+  const repeats = 500;
+  const again = (t: tf.Tensor) => tf.tile(t, [repeats, 1]); // [16, …] → [repeats · 16, …]
+  const noise = rng.fork('world').normal([repeats * 16, 2]);
+  const z = again(world.mu).add(noise.mul(again(world.logVar).mul(0.5).exp()));
+  const each = negElbo(again(world.patterns), z.matMul(controls), again(world.mu), again(world.logVar));
+  const yours = each.reshape([repeats, 16]).mean(0); // [16]
+  const probabilities = world.logX.exp();
+  return [world.logX.neg(), yours, tf.ones([16])].map((t) => probabilities.mul(t).sum().dataSync()[0]!);
+});
+table(
+  [
+    { what: 'the probabilities of the 16 patterns sum to', value: worldSum },
+    { what: 'entropy of the world: the least possible mean of −ln p(x), nats', value: worldNats },
+    { what: 'your −ELBO, averaged over the world, nats', value: yourNats },
+    { what: 'above the entropy by (negative: impossible)', value: yourNats! - worldNats! },
+  ],
+  { caption: 'A bound must lie above' },
+);
+
+// %% id="check-neg-elbo"
+await check('probability.negElbo', negElbo);
+
+// %% [markdown] id="costs"
+// ## What it costs
+//
+// The plain average over the prior, measured on this machine for $L$ latent numbers: $\mathbf{z} \sim N(\mathbf 0, \mathbf I)$, $\mathbf{x}\mid\mathbf{z} \sim N(\mathbf{z}, 0.3^2\,\mathbf I)$, for 20 points $\mathbf{x}$ of the model itself. Time grows as $S \cdot L$, which is cheap. What grows out of reach is the number of draws that are needed: one of them has to fall near the right $\mathbf{z}$, and the chance of that shrinks exponentially with $L$.
+
+// %% id="measure-costs"
+const costs = [];
+for (const L of [1, 2, 4, 8, 16]) {
+  const x = tf.tidy(() => rng.fork(`x ${L}`).normal([20, L]).mul(Math.hypot(1, 0.3)));
+  const exact = tf.tidy(
+    () =>
+      logNormal(x, tf.scalar(0), tf.scalar(Math.log(1.09)))
+        .mean()
+        .dataSync()[0]!,
+  );
+  const estimateWith = (S: number) =>
+    tf.tidy(() => {
+      const z = rng.fork(`z ${L}`).normal([S, L]);
+      const a = tf.stack(
+        tf.unstack(x).map((row) => logNormal(row.sub(z), tf.scalar(0), tf.scalar(2 * Math.log(0.3)))),
+        1,
+      );
+      return logMeanExp(a, 0).mean().dataSync()[0]!; // a: [S, 20]
+    });
+  estimateWith(10); // the first call of anything is slower
+  const started = performance.now();
+  const many = estimateWith(10_000);
+  const milliseconds = performance.now() - started;
+  costs.push({
+    L,
+    exact,
+    'too low with S = 100': exact - estimateWith(100),
+    'with S = 10,000': exact - many,
+    'ms for 10,000': milliseconds,
+  });
+}
+table(costs, { caption: 'Mean ln p(x) of 20 points by averaging over the prior, nats', digits: 2 });
+
+// %% [markdown] id="failures"
+// ## Where it fails
+//
+// **KL says nothing about distance where supports part.** Two Gaussians, one unit apart, ever narrower: the KL explodes although the means stay where they are, and for two points it is infinite. Its gradient is then no guide. This is one reason for other divergences (chapter 15).
+//
+// **The path is blind to steps.** For $f(z) = [z > 0.5]$ the slope is 0 wherever it exists, so the path says 0 while the true gradient is the density at 0.5, which is 0.352. A smooth step in its place gives the path something to see, but the narrower it is, the fewer draws fall on it, and the error grows. The score function does not mind. Discrete choices need it, or a trick (chapters 7 and 18).
+//
+// **The score function drowns in dimensions.** For $f(\mathbf{z}) = \sum_d z_d^2$ every coordinate adds its noise to the gradient of every other. The path does not feel it.
+
+// %% id="failure-tables"
+table(
+  [1, 0.3, 0.1, 0.03].map((sigma) => ({
+    σ: sigma,
+    'KL[N(0, σ²) ‖ N(1, σ²)], nats': tf.tidy(() => {
+      const logVar = tf.fill([1, 1], 2 * Math.log(sigma));
+      return klNormal(tf.zeros([1, 1]), logVar, tf.ones([1, 1]), logVar).dataSync()[0]!;
+    }),
+  })),
+  { caption: 'One unit apart', digits: 2 },
+);
+const meanAndError = (each: tf.Tensor) => {
+  const { mean, variance } = tf.moments(each);
+  return [mean.dataSync()[0]!, Math.sqrt(variance.dataSync()[0]! / each.size)] as const;
+};
+table(
+  [1, 0.1, 0.01, 0.001, 0.0001].map((width) =>
+    tf.tidy(() => {
+      const z = rng.fork('step').normal([20_000]);
+      const f = z.sub(0.5).div(width).sigmoid(); // from 0 to 1 around 0.5
+      const [path, pathError] = meanAndError(f.mul(f.neg().add(1)).div(width)); // f′
+      const [score, scoreError] = meanAndError(f.sub(0.5).mul(z));
+      return { width, path, '± path': pathError, score, '± score': scoreError };
+    }),
+  ),
+  { caption: 'Gradient of E f(z) with respect to μ, at μ = 0, for an f that rises within a width', digits: 4 },
+);
+table(
+  [1, 10, 100].map((dimensions) => {
+    const [path, score] = tf.tidy(() => {
+      const z = rng.fork(`dimensions ${dimensions}`).normal([20_000, dimensions]);
+      const f = z.square().sum(1).sub(dimensions); // its mean is the baseline
+      const first = z.slice([0, 0], [-1, 1]).squeeze([1]);
+      return [first.mul(2), f.mul(first)].map((each) => tf.moments(each).variance.dataSync()[0]!);
+    });
+    return { D: dimensions, path, score };
+  }),
+  {
+    caption: 'Variance of one draw of ∂/∂μ₁ of E Σ z², at μ = 0; the score with b = E f',
+    digits: 1,
+  },
+);
+
+// %% [markdown] id="sources"
+// ### Sources
+//
+// T. Cover, J. Thomas, *Elements of Information Theory* (2006), chapter 2. C. Bishop, *Pattern Recognition and Machine Learning* (2006), sections 1.6 and 10.1. R. Williams, *Simple statistical gradient-following algorithms for connectionist reinforcement learning*, Machine Learning 8 (1992). D. Kingma, M. Welling, *Auto-encoding variational Bayes*, ICLR 2014. Y. Burda, R. Grosse, R. Salakhutdinov, *Importance weighted autoencoders*, ICLR 2016. W. Kool, H. van Hoof, M. Welling, *Buy 4 REINFORCE samples, get a baseline for free!*, ICLR 2019 workshop. S. Mohamed, M. Rosca, M. Figurnov, A. Mnih, *Monte Carlo gradient estimation in machine learning*, JMLR 21 (2020). J. Tomczak, *Deep Generative Modeling* (2024), chapter 2 and section 5.3; the bug is discussed in keras-team/keras issue 6015 and AppliedDataSciencePartners/WorldModels issue 12 (github.com).
