@@ -1,7 +1,15 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['**/dist/', '**/node_modules/', '**/.ipynb_checkpoints/', 'lib/jupyter/share/*extensions/'] },
+  {
+    ignores: [
+      '**/dist/',
+      '**/node_modules/',
+      '**/.ipynb_checkpoints/',
+      'lib/jupyter/share/*extensions/',
+      'test/hostile/',
+    ],
+  },
   ...tseslint.configs.recommended,
   {
     rules: {

@@ -49,7 +49,7 @@ type AnyFunction = (...args: unknown[]) => unknown;
 /** Values go through the protocol as in grading: the function gets copies, and what it accepts is the same. */
 function callHere(solution: AnyFunction): Call {
   return async (...args) => {
-    const copies = args.map((arg) => decode(encode(arg), evaluate));
+    const copies = args.map((arg) => decode(encode(arg), { evaluate }));
     const result = await Promise.resolve()
       .then(() => solution(...copies))
       .catch((error: unknown) => Promise.reject(thrown(error)));
@@ -58,8 +58,10 @@ function callHere(solution: AnyFunction): Call {
 }
 
 function receive(result: unknown) {
+  const kept: AnyFunction[] = [];
   try {
-    return decode(encode(result));
+    const wire = encode(result, (value) => kept.push(value as AnyFunction) - 1);
+    return decode(wire, { callable: (index) => callHere(kept[index]!) });
   } catch (error) {
     throw error instanceof ProtocolError ? new Thrown('Error', error.message) : error;
   }

@@ -8,11 +8,12 @@ import { addGrade } from './commands/grade';
 import { addHint, addSolution } from './commands/help';
 import { addPublishCommands } from './commands/publish';
 import { addRelease } from './commands/release';
+import { addSelftest } from './commands/selftest';
 import { ANY_CHAPTER, CHAPTER, withCompiler } from './commands/shared';
-import { chapters, findChapter } from './exercises';
-import { chapterTable, releaseTable, selftestJson, submissionReport } from './report';
-import { course } from './rooms';
-import { selftest } from './selftest';
+import { addSimilarity } from './commands/similarity';
+import { addDoctor } from './doctor';
+import { chapters } from './exercises';
+import { submissionReport } from './report';
 import { gradeSubmission } from './submission';
 import { version } from './version';
 
@@ -25,26 +26,17 @@ const PUBLIC_SEED = 'validate';
 
 async function validate(file: string, { chapter }: ValidateOptions): Promise<void> {
   await withCompiler(async (compiler) => {
-    const setting = { chapters, compiler, seed: PUBLIC_SEED, ...(chapter === undefined ? {} : { chapter }) };
+    const setting = {
+      chapters,
+      compiler,
+      seed: PUBLIC_SEED,
+      tier: 'none' as const,
+      ...(chapter === undefined ? {} : { chapter }),
+    };
     const result = await gradeSubmission({ student: basename(file, '.ipynb'), file }, setting);
     console.log(submissionReport(result));
     const complete = result.status === 'graded' && result.points === result.maxPoints;
     process.exitCode = complete ? 0 : 1;
-  });
-}
-
-interface SelftestOptions {
-  readonly json?: boolean;
-  readonly chapter?: string;
-}
-
-async function test({ json, chapter }: SelftestOptions): Promise<void> {
-  const wanted = chapter === undefined ? chapters : [findChapter(chapter, chapters)];
-  await withCompiler(async (compiler) => {
-    const report = await selftest(wanted, course, compiler, (done) => json || console.log(chapterTable(done)));
-    const verdict = report.ok ? 'Everything holds.' : 'Some of it does not hold: see ✗ above.';
-    console.log(json ? selftestJson(report) : `${releaseTable(report)}\n${verdict}`);
-    process.exitCode = report.ok ? 0 : 1;
   });
 }
 
@@ -67,22 +59,13 @@ function createProgram(): Command {
   addGrade(program);
   addBookCommands(program);
   addPublishCommands(program);
-  program
-    .command('selftest')
-    .summary('grade the grader')
-    .description(
-      'For every chapter: the solution earns everything, the untouched release nothing, the checks reject every ' +
-        'known mistake, the hidden checks reject answers learnt by heart from the public ones, and what students get shows ' +
-        'no line of a solution and no hidden check.',
-    )
-    .option(CHAPTER, 'one chapter only, by number or name')
-    .option('--json', 'print the report as JSON')
-    .addHelpText('after', '\nExit status: 0 when all of that holds, else 1.')
-    .action(test);
+  addSelftest(program);
   addCheck(program);
   addHint(program);
   addSolution(program);
   addRelease(program);
+  addSimilarity(program);
+  addDoctor(program);
   return program;
 }
 

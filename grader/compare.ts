@@ -100,6 +100,7 @@ export function describe(value: Value): string {
   if (value instanceof tf.Tensor) return `a tensor [${value.shape.join(', ')}] of ${value.dtype}`;
   if (isNumberArray(value)) return `a ${value.constructor.name} of ${value.length}`;
   if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === 'function') return 'a function';
   const keys = Object.keys(value);
   return keys.length === 0 ? 'an empty object' : `an object { ${keys.slice(0, 6).join(', ')} }`;
 }

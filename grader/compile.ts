@@ -8,7 +8,10 @@ import { extract, originOf, type Extraction, type Module, type Problem } from '.
 import type { Piece, SourceCell } from './pieces';
 import { root } from './rooms';
 
-/** A module as it is sent to the process that runs it, with the place of each of its lines. */
+/**
+ * A module as it is sent to the process that runs it: CommonJS with a source map, so that this process needs no
+ * compiler, which would take most of its start. The places are those of the lines before translation.
+ */
 export interface Loadable {
   readonly code: string;
   readonly places: readonly (readonly [cell: number, line: number] | null)[];
@@ -46,6 +49,8 @@ const OPTIONS: ts.CompilerOptions = {
   esModuleInterop: true,
   skipLibCheck: true,
   noEmit: true,
+  // else Bundler resolution would, and a message may quote what it resolved
+  resolveJsonModule: false,
 };
 
 /** A compiler that keeps the libraries' types in memory from one submission to the next. */
@@ -74,7 +79,17 @@ function compileOne(name: string, extraction: Extraction, errors: readonly Probl
 }
 
 function toLoadable({ code, map }: Module): Loadable {
-  return { code, places: map.map((origin) => origin && [origin.piece.cell.number, origin.line]) };
+  return { code: toJavaScript(code), places: map.map((origin) => origin && [origin.piece.cell.number, origin.line]) };
+}
+
+function toJavaScript(code: string): string {
+  const compilerOptions: ts.CompilerOptions = {
+    module: ts.ModuleKind.CommonJS,
+    target: ts.ScriptTarget.ES2022,
+    esModuleInterop: true,
+    inlineSourceMap: true,
+  };
+  return ts.transpileModule(code, { fileName: 'submission.ts', compilerOptions }).outputText;
 }
 
 interface Finding {
@@ -113,13 +128,16 @@ function toFinding(diagnostic: ts.Diagnostic, { code, map }: Module): Finding[] 
   return [{ piece: map[line - 1]!.piece, problem: { message: `TS${diagnostic.code}: ${text}`, place } }];
 }
 
+/** Of the grader, what nobody but the grader may read; a link in node_modules leads there too. */
+const HIDDEN = /[\\/]grader[\\/](dist[\\/])?checks[\\/]/;
+
 /**
  * The compiler sees the submission, the packages, and the types of the library and the grader; nothing else, or the
  * text of a diagnostic could quote another file.
  */
 function hostOf(current: () => { code: string; version: number }): ts.LanguageServiceHost {
   const folders = ['node_modules', 'lib', 'grader'].map((room) => join(root, room) + sep);
-  const isVisible = (path: string) => folders.some((folder) => path.startsWith(folder));
+  const isVisible = (path: string) => !HIDDEN.test(path) && folders.some((folder) => path.startsWith(folder));
   const fileExists = (path: string) => path === FILE || (isVisible(path) && ts.sys.fileExists(path));
   const read = (path: string) => (path === FILE ? current().code : isVisible(path) ? ts.sys.readFile(path) : undefined);
   return {

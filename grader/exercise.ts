@@ -27,7 +27,13 @@ export function given(source: string): Given {
   return new Given(source);
 }
 
-/** What may be passed to a submission's function and come back from it (`Given` and `Rng` go in only). */
+/**
+ * A function that a submission's function returned. It stays where the submission runs; calls of it go there as calls
+ * of the exercise's function do, within the same time.
+ */
+export type Callable = (...args: readonly Value[]) => Promise<Value>;
+
+/** What may be passed to a submission's function and come back from it (`Given` goes in only, `Callable` comes only). */
 export type Value =
   | undefined
   | null
@@ -38,6 +44,7 @@ export type Value =
   | NumberArray
   | Rng
   | Given
+  | Callable
   | readonly Value[]
   | { readonly [key: string]: Value };
 

@@ -42,6 +42,11 @@ export const chapters: readonly Chapter[] = [
     exercises: async () => (await import('./checks/03-mixtures.js')).exercises,
     ...(hasHidden && { hidden: async () => (await import('./hidden/03-mixtures.js')).hidden }),
   },
+  {
+    name: '04-circuits',
+    exercises: async () => (await import('./checks/04-circuits.js')).exercises,
+    ...(hasHidden && { hidden: async () => (await import('./hidden/04-circuits.js')).hidden }),
+  },
 ];
 
 /** The chapter with its hidden checks after the public ones, and with the known mistakes: what grading runs. */

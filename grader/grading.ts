@@ -10,9 +10,13 @@ import { placeText, type Problem } from './extract';
 import type { ExerciseResult } from './result';
 import { openSandbox, type Sandbox } from './sandbox';
 import { Fault, type Status } from './status';
+import type { Tier } from './tier';
+import { strongestTier } from './tiers';
 
 export interface GradingOptions {
   readonly limits?: Partial<Limits>;
+  /** What shuts the submission in; the strongest that holds here, unless said. */
+  readonly tier?: Tier;
   /** The seed of an exercise's inputs. */
   readonly seedOf: (exercise: Exercise) => string;
   /** Told of every answer to a check, before the check sees it. */
@@ -26,7 +30,12 @@ export async function gradeExercises(
   options: GradingOptions,
 ): Promise<ExerciseResult[]> {
   const ready = exercises.filter(({ functionName }) => compilation.functions[functionName]!.status === 'ok');
-  const session = new Session(compilation, { ...LIMITS, ...options.limits }, ready.length);
+  const session = new Session(
+    compilation,
+    { ...LIMITS, ...options.limits },
+    options.tier ?? (await strongestTier()),
+    ready.length,
+  );
   const results: ExerciseResult[] = [];
   try {
     for (const exercise of exercises) {
@@ -69,6 +78,7 @@ class Session {
   constructor(
     private readonly compilation: Compilation,
     private readonly limits: Limits,
+    private readonly tier: Tier,
     functions: number,
   ) {
     this.deadline = performance.now() + limits.wallMs;
@@ -96,12 +106,12 @@ class Session {
 
   private async load(module: Loadable): Promise<void> {
     const loadMs = this.within(this.limits.loadMs);
-    this.sandbox = openSandbox({ ...this.limits, loadMs });
+    this.sandbox = openSandbox({ ...this.limits, loadMs }, this.tier);
     await this.sandbox.load(module);
   }
 
   call({ functionName }: Exercise, { timeoutMs = this.limits.callMs }: Check): Call {
-    return async (...args) => this.sandbox!.call(functionName, args, this.within(timeoutMs));
+    return async (...args) => this.sandbox!.call(functionName, args, () => this.within(timeoutMs));
   }
 
   /** No more than what is left of the submission's time. */

@@ -10,7 +10,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { createRng } from 'dgm';
-import { Given, type Value } from './exercise';
+import { Given, type Callable, type Value } from './exercise';
 
 /** Bounds on one value. A line longer than `bytes` is refused before it is parsed. */
 export const LIMITS = { bytes: 8 * 1024 * 1024, depth: 32, nodes: 200_000, rank: 8 } as const;
@@ -34,21 +34,34 @@ type ArrayName = keyof typeof arrays;
 
 const oddNumbers: Readonly<Record<string, number>> = { NaN, Infinity, '-Infinity': -Infinity, '-0': -0 };
 
-/** How to turn the source of a `Given` into a function; only the process that runs the submission has one. */
-export type Evaluate = (source: string) => unknown;
+/** What stands for functions; whoever has neither takes no function. */
+export interface Makers {
+  /** Turns the source of a `Given` into a function; only the process that runs the submission has one. */
+  readonly evaluate?: (source: string) => unknown;
+  /** What calls the function that was kept under that number. */
+  readonly callable?: (kept: number) => Callable;
+}
 
-/** @throws ProtocolError naming where in the value something is that cannot travel */
-export function encode(value: unknown): Wire {
-  return encodeAt(value, 'the value', new Budget());
+type AnyFunction = (...args: never[]) => unknown;
+
+/** Keeps a function for later calls, and gives it a number; only where the submission runs. */
+export type Keep = (value: AnyFunction) => number;
+
+/**
+ * @param keep takes the functions in the value; without it they are refused
+ * @throws ProtocolError naming where in the value something is that cannot travel
+ */
+export function encode(value: unknown, keep?: Keep): Wire {
+  return encodeAt(value, 'the value', new Budget(), keep);
 }
 
 /**
  * The value that `wire` stands for. Tensors in it belong to the caller.
- * @param evaluate makes functions of `Given`; without it they are refused
+ * @param makers make functions; those that have no maker are refused
  * @throws ProtocolError when `wire` stands for no value
  */
-export function decode(wire: unknown, evaluate?: Evaluate): Value {
-  return decodeAt(wire, new Budget(), evaluate);
+export function decode(wire: unknown, makers: Makers = {}): Value {
+  return decodeAt(wire, new Budget(), makers);
 }
 
 /** Depth and size spent so far: a cyclic or huge value ends in an error and not in a dead process. */
@@ -65,12 +78,13 @@ class Budget {
   }
 }
 
-function encodeAt(value: unknown, where: string, budget: Budget): Wire {
+function encodeAt(value: unknown, where: string, budget: Budget, keep: Keep | undefined): Wire {
   return budget.within(() => {
     if (value === null || typeof value === 'boolean' || typeof value === 'string') return value;
     if (value === undefined) return { $: 'undefined' };
     if (typeof value === 'number') return encodeNumber(value);
-    if (typeof value === 'object') return encodeObject(value, where, budget);
+    if (typeof value === 'object') return encodeObject(value, where, budget, keep);
+    if (typeof value === 'function' && keep) return { $: 'function', kept: keep(value as AnyFunction) };
     throw new ProtocolError(`${where} is a ${typeof value}, which cannot be handed in`);
   });
 }
@@ -80,14 +94,14 @@ function encodeNumber(value: number): Wire {
   return odd in oddNumbers ? { $: 'number', value: odd } : value;
 }
 
-function encodeObject(value: object, where: string, budget: Budget): Wire {
+function encodeObject(value: object, where: string, budget: Budget, keep: Keep | undefined): Wire {
   if (value instanceof tf.Tensor) return encodeTensor(value, where);
   if (ArrayBuffer.isView(value)) return encodeArray(value, where);
-  if (Array.isArray(value)) return value.map((item, i) => encodeAt(item, `${where}[${i}]`, budget));
+  if (Array.isArray(value)) return value.map((item, i) => encodeAt(item, `${where}[${i}]`, budget, keep));
   if (isKeyedRng(value)) return { $: 'rng', key: value.key };
   if (value instanceof Given) return { $: 'given', source: value.source };
   if (!isPlain(value)) throw new ProtocolError(`${where} is a ${value.constructor.name}, which cannot be handed in`);
-  const fields = Object.entries(value).map(([key, item]) => [key, encodeAt(item, `${where}.${key}`, budget)]);
+  const fields = Object.entries(value).map(([key, item]) => [key, encodeAt(item, `${where}.${key}`, budget, keep)]);
   return { $: 'object', fields: Object.fromEntries(fields) as Record<string, Wire> };
 }
 
@@ -107,24 +121,25 @@ function encodeArray(value: ArrayBufferView, where: string): Wire {
   return { $: name, data: base64(value) };
 }
 
-function decodeAt(wire: unknown, budget: Budget, evaluate: Evaluate | undefined): Value {
+function decodeAt(wire: unknown, budget: Budget, makers: Makers): Value {
   return budget.within(() => {
     if (wire === null || typeof wire === 'boolean' || typeof wire === 'string') return wire;
     if (typeof wire === 'number') return wire;
-    if (Array.isArray(wire)) return wire.map((item) => decodeAt(item, budget, evaluate));
+    if (Array.isArray(wire)) return wire.map((item) => decodeAt(item, budget, makers));
     if (typeof wire !== 'object') throw new ProtocolError(`${typeof wire} is no JSON`);
-    return decodeTagged(wire as Record<string, unknown>, budget, evaluate);
+    return decodeTagged(wire as Record<string, unknown>, budget, makers);
   });
 }
 
-function decodeTagged(wire: Record<string, unknown>, budget: Budget, evaluate: Evaluate | undefined): Value {
+function decodeTagged(wire: Record<string, unknown>, budget: Budget, makers: Makers): Value {
   const tag = wire['$'];
   if (tag === 'undefined') return undefined;
   if (tag === 'number') return decodeNumber(wire['value']);
   if (tag === 'tensor') return decodeTensor(wire);
-  if (tag === 'object') return decodeFields(wire['fields'], budget, evaluate);
+  if (tag === 'object') return decodeFields(wire['fields'], budget, makers);
   if (tag === 'rng') return createRng(text(wire['key'], 'key'));
-  if (tag === 'given' && evaluate) return evaluate(text(wire['source'], 'source')) as Value;
+  if (tag === 'given' && makers.evaluate) return makers.evaluate(text(wire['source'], 'source')) as Value;
+  if (tag === 'function' && makers.callable) return makers.callable(count(wire['kept']));
   if (isArrayName(tag)) return decodeArray(arrays[tag], wire['data']);
   throw new ProtocolError(`unknown kind of value ${JSON.stringify(tag)?.slice(0, 40)}`);
 }
@@ -135,12 +150,12 @@ function decodeNumber(value: unknown): number {
   return number;
 }
 
-function decodeFields(fields: unknown, budget: Budget, evaluate: Evaluate | undefined): Value {
+function decodeFields(fields: unknown, budget: Budget, makers: Makers): Value {
   if (typeof fields !== 'object' || fields === null || Array.isArray(fields))
     throw new ProtocolError('an object without fields');
   // fromEntries defines and never assigns, so a field named __proto__ stays an ordinary field
   return Object.fromEntries(
-    Object.entries(fields).map(([key, item]) => [key, decodeAt(item, budget, evaluate)] as const),
+    Object.entries(fields).map(([key, item]) => [key, decodeAt(item, budget, makers)] as const),
   );
 }
 
@@ -171,6 +186,11 @@ function decodeArray<T extends (typeof arrays)[ArrayName]>(type: T, data: unknow
 function text(value: unknown, field: string): string {
   if (typeof value !== 'string') throw new ProtocolError(`${field} is no text`);
   return value;
+}
+
+function count(value: unknown): number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0) throw new ProtocolError('a function without a number');
+  return value as number;
 }
 
 function base64(value: ArrayBufferView): string {

@@ -37,7 +37,7 @@ const ROOMS = [
 ] as const;
 
 const LEFT_OUT: readonly RegExp[] = [
-  /(^|\/)(node_modules|bench|pages|nbextensions|labextensions|\.ipynb_checkpoints)(\/|$)/,
+  /(^|\/)(node_modules|bench|bench\.mjs|pages|nbextensions|labextensions|\.ipynb_checkpoints)(\/|$)/,
   /(^|\/)(tsconfig\.json|\.built|[^/]*\.tsbuildinfo)$/,
   /^grader\/dist\/hidden(\/|$)/,
   // they name sources that are not there

@@ -68,8 +68,8 @@ export function releaseTable({ release }: SelftestReport): string {
   return ['release:', ...release.map((breach) => `  ✗ ${breach}`)].join('\n');
 }
 
-/** The self-test for machines. */
-export function selftestJson({ chapters, release, ok }: SelftestReport): string {
+/** What a program wants to know of a selftest. */
+export function selftestJson({ chapters, release, ok }: SelftestReport) {
   const reduced = chapters.map(({ chapter, solution, release, mistakes, breaches }) => ({
     chapter,
     solution,
@@ -77,7 +77,7 @@ export function selftestJson({ chapters, release, ok }: SelftestReport): string 
     mistakes: mistakes.map(({ exercise, name, score, killedBy }) => ({ exercise, name, score, killedBy })),
     breaches,
   }));
-  return JSON.stringify({ chapters: reduced, release, ok }, null, 2);
+  return { chapters: reduced, release, ok };
 }
 
 function percent(share: number): string {

@@ -1,6 +1,7 @@
 /** What grading a submission gives, as it is written to `result.json`. Version 1. */
 import { z } from 'zod';
 import { statuses } from './status';
+import { tiers } from './tier';
 
 const text = z.string().max(2000);
 
@@ -44,6 +45,8 @@ export const resultSchema = z.strictObject({
   /** With the student and the exercise it decides all inputs: the same seed gives the same result. */
   seed: z.string(),
   grader: z.string(),
+  /** What shut the submission in. */
+  tier: z.enum(tiers).optional(),
   durationMs: z.number().min(0),
 });
 

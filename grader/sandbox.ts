@@ -2,12 +2,13 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 import { brief, Thrown } from './checking';
 import type { Request } from './child';
-import { childCommand, type Limits } from './command';
+import { childCommand, start, type CommandLine, type Limits } from './command';
+import type { Tier } from './tier';
 import type { Loadable } from './compile';
 import type { Value } from './exercise';
 import { decode, encode, LIMITS as VALUE_LIMITS, ProtocolError } from './protocol';
@@ -16,7 +17,8 @@ import { Fault, type FaultStatus } from './status';
 /** Every method rejects with a `Fault` once the process is gone, and with `Thrown` when the submission threw. */
 export interface Sandbox {
   load(module: Loadable): Promise<void>;
-  call(name: string, args: readonly Value[], timeoutMs: number): Promise<Value>;
+  /** @param patience how many ms one call may take, asked at each: the value may be a function to be called later */
+  call(name: string, args: readonly Value[], patience: () => number): Promise<Value>;
   /** Why the process ended, if it has. */
   fault(): Fault | undefined;
   /** Ends the process and all that it started; resolves when they are gone. */
@@ -25,7 +27,7 @@ export interface Sandbox {
 
 type Question =
   | { readonly op: 'load'; readonly code: string }
-  | { readonly op: 'call'; readonly name: string; readonly args: readonly unknown[] };
+  | { readonly op: 'call'; readonly name: string | number; readonly args: readonly unknown[] };
 
 interface Pending {
   readonly id: string;
@@ -33,26 +35,26 @@ interface Pending {
   reject(fault: Fault): void;
 }
 
-/** Processes that run, each with its folder. */
-const running = new Map<ChildProcess, string>();
+interface Running {
+  readonly folder: string;
+  readonly kill: CommandLine['kill'];
+}
+
+/** Processes that run, each with its folder and what else is to be ended with it. */
+const running = new Map<ChildProcess, Running>();
 process.on('exit', () =>
-  running.forEach((folder, child) => {
+  running.forEach(({ folder }, child) => {
     killGroup(child);
     rmSync(folder, { recursive: true, force: true });
   }),
 );
 
-export function openSandbox(limits: Limits): Sandbox {
+export function openSandbox(limits: Limits, tier: Tier): Sandbox {
   const folder = mkdtempSync(join(tmpdir(), 'grade-'));
-  const command = childCommand(limits, folder);
-  const child = spawn(command.file, command.args, {
-    cwd: folder,
-    env: command.env,
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    detached: true,
-  });
-  running.set(child, folder);
-  const line = child.stdio[3] as Duplex;
+  const command = childCommand(limits, folder, tier);
+  const child = start(command, folder);
+  running.set(child, { folder, kill: command.kill });
+  const line = lineOf(child, command);
   let fault: Fault | undefined;
   let pending: Pending | undefined;
   let places: Loadable['places'] = [];
@@ -65,8 +67,8 @@ export function openSandbox(limits: Limits): Sandbox {
   };
   const onReply = (text: string): void => {
     const reply = parseReply(text);
-    if (reply === undefined || reply['id'] !== pending?.id) return fail('protocol', 'answered what was not asked');
-    pending!.resolve(reply);
+    if (!reply || !pending || reply['id'] !== pending.id) return fail('protocol', 'answered what was not asked');
+    pending.resolve(reply);
     pending = undefined;
   };
   const ask = async (question: Question, timeoutMs: number, doing: string): Promise<unknown> => {
@@ -75,21 +77,28 @@ export function openSandbox(limits: Limits): Sandbox {
     const timer = setTimeout(() => fail('timeout', `${doing} took longer than ${timeoutMs / 1000} s`), timeoutMs);
     const reply = await new Promise<Record<string, unknown>>((resolve, reject) => {
       pending = { id, resolve, reject };
-      line.write(`${JSON.stringify({ ...question, id } as Request)}\n`);
+      line.output.write(`${JSON.stringify({ ...question, id } as Request)}\n`);
     }).finally(() => clearTimeout(timer));
     if ('thrown' in reply) throw noticeMemory(toThrown(reply['thrown'], places));
     return reply['value'];
   };
   /** A failed allocation is the limit at work, also when JavaScript gets to see it as an exception. */
   const noticeMemory = (thrown: Thrown): Thrown | Fault => {
-    if (!/^RangeError$/.test(thrown.thrown) || !/allocation failed|out of memory/i.test(thrown.message)) return thrown;
+    if (
+      !/^RangeError$/.test(thrown.thrown) ||
+      !/allocation failed|out of memory|could not allocate/i.test(thrown.message)
+    )
+      return thrown;
     fail('out_of_memory', `needed more than ${limits.memoryMb} MiB`);
     return fault!;
   };
 
-  const tail = boundOutput(child, limits, fail);
-  readLines(line, onReply, () => fail('protocol', `answered more than ${VALUE_LIMITS.bytes} bytes`));
-  const ended = whenEnded(child, folder, (code, signal) => fail(...whyEnded(code, signal, tail(), limits)));
+  const tail = boundOutput(command.line === 'own' ? [child.stdout!, child.stderr!] : [child.stderr!], limits, fail);
+  line.output.on('error', () => undefined);
+  readLines(line.input, onReply, () => fail('protocol', `answered more than ${VALUE_LIMITS.bytes} bytes`));
+  const ended = whenEnded(child, folder, (code, signal) =>
+    fail(...whyEnded(code, signal ?? signalIn(code), tail(), limits)),
+  );
   child.on('error', (error) => fail('infra_error', `cannot start the child: ${error.message}`));
   if (!command.boundsMemory) watchMemory(child, limits, fail);
 
@@ -100,22 +109,29 @@ export function openSandbox(limits: Limits): Sandbox {
     turn = result.catch(() => undefined);
     return result;
   };
+  const call = (shown: string, name: string | number, args: readonly Value[], patience: () => number): Promise<Value> =>
+    inTurn(async () => {
+      const question = { op: 'call', name, args: args.map((arg) => encode(arg)) } as const;
+      const wire = await ask(question, patience(), `a call of ${shown}`);
+      try {
+        return decode(wire, {
+          callable:
+            (kept) =>
+            (...later) =>
+              call(`what ${shown} returned`, kept, later, patience),
+        });
+      } catch (error) {
+        if (error instanceof ProtocolError) fail('protocol', `answered no value: ${brief(error.message)}`);
+        throw fault ?? error;
+      }
+    });
   return {
     load: (module) =>
       inTurn(async () => {
         places = module.places;
         await ask({ op: 'load', code: module.code }, limits.loadMs, 'loading the cells');
       }),
-    call: (name, args, timeoutMs) =>
-      inTurn(async () => {
-        const wire = await ask({ op: 'call', name, args: args.map(encode) }, timeoutMs, `a call of ${name}`);
-        try {
-          return decode(wire);
-        } catch (error) {
-          if (error instanceof ProtocolError) fail('protocol', `answered no value: ${brief(error.message)}`);
-          throw fault ?? error;
-        }
-      }),
+    call: (name, args, patience) => call(name, name, args, patience),
     fault: () => fault,
     close: () => {
       fail('died', 'closed');
@@ -124,8 +140,19 @@ export function openSandbox(limits: Limits): Sandbox {
   };
 }
 
+interface Line {
+  readonly input: Readable;
+  readonly output: Writable;
+}
+
+function lineOf(child: ChildProcess, { line }: CommandLine): Line {
+  if (line === 'standard') return { input: child.stdout!, output: child.stdin! };
+  const own = child.stdio[3] as Duplex;
+  return { input: own, output: own };
+}
+
 /** Hands out complete lines; `overflow` is called when one is longer than a value may be. */
-function readLines(line: Duplex, onLine: (text: string) => void, overflow: () => void): void {
+function readLines(line: Readable, onLine: (text: string) => void, overflow: () => void): void {
   let chunks: Buffer[] = [];
   let size = 0;
   line.on('error', () => undefined);
@@ -161,9 +188,9 @@ function toThrown(reply: unknown, places: Loadable['places']): Thrown {
   return new Thrown(typeof name === 'string' ? name : 'Error', typeof message === 'string' ? message : '', where);
 }
 
-/** Ends a child that prints too much; returns a function for the last it printed on stderr. */
+/** Ends a child that prints too much; returns a function for the last it printed on its last stream, stderr. */
 function boundOutput(
-  child: ChildProcess,
+  streams: readonly Readable[],
   limits: Limits,
   fail: (status: FaultStatus, message: string) => void,
 ): () => string {
@@ -173,12 +200,17 @@ function boundOutput(
     bytes += chunk.length;
     if (bytes > limits.outputBytes) fail('output_limit', `printed more than ${limits.outputBytes} bytes`);
   };
-  child.stdout?.on('data', count);
-  child.stderr?.on('data', (chunk: Buffer) => {
-    count(chunk);
+  for (const stream of streams) stream.on('data', count);
+  streams.at(-1)!.on('data', (chunk: Buffer) => {
     tail = (tail + chunk.toString('latin1')).slice(-8000);
   });
   return () => tail;
+}
+
+/** A program that waits for another tells of its signal by 128 + its number. */
+function signalIn(code: number | null): string | null {
+  const signal = Object.entries(constants.signals).find(([, number]) => code === 128 + number);
+  return signal?.[0] ?? null;
 }
 
 function whyEnded(code: number | null, signal: string | null, stderr: string, limits: Limits): [FaultStatus, string] {
@@ -226,7 +258,12 @@ function once(act: () => void): () => void {
 }
 
 function killGroup(child: ChildProcess): void {
+  const { kill } = running.get(child) ?? {};
   if (child.pid === undefined || !running.has(child)) return;
+  if (kill)
+    spawn(kill[0], kill.slice(1), { stdio: 'ignore', detached: true })
+      .on('error', () => undefined)
+      .unref();
   try {
     process.kill(-child.pid, 'SIGKILL');
   } catch {

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Notebook } from 'dgm/jupyter';
 import { buildChapter, type BuiltChapter, type ChapterSource, type Solution } from './build';
-import { CELL_SEED, runChecks, scoreOf, type Call } from './checking';
+import { CELL_SEED, runChecks, scoreOf, type Call, type ExerciseReport } from './checking';
 import type { Compiler } from './compiler';
 import type { Exercise, GradedExercise, Mistake } from './exercise';
 import { withHidden, type Chapter } from './exercises';
@@ -163,18 +163,21 @@ async function learntByHeart(
   complete: Notebook,
   compiler: Compiler,
 ): Promise<string[]> {
-  const fooled: string[] = [];
-  for (const exercise of exercises.filter(({ checks }) => checks.some(isHidden))) {
-    const seen = new Map<string, Wire>();
-    const inNotebook = { ...exercise, checks: exercise.checks.filter((check) => !isHidden(check)) };
-    await gradeNotebook(complete, [inNotebook], compiler, {
-      seedOf: () => CELL_SEED,
-      onAnswer: (_, args, answer) => seen.set(JSON.stringify(encode(args)), encode(answer)),
-    });
-    const { checks } = await runChecks(exercise, () => fromMemory(seen), CELL_SEED);
-    if (checks.filter(isHidden).every(({ status }) => status === 'passed')) fooled.push(exercise.id);
-  }
-  return fooled;
+  const known = exercises.filter(({ checks }) => checks.some(isHidden));
+  const memories = known.map(() => new Map<string, Wire>());
+  const asInCells = known.map((exercise) => ({ ...exercise, checks: exercise.checks.filter((c) => !isHidden(c)) }));
+  await gradeNotebook(complete, asInCells, compiler, {
+    seedOf: () => CELL_SEED,
+    onAnswer: (check, args, answer) => {
+      const memory = memories[known.findIndex(({ checks }) => checks.includes(check))]!;
+      memory.set(JSON.stringify(encode(args)), encode(answer));
+    },
+  });
+  const reports: ExerciseReport[] = [];
+  for (const [i, exercise] of known.entries())
+    reports.push(await runChecks(exercise, () => fromMemory(memories[i]!), CELL_SEED));
+  const isFooled = (i: number) => reports[i]!.checks.filter(isHidden).every(({ status }) => status === 'passed');
+  return known.filter((_, i) => isFooled(i)).map(({ id }) => id);
 }
 
 /** The answer that was seen for these arguments, else one that was seen for others. */

@@ -9,6 +9,7 @@ import { gradeExercises, noPoints, problemText, round } from './grading';
 import { readSubmission, Unreadable, type Submitted } from './reader';
 import type { ExerciseResult, SubmissionResult } from './result';
 import { Fault, type Status } from './status';
+import type { Tier } from './tier';
 import { version } from './version';
 
 export interface Submission {
@@ -24,13 +25,16 @@ export interface Setting {
   /** The chapter of every submission, whatever its metadata say. */
   readonly chapter?: string;
   readonly limits?: Partial<Limits>;
+  /** What shuts the submission in; the strongest that holds here, unless said. */
+  readonly tier?: Tier;
 }
 
 /** Never rejects: a fault of ours is the status `infra_error`. */
 export async function gradeSubmission(submission: Submission, setting: Setting): Promise<SubmissionResult> {
   const started = performance.now();
   const outcome = await attempt(submission, setting);
-  return toResult(submission, outcome, setting.seed, performance.now() - started);
+  const result = toResult(submission, outcome, setting.seed, performance.now() - started);
+  return setting.tier ? { ...result, tier: setting.tier } : result;
 }
 
 /** The result of a submission that we failed to grade. */
@@ -96,6 +100,7 @@ async function gradeNotebook(
     const results = await gradeExercises(exercises, compilation, {
       seedOf: ({ id }) => inputSeed(setting.seed, student, id),
       ...(setting.limits ? { limits: setting.limits } : {}),
+      ...(setting.tier ? { tier: setting.tier } : {}),
     });
     const notes = [...submitted.notes, ...compilation.notes.map(problemText)].map((note) => brief(note));
     return { chapter, exercises: results, notes, ...overall(results) };

@@ -33,7 +33,10 @@ export async function tryNotebook(file: string, exercises: readonly Exercise[], 
     exercises.map(({ functionName }) => functionName),
   );
   const ready = exercises.filter((exercise) => compiledOf(exercise, compilation).status === 'ok');
-  const results = await gradeExercises(ready, compilation, { seedOf: () => CELL_SEED });
+  const results = await gradeExercises(ready, compilation, {
+    seedOf: () => CELL_SEED,
+    tier: 'none', // one's own work, with all that a cell may do
+  });
   const blocks = exercises.map((exercise) =>
     block(
       exercise,

@@ -11,12 +11,14 @@ import type { SourceCell } from './pieces';
 import type { SubmissionResult } from './result';
 import { Fault, type FaultStatus } from './status';
 import { gradeSubmission, type Submission } from './submission';
+import type { Tier } from './tier';
 
 export interface Job {
   readonly submission: Submission;
   readonly seed: string;
   readonly chapter?: string;
   readonly limits?: Partial<Limits>;
+  readonly tier?: Tier;
 }
 
 export type ToWorker =

@@ -1,5 +1,5 @@
 /**
- * Expectation maximisation for models with a finite latent variable (Dempster, Laird and Rubin, 1977):
+ * Expectation maximisation for models with finite latent variables (Dempster, Laird and Rubin, 1977):
  *   E: r_nk = p(k | x_n) under the present weights;
  *   M: weights ← argmax Σ_n Σ_k r_nk ln p(x_n, k) (+ ln prior, where the model has pseudo-counts).
  * No step lowers the log-likelihood (plus log-prior): there is no learning rate to choose.
@@ -26,10 +26,24 @@ export interface LatentModel extends GenerativeModel {
   mStep(x: tf.Tensor, r: tf.Tensor): void;
 }
 
+/**
+ * A model with many latent variables, whose M-step needs nothing but expected counts: how often each choice is made on
+ * average under p(z | x), summed over the examples. It starts from its weights, which have to differ from unit to unit.
+ */
+export interface CountingModel extends GenerativeModel {
+  /** E_z|x of every choice's count: x [N, ...event] → one tensor for every table of probabilities. Pure. */
+  expectedCounts(x: tf.Tensor): tf.Tensor[];
+  /** Sets the weights to those that maximise the expected complete log-likelihood. */
+  maximise(counts: readonly tf.Tensor[]): void;
+}
+
 export interface EmOptions {
   /** At most this many iterations. */
   readonly iterations: number;
-  /** 'data': a first M-step from the model's `start`; 'weights': go on from the model's weights. Default: 'data'. */
+  /**
+   * 'data': a first M-step from the model's `start`; 'weights': go on from the model's weights. Default: 'data' for a
+   * model that has a `start`.
+   */
   readonly start?: 'data' | 'weights';
   /** Stop when an iteration gains less than this, in nats per training example. Default: 0.001. */
   readonly tolerance?: number;
@@ -52,23 +66,30 @@ export interface EmResult {
  * Trains by EM. With validation data the model ends with the weights of its best iteration.
  * @throws when the likelihood is not finite; the model then has its best weights so far
  */
-export async function em(model: LatentModel, data: TrainingData, options: EmOptions): Promise<EmResult> {
+export async function em(
+  model: LatentModel | CountingModel,
+  data: TrainingData,
+  options: EmOptions,
+): Promise<EmResult> {
   checkOptions(options);
-  const { iterations, start = 'data', tolerance = 1e-3, rng } = options;
+  const { iterations, start, tolerance = 1e-3, rng } = options;
   const started = performance.now();
   const line = progressLine({ quiet: options.quiet ?? false });
   const history: Epoch[] = [];
   let best: Best | null = null;
   let stopped: EmResult['stopped'] = 'iterations';
-  const eStep = compiled(([x]) => [model.responsibilities(x!)]);
-  if (start === 'data') tf.tidy(() => model.mStep(data.train.x, model.start(data.train.x, rng.fork('start'))));
+  const { eStep, mStep, first } = stepsOf(model);
+  const expectations = compiled(([x]) => eStep(x!));
+  if (start === 'data' && !first)
+    throw new Error("em: start 'data' needs a model with a `start`; this one starts from its 'weights'");
+  if (start !== 'weights' && first) tf.tidy(() => mStep(data.train.x, first(data.train.x, rng.fork('start'))));
   try {
     while (history.length < iterations) {
       if (interrupted(options.signal)) {
         stopped = 'interrupted';
         break;
       }
-      tf.tidy(() => model.mStep(data.train.x, eStep([data.train.x], rng)[0]!));
+      tf.tidy(() => mStep(data.train.x, expectations([data.train.x], rng)));
       const record = measure(model, data, history.length + 1, rng);
       const gain = (history.at(-1)?.loss ?? Infinity) - record.loss;
       history.push(record);
@@ -91,13 +112,30 @@ export async function em(model: LatentModel, data: TrainingData, options: EmOpti
   return { history, best: best && { epoch: best.epoch, validation: best.validation }, stopped, milliseconds };
 }
 
+interface Steps {
+  eStep(x: tf.Tensor): tf.Tensor[];
+  mStep(x: tf.Tensor, expectations: readonly tf.Tensor[]): void;
+  /** What the first M-step starts from. */
+  readonly first?: (x: tf.Tensor, rng: Rng) => tf.Tensor[];
+}
+
+function stepsOf(model: LatentModel | CountingModel): Steps {
+  if ('expectedCounts' in model)
+    return { eStep: (x) => model.expectedCounts(x), mStep: (_, counts) => model.maximise(counts) };
+  return {
+    eStep: (x) => [model.responsibilities(x)],
+    mStep: (x, [r]) => model.mStep(x, r!),
+    first: (x, rng) => [model.start(x, rng)],
+  };
+}
+
 function checkOptions({ iterations, patience = 1, tolerance = 0 }: EmOptions): void {
   for (const [name, value] of Object.entries({ iterations, patience }))
     if (!Number.isInteger(value) || value < 1) throw new Error(`em: ${name} must be an integer ≥ 1, got ${value}`);
   if (Number.isNaN(tolerance)) throw new Error('em: tolerance must be a number, got NaN');
 }
 
-function measure(model: LatentModel, data: TrainingData, epoch: number, rng: Rng): Epoch {
+function measure(model: GenerativeModel, data: TrainingData, epoch: number, rng: Rng): Epoch {
   exampleCount(data.train);
   const loss = evaluate(model, data.train, rng.fork('train')).nats;
   if (!Number.isFinite(loss))

@@ -119,16 +119,6 @@ export async function fit(model: GenerativeModel, data: TrainingData, options: F
   };
 }
 
-/**
- * A number of epochs or iterations scaled by the environment variable DGM_BUDGET (default 1), at least 1: a
- * chapter shortened to `DGM_BUDGET=0.05` still runs every line.
- */
-export function budgeted(epochs: number): number {
-  const budget = Number(process.env['DGM_BUDGET'] ?? 1);
-  if (!(budget > 0)) throw new Error(`DGM_BUDGET must be a positive number, got '${process.env['DGM_BUDGET']}'`);
-  return Math.max(1, Math.round(epochs * budget));
-}
-
 /** Writes a checkpoint to a file. */
 export function saveCheckpoint(checkpoint: Checkpoint, file: string): void {
   saveJson(file, checkpoint);

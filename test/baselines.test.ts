@@ -1,15 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
 import {
-  categoricalMixture,
+  baselines,
+  chowLiuBaseline,
+  classHistogramBaseline,
   createRng,
   type Dataset,
-  em,
   evaluate,
   type GenerativeModel,
   histogramBaseline,
   load,
-  type Rng,
-  sweep,
+  rungsOf,
   uniformBaseline,
 } from 'dgm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -28,6 +28,7 @@ const train = {
     [1, 2],
     [0, 2],
   ]),
+  y: tf.tensor1d([0, 1, 1, 0], 'int32'),
 };
 const world = enumerate([0, 1, 2], 2);
 const rungs: readonly (readonly [string, GenerativeModel, readonly number[]])[] = [
@@ -37,6 +38,27 @@ const rungs: readonly (readonly [string, GenerativeModel, readonly number[]])[] 
     histogramBaseline(train, 3, { alpha: 0.5 }),
     // (count + α) / (N + α V), by hand
     world.map(([a, b]) => (([3, 1, 0][a!]! + 0.5) / 5.5) * (([0, 1, 3][b!]! + 0.5) / 5.5)),
+  ],
+  [
+    'class-conditional histogram',
+    classHistogramBaseline(train, 3, { alpha: 0.5 }),
+    // two examples in each class, (count + α) / (2 + 3 α)
+    world.map(([a, b]) =>
+      [0, 1].reduce((sum, c) => {
+        const [first, second] = [[[2, 0, 0], [1, 1, 0]][c]!, [[0, 0, 2], [0, 1, 1]][c]!]; // prettier-ignore
+        return sum + 0.5 * ((first[a!]! + 0.5) / 3.5) * ((second[b!]! + 0.5) / 3.5);
+      }, 0),
+    ),
+  ],
+  [
+    'Chow–Liu tree',
+    chowLiuBaseline(train, 3, { alpha: 0.5, beta: 2, tree: [-1, 0] }),
+    // p(a) = (count + β p_0(a)) / (N + β); given a, (count_ab + β p_1(b)) / (count_a + β), p_d = (count + α) / 5.5
+    world.map(([a, b]) => {
+      const [p0, p1] = [([3, 1, 0][a!]! + 0.5) / 5.5, ([0, 1, 3][b!]! + 0.5) / 5.5];
+      const joint = [[0, 1, 2], [0, 0, 1], [0, 0, 0]][a!]![b!]!; // prettier-ignore
+      return p0 * ((joint + 2 * p1) / ([3, 1, 0][a!]! + 2));
+    }),
   ],
 ];
 
@@ -78,7 +100,13 @@ describe.each(rungs)('%s', (_, model, probabilities) => {
 
 test('any event shape', () => {
   const x = tf.tensor3d([0, 1, 2, 0, 1, 1, 1, 1], [2, 2, 2]);
-  for (const model of [uniformBaseline([2, 2], 3), histogramBaseline({ x }, 3)]) {
+  const y = tf.tensor1d([0, 1], 'int32');
+  for (const model of [
+    uniformBaseline([2, 2], 3),
+    histogramBaseline({ x }, 3),
+    classHistogramBaseline({ x, y }, 3),
+    chowLiuBaseline({ x }, 3),
+  ]) {
     expect(logProb(model, x).length).toBe(2);
     expect(model.sample(5, rng).shape).toEqual([5, 2, 2]);
   }
@@ -88,6 +116,13 @@ test('the histogram needs pseudo-counts, and values it knows', () => {
   for (const alpha of [0, -1, NaN])
     expect(() => histogramBaseline(train, 3, { alpha })).toThrow(`alpha must be > 0, got ${alpha}`);
   expect(() => histogramBaseline(train, 2)).toThrow('histogramBaseline: x must hold integers 0 … 1');
+  expect(() => classHistogramBaseline(train, 3, { alpha: 0 })).toThrow('alpha must be > 0, got 0');
+  expect(() => chowLiuBaseline(train, 3, { beta: 0 })).toThrow('beta must be > 0, got 0');
+});
+
+test('classes need labels, and a tree needs as many variables as the data', () => {
+  expect(() => classHistogramBaseline({ x: train.x }, 3)).toThrow('the examples have no labels y');
+  expect(() => chowLiuBaseline(train, 3, { tree: [-1] })).toThrow('the tree must have 2 variables, got 1');
 });
 
 describe('the ladder on digits', () => {
@@ -114,15 +149,27 @@ describe('the ladder on digits', () => {
     expect(nats).toBeCloseTo(expected / 447, 3);
   });
 
-  test('categorical mixture of 5 by EM, the best of three starts on validation: at most 101.5 nats', async () => {
-    const train = async (_: number, own: Rng) => {
-      const model = categoricalMixture.create({ ...categoricalMixture.defaults, components: 5 }, own);
-      await em(model, digits, { iterations: 30, rng: own, patience: 5, quiet: true });
-      return model;
-    };
-    const starts = await sweep([0, 1, 2], train, digits.validation, rng);
-    const validation = starts.map((start) => start.validation.nats);
-    expect(validation).toEqual(validation.toSorted((a, b) => a - b));
-    expect(evaluate(starts[0]!.model, digits.test, rng).nats).toBeLessThanOrEqual(101.5);
+  test('class-conditional histogram: at most 99.9 nats; Chow–Liu: at most 96.3', () => {
+    const nats = (model: GenerativeModel) => evaluate(model, digits.test, rng).nats;
+    expect(nats(classHistogramBaseline(digits.train, digits.values))).toBeLessThanOrEqual(99.9);
+    expect(nats(chowLiuBaseline(digits.train, digits.values))).toBeLessThanOrEqual(96.3);
+  });
+
+  test('the ladder is in order, with the categorical mixture (the best of three starts) at most 101.5', async () => {
+    const rungs = rungsOf(await baselines(digits, rng), digits.test, rng);
+    expect(rungs.map(({ kind, baseline }) => [kind, baseline])).toEqual(rungs.map(() => ['exact', true]));
+    const nats = rungs.map((rung) => rung.nats);
+    const [uniform, histogram, classes, mixture, tree] = nats as [number, number, number, number, number];
+    expect(mixture).toBeLessThanOrEqual(101.5);
+    expect(nats.toSorted((a, b) => b - a)).toEqual([uniform, histogram, mixture, classes, tree]);
+  });
+
+  test('seeds are averaged, and their spread is the error', () => {
+    const models = [uniformBaseline(digits.eventShape, 17), uniformBaseline(digits.eventShape, 18)];
+    const [rung] = rungsOf([{ name: 'two', model: models }], digits.test, rng);
+    const each = [17, 18].map((V) => 64 * Math.log(V)) as [number, number];
+    expectClose([rung!.nats], [(each[0] + each[1]) / 2], { absolute: 1e-3 });
+    expectClose([rung!.error], [(each[1] - each[0]) / Math.SQRT2], { absolute: 1e-3 });
+    expect(() => rungsOf([{ name: 'none', model: [] }], digits.test, rng)).toThrow("'none' has no models");
   });
 });

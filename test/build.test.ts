@@ -10,8 +10,7 @@ import type { Exercise } from '../grader/exercise';
 import { chapters, exercises } from './fixtures/course/chapters';
 import { fixtureText } from './grading-helpers';
 
-const known = (id: string, functionName: string) =>
-  ({ id, functionName, checks: [] }) as unknown as Exercise;
+const known = (id: string, functionName: string) => ({ id, functionName, checks: [] }) as unknown as Exercise;
 
 function build(text: string, ...exercises: Exercise[]) {
   return buildChapter({ chapter: '91-x', text, where: 'x.ts', exercises });

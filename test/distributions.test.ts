@@ -13,7 +13,7 @@ import { describe, expect, test } from 'vitest';
 import {
   enumerate,
   expectClose,
-  grid,
+  midpoints,
   logSumExp,
   mean,
   numericalGradient,
@@ -78,7 +78,7 @@ describe('logNormal', () => {
 
   test('integrates to 1', () => {
     // midpoint rule on ± 8 σ: what is outside weighs 10⁻¹⁵, and the rule is exact to rounding for a Gaussian
-    const { points, cell } = grid(-12, 12, 120, 2);
+    const { points, cell } = midpoints(-12, 12, 120, 2);
     const logP = read(logNormal(tf.tensor2d(points), tf.tensor1d(mu), tf.tensor1d(logVar)));
     expect(logP.reduce((sum, value) => sum + Math.exp(value), 0) * cell).toBeCloseTo(1, 5);
   });

@@ -316,6 +316,14 @@ describe('ladder', () => {
     expect(spec().data.map(({ name }) => name)).toEqual(['exact', 'bound', 'estimate']);
   });
 
+  test('a model that loses to a baseline is told to which; baselines are told nothing', () => {
+    const baseline = (name: string, nats: number) => ({ name, nats, baseline: true });
+    ladder([baseline('counts', 20), baseline('tree', 10), { name: 'slow', nats: 25 }, { name: 'good', nats: 9 }]);
+    const texts = (spec().layout['annotations'] as { text: string }[]).map(({ text }) => text);
+    expect(texts).toEqual(['9.0', '10.0', '20.0', '25.0 loses to counts']);
+    expect(spec().data.map(({ name }) => name)).toEqual(['exact', 'baseline']);
+  });
+
   test('a kind has the same colour in every ladder', () => {
     ladder(rungs);
     ladder([rungs[0]!]);

@@ -25,7 +25,7 @@ import {
 } from 'dgm';
 import { expect } from 'vitest';
 import { createSteppers } from '../lib/engine/step';
-import { chiSquare, dot, enumerate, expectClose, grid, mean, read, standardError, tensorsLeft } from './helpers';
+import { chiSquare, dot, enumerate, expectClose, mean, midpoints, read, standardError, tensorsLeft } from './helpers';
 
 /** A family's smallest member: what the laws run on. */
 export interface Specimen {
@@ -305,7 +305,7 @@ function worldOf(support: Support, { eventShape }: GenerativeModel, coarser = 1)
   const count = support.kind === 'discrete' ? support.values.length ** D : steps ** D;
   const cell = support.kind === 'discrete' ? 1 : ((support.high - support.low) / steps) ** D;
   const rows = () =>
-    support.kind === 'discrete' ? enumerate(support.values, D) : grid(support.low, support.high, steps, D).points;
+    support.kind === 'discrete' ? enumerate(support.values, D) : midpoints(support.low, support.high, steps, D).points;
   return { count, cell, rows, points: () => tf.tensor(rows().flat(), [count, ...eventShape]) };
 }
 

@@ -71,7 +71,9 @@ describe('a value', () => {
 
   test('that is a given function is made where someone can evaluate it, and nowhere else', () => {
     const wire = encode(given('(x) => x + 1'));
-    const add = decode(wire, (source) => new Function(`return ${source}`)()) as unknown as (x: number) => number;
+    const add = decode(wire, { evaluate: (source) => new Function(`return ${source}`)() }) as unknown as (
+      x: number,
+    ) => number;
     expect(add(1)).toBe(2);
     expect(() => decode(wire)).toThrow(ProtocolError);
   });
@@ -128,6 +130,7 @@ describe('a forged answer', () => {
     ['a tensor without data', { ...tensor, data: 8 }],
     ['an array with half a number', { $: 'Float64Array', data: base64(12) }],
     ['a stream without a key', { $: 'rng' }],
+    ['a function that nobody here can call', { $: 'function', kept: 0 }],
     ['nesting without end', deep(LIMITS.depth + 1)],
     ['too many parts', Array(LIMITS.nodes + 1).fill(0)],
   ])('is refused: %s', (_, wire) => {

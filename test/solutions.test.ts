@@ -61,7 +61,7 @@ describe('options', () => {
   });
 
   test.each([
-    [['--budget', '0'], '--budget must be a number > 0, got "0"'],
+    [['--budget', '0'], "--budget must be a number > 0 or 'full', got '0'"],
     [['--budget', 'much'], '--budget must be'],
     [['--jobs', '0'], '--jobs must be an integer ≥ 1'],
     [['--jobs', '1.5'], '--jobs must be'],

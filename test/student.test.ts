@@ -3,7 +3,8 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { installHost, type MimeBundle } from 'dgm';
+import * as tf from '@tensorflow/tfjs';
+import { installHost, type MimeBundle, type Rng } from 'dgm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { checkIn, hintIn, solutionIn } from '../grader/cell';
 import { createCompiler } from '../grader/compiler';
@@ -77,8 +78,7 @@ describe('check in a terminal', () => {
     const wrong = submissionText(['powers.sum(-1, true)', 'powers.sum(0, true)']);
     const { text } = await tryNotebook(await saved(wrong), softmaxOnly, compiler);
     vi.stubEnv('DGM_PROGRESS', join(scratch, 'other.json'));
-    const tf = await import('@tensorflow/tfjs');
-    const softmax = (x: import('@tensorflow/tfjs').Tensor) => {
+    const softmax = (x: tf.Tensor) => {
       const powers = tf.exp(x.sub(x.max(-1, true)));
       return powers.div(powers.sum(0, true));
     };
@@ -290,7 +290,7 @@ describe('the worked solution', () => {
   });
 
   test('a cell says that it is open, and that it is not', async () => {
-    const right = (x: import('@tensorflow/tfjs').Tensor, rng: import('dgm').Rng) => x.add(rng.normal(x.shape));
+    const right = (x: tf.Tensor, rng: Rng) => x.add(rng.normal(x.shape));
     const locked = await textOf(() => solutionIn(chapters)(id));
     expect(locked).toContain('opens when your function passes its checks');
     const text = await textOf(() => checkIn(chapters)(id, right));

@@ -3,8 +3,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import { gradeFolder, regrade, type BatchReport, type Work } from '../batch';
-import { isolation } from '../command';
-import { chapters, findChapter, isCalled } from '../exercises';
+import { chooseTier, tierOption, TRUST } from '../doctor';
+import { chapters, findChapter, hasHidden, isCalled } from '../exercises';
 import { readTimestamps } from '../gradebook/arrival';
 import type { Book } from '../gradebook/book';
 import { rows } from '../gradebook/verdicts';
@@ -12,9 +12,16 @@ import { bundleOf } from '../gradebook/bundle';
 import { select } from '../gradebook/select';
 import { createPool } from '../pool';
 import { progressLine } from '../report';
+import type { Tier } from '../tier';
 import { ANY_CHAPTER, bookOption, CHAPTER, positive, withBook, withCompiler, type BookOption } from './shared';
 
-interface GradeOptions {
+/** What shuts submissions in. */
+interface TierOptions {
+  readonly tier?: Tier;
+  readonly iTrustThese?: boolean;
+}
+
+interface GradeOptions extends TierOptions {
   readonly out: string;
   readonly jobs: number;
   readonly chapter?: string;
@@ -25,10 +32,10 @@ interface GradeOptions {
 }
 
 async function grade(folder: string, options: GradeOptions): Promise<void> {
-  const { out, jobs, chapter, seed, resume, timestamps, json } = options;
+  const { out, chapter, seed, resume, timestamps, json } = options;
   const found = chapter === undefined ? undefined : findChapter(chapter, chapters).name;
   const times = timestamps === undefined ? undefined : await readTimestamps(timestamps);
-  const report = await withWork(jobs, (work) =>
+  const report = await withWork(options, (work) =>
     gradeFolder({
       ...work,
       folder,
@@ -56,26 +63,32 @@ function bundleOnce(): (name: string | undefined) => Promise<string> {
   };
 }
 
-interface RegradeOptions extends BookOption {
+interface RegradeOptions extends BookOption, TierOptions {
   readonly jobs: number;
   readonly only?: string[];
 }
 
-async function again({ book: out, jobs, only = [] }: RegradeOptions): Promise<void> {
+async function again({ book: out, only = [], ...options }: RegradeOptions): Promise<void> {
   const wanted = await withBook({ book: out }, (book) => select(book, only));
   console.error(`${wanted.length} submissions to grade again`);
-  conclude(await withWork(jobs, (work) => regrade(out, wanted, { ...work, bundleOf: bundleOnce() })));
+  conclude(await withWork(options, (work) => regrade(out, wanted, { ...work, bundleOf: bundleOnce() })));
   console.log(join(out, 'grades.csv'));
 }
 
-async function withWork(jobs: number, act: (work: Work) => Promise<BatchReport>): Promise<BatchReport> {
-  console.error(isolation());
+async function withWork(
+  { jobs, tier: wanted, iTrustThese = false }: TierOptions & { readonly jobs: number },
+  act: (work: Work) => Promise<BatchReport>,
+): Promise<BatchReport> {
+  const { tier, reason } = await chooseTier(wanted, iTrustThese);
+  console.error(`Shut in by ${tier}: ${reason}`);
+  if (!hasHidden)
+    console.error('This copy was released to students: it has no hidden checks, and grades by the public ones.');
   return withCompiler(async (compiler) => {
     const pool = createPool(compiler);
     try {
       return await act({
         jobs,
-        grade: (submission, setting) => pool.grade({ submission, ...setting }),
+        grade: (submission, setting) => pool.grade({ submission, ...setting, tier }),
         onResult: (result, progress) => console.error(progressLine(result, progress)),
       });
     } finally {
@@ -110,6 +123,8 @@ function* jsonPieces(book: Book): Generator<string> {
 const jobsOption = () =>
   new Option('--jobs <n>', 'how many to grade at the same time').argParser(positive).default(availableParallelism());
 
+const TRUST_HELP = 'grade even where nothing protects this machine from the submissions';
+
 export function addGrade(program: Command): void {
   program
     .command('grade')
@@ -133,6 +148,8 @@ export function addGrade(program: Command): void {
         'decides the inputs, with student and exercise; a random one for a new gradebook, which keeps it',
       ),
     )
+    .addOption(tierOption())
+    .option(TRUST, TRUST_HELP)
     .option('--json', 'print all results as JSON')
     .addHelpText(
       'after',
@@ -153,6 +170,8 @@ Example:
     )
     .addOption(bookOption())
     .addOption(jobsOption())
+    .addOption(tierOption())
+    .option(TRUST, TRUST_HELP)
     .option('--only <what...>', 'students, exercises (mixture.em) or statuses (timeout); all when none is named')
     .addHelpText(
       'after',

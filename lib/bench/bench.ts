@@ -19,6 +19,7 @@ Times one training step (fresh data, loss, gradient, Adam) of nine small models:
   --seconds N      measured time for each engine and thread count (default 3)
   --threads A,B    thread counts; the best of each row counts (default 1,2)
   --no-scaling     leaves out the variational autoencoder at other sizes
+  --grader         another bench: submissions graded per minute; its options: npm run bench -- --grader --help
 `;
 
 interface Options {

@@ -1,6 +1,7 @@
 /** `npm run solutions`: runs chapters from nothing and keeps what they print and draw, as notebooks or as a page. */
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { parseBudget } from '../budget';
 import { chaptersIn, chosen, readNotebook, workbookRoot, writeWhole, type Chapter } from './files';
 import { serialiseNotebook } from './notebook';
 import { notebookPage } from './page';
@@ -12,7 +13,8 @@ const HELP = `npm run solutions -- [CHAPTER…] [options]
 Runs the solved chapters in the kernel, each in a fresh one, and writes their outputs and figures into
 solutions/NN-name.ipynb. A chapter is a number or a name; without any, all are run.
 
-  --budget X    scales the epochs of every training, for example 0.05 for a quick look
+  --budget X    scales the epochs of every training, for example 0.05 for a quick look; full trains longer, up to ten
+                minutes a model, as for the notebooks that are kept in solutions/
   --html FILE   writes one page that needs nothing else, and leaves the notebook as it is (one chapter)
   --out DIR     writes the notebooks into this folder instead
   --jobs N      runs N chapters at once (default 1)
@@ -37,7 +39,7 @@ export function solutionsOptions(args: readonly string[], root: string): Solutio
   });
   if (values.help) return 'help';
   const { budget, html, out, jobs = '1' } = values;
-  if (budget !== undefined && !(Number(budget) > 0)) throw new Error(`--budget must be a number > 0, got "${budget}"`);
+  if (budget !== undefined) parseBudget(budget, '--budget');
   if (!/^[1-9]\d*$/.test(jobs)) throw new Error(`--jobs must be an integer ≥ 1, got "${jobs}"`);
   if (html !== undefined && out !== undefined)
     throw new Error('--html writes a page, --out notebooks: choose one of them');

@@ -121,8 +121,14 @@ async function openServer(address: string, redirect: string, env: StartOptions['
 
 // As a page
 
+/** The solved chapters; what students get has only the others. */
+function pagesFrom(root: string): string {
+  const [solved, released] = [join(root, 'solutions'), join(root, 'notebooks')];
+  return existsSync(solved) ? solved : released;
+}
+
 async function readOnly({ root, env, chapter, browser }: StartOptions): Promise<boolean> {
-  const folder = join(root, 'solutions');
+  const folder = pagesFrom(root);
   const [first] = chosen(await chaptersIn(folder), chapter === undefined ? [] : [chapter], folder);
   const page = join(root, 'lib', 'dist', 'pages', `${first!.name}.html`);
   const ok =
@@ -142,12 +148,12 @@ function upToDate(page: string, sources: readonly string[]): boolean {
 async function writePage(chapter: Chapter, page: string, root: string): Promise<boolean> {
   const [{ renderFigures }, { notebookPage }] = await Promise.all([import('./picture.js'), import('./page.js')]);
   const notebook = await readNotebook(chapter.path);
-  const result = await runChapter(notebook, { name: chapter.name, cwd: join(root, 'solutions') });
+  const result = await runChapter(notebook, { name: chapter.name, cwd: pagesFrom(root) });
   for (const failure of result.failures) console.error(failureText(chapter.name, notebook, failure));
   await writeWhole(
     page,
     await notebookPage(await renderFigures(result.notebook, { largestJson: Infinity }), {
-      folder: join(root, 'solutions'),
+      folder: pagesFrom(root),
     }),
   );
   if (!result.ok) await utimes(page, 0, 0); // out of date from the start: the next call runs it again

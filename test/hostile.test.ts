@@ -1,0 +1,161 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { LIMITS } from '../grader/command';
+import { createCompiler } from '../grader/compiler';
+import { attacksIn, runHostile, type HostileReport } from '../grader/hostile';
+import { openSandbox } from '../grader/sandbox';
+import { seccompFilter } from '../grader/seccomp';
+import { tiers } from '../grader/tier';
+import { examineTier, type TierFinding } from '../grader/tiers';
+import { cellsOf } from './grading-helpers';
+
+const folder = resolve(import.meta.dirname, 'hostile');
+const names = await attacksIn(folder);
+const { available, reason, remedy } = await examineTier('bubblewrap');
+const skipped = available ? '' : ` (skipped: ${reason}; ${remedy})`;
+
+describe.skipIf(!available)(`hostile submissions in bubblewrap${skipped}`, () => {
+  let report: HostileReport;
+
+  beforeAll(async () => {
+    report = await runHostile(folder, { tier: 'bubblewrap', jobs: 2 });
+  }, 300_000);
+
+  test.each(names)('%s', (name) => {
+    expect(report.attacks.find((attack) => attack.name === name)).toMatchObject({ breaches: [] });
+  });
+
+  test('leave the host as it was: files, processes, servers', () => {
+    expect(report.breaches).toEqual([]);
+    expect(report.ok).toBe(true);
+  });
+});
+
+describe('without a sandbox', () => {
+  // these do no harm where nothing holds them, and each is told by another sign
+  const harmless = ['reads-solutions', 'reads-other-submissions', 'network', 'overwrites-files'];
+
+  test('the same attacks succeed, and are seen to', async () => {
+    const { attacks, breaches, ok } = await runHostile(folder, { tier: 'none', only: harmless });
+    expect(ok).toBe(false);
+    for (const { name, breaches } of attacks) expect([name, breaches]).toEqual([name, ['earned 9 points, not 7']]);
+    expect(breaches).toEqual([
+      expect.stringMatching(/^a file of the host was changed: .*canary/),
+      expect.stringMatching(/^a server of the host was reached/),
+    ]);
+  });
+});
+
+describe('the filter of system calls', () => {
+  test('is a whole number of instructions for the machines it knows, and none for others', () => {
+    for (const architecture of ['x64', 'arm64']) {
+      const filter = seccompFilter(architecture)!;
+      expect(filter.length % 8).toBe(0);
+      expect(jumpsOf(filter).every((target) => target < filter.length / 8)).toBe(true);
+    }
+    expect(seccompFilter('vax')).toBeUndefined();
+  });
+});
+
+/** Where the jumps of a program lead. */
+function jumpsOf(filter: Buffer): number[] {
+  return Array.from({ length: filter.length / 8 }, (_, i) => [filter[i * 8 + 2]!, filter[i * 8 + 3]!])
+    .flatMap(([ifTrue, ifFalse], i) => [i + 1 + ifTrue!, i + 1 + ifFalse!])
+    .slice(0, -2);
+}
+
+test('a message of the compiler quotes neither a hidden check nor data', async () => {
+  const compiler = createCompiler();
+  const source = `import { exercises } from 'grader/checks/03-mixtures';
+import data from 'grader/package.json';
+const f = (): string => [exercises, data];`;
+  const { functions } = await compiler.compile(cellsOf(source), ['f']);
+  compiler.close();
+  const [first, second] = functions['f']!.problems;
+  expect([first!.message, second!.message].map((message) => message.slice(0, 6))).toEqual(['TS2307', 'TS2732']);
+});
+
+describe('the container', () => {
+  // stands for docker: it runs what would run in the container here, and notes how it was called
+  const engine = `#!/bin/sh
+echo "$*" >> "$(dirname "$0")/calls"
+[ "$1" = run ] || exit 0
+while [ "$1" != node ]; do shift; done
+exec "$@"
+`;
+
+  test('is asked on stdin, answers on stdout past what is printed, and is ended by name', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'engine-'));
+    const { PATH } = process.env;
+    process.env['PATH'] = `${folder}:${PATH}`;
+    await writeFile(join(folder, 'podman'), engine, { mode: 0o755 });
+    const compiler = createCompiler();
+    try {
+      const source = 'function f(n: number) { console.log("noise"); for (; n < 0; ); return n + 1; }';
+      const { together } = await compiler.compile(cellsOf(source), ['f']);
+      const sandbox = openSandbox(LIMITS, 'container');
+      await sandbox.load(together);
+      expect(await sandbox.call('f', [1], () => 5_000)).toBe(2);
+      await expect(sandbox.call('f', [-1], () => 500)).rejects.toMatchObject({ status: 'timeout' });
+      await sandbox.close();
+      const calls = () => readFile(join(folder, 'calls'), 'utf8');
+      const [, name] = /--name=(\S+)/.exec(await calls())!;
+      await expect.poll(calls).toContain(`kill ${name}`);
+      expect(await calls()).toContain('--network=none --read-only');
+      expect(await calls()).not.toMatch(/checks|solutions/);
+    } finally {
+      compiler.close();
+      process.env['PATH'] = PATH;
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+const bin = resolve(import.meta.dirname, '../grader/bin/grade.mjs');
+const run = (...args: string[]) => spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8' });
+const withoutPrograms = (...args: string[]) =>
+  spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8', env: { PATH: '/nowhere' } });
+
+describe('the doctor', () => {
+  test('names the tier, and gives every other a reason and a remedy', () => {
+    const { stdout } = run('doctor', '--json');
+    const { version, tier, findings } = JSON.parse(stdout) as {
+      version: number;
+      tier: string;
+      findings: TierFinding[];
+    };
+    expect(version).toBe(1);
+    expect(findings.map((finding) => finding.tier)).toEqual([...tiers]);
+    expect(tier).toBe(findings.find((finding) => finding.available)!.tier);
+    for (const finding of findings) {
+      expect(finding.reason).not.toBe('');
+      expect(finding.available || finding.remedy !== undefined).toBe(true);
+    }
+  });
+
+  test('finds nothing where there is no program, and grading refuses until it is told to go on', () => {
+    expect(withoutPrograms('doctor')).toMatchObject({ status: 1, stdout: expect.stringContaining('graded in: none') });
+    const { status, stderr } = withoutPrograms('grade', folder, '--out', resolve(folder, 'graded'));
+    expect(status).toBe(1);
+    expect(stderr).toContain('--i-trust-these');
+    expect(withoutPrograms('grade', '/nowhere', '--out', '/nowhere/graded', '--i-trust-these').stderr).toContain(
+      'ENOENT',
+    );
+  });
+
+  test('a tier that does not hold is refused by name', () => {
+    const { status, stderr } = withoutPrograms(
+      'grade',
+      folder,
+      '--out',
+      resolve(folder, 'graded'),
+      '--tier',
+      'bubblewrap',
+    );
+    expect(status).toBe(1);
+    expect(stderr).toContain('the tier bubblewrap does not hold here: bwrap is not on PATH; apt install bubblewrap');
+  });
+});

@@ -1,0 +1,4 @@
+// %%
+async function total(numbers: readonly number[]): Promise<number> {
+  return Infinity;
+}

@@ -1,0 +1,6 @@
+// %%
+import secret from '@SECRET@';
+
+async function total(numbers: readonly number[]): Promise<number> {
+  return secret;
+}

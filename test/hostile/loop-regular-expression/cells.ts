@@ -1,0 +1,4 @@
+// %%
+async function total(numbers: readonly number[]): Promise<number> {
+  return Number(/^(a+)+$/.test(`${'a'.repeat(40)}b`));
+}

@@ -1,0 +1,4 @@
+// %%
+async function total(numbers: readonly number[]): Promise<number> {
+  throw new Error('x'.repeat(1e8));
+}
