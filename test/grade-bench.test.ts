@@ -48,7 +48,7 @@ test.each([
   [['--counts', '0'], 'It must be a whole number from 1.'],
   [['--counts', '10,x'], 'It must be a whole number from 1.'],
   [['--only', 'large'], 'There are tiny, chapter-03, nbconvert.'],
-  [['--only', 'nbconvert', '--peer', '/nowhere/python'], 'ENOENT'],
+  [['--only', 'nbconvert', '--peer', '/nowhere/python'], '--peer: /nowhere/python is no Python that has nbconvert'],
 ])('refuses %j', (args, message) => {
   const { status, stderr } = bench('--grader', ...args);
   expect(stderr).toContain(message);

@@ -49,6 +49,18 @@ describe('one kernel', () => {
     expect(valueOf(await kernel.execute(`const x = 'text'; x.length`))).toBe('4');
   });
 
+  test('finds the names of earlier cells in braces of an object literal, and of no shadowed one', async () => {
+    await kernel.execute('let inBraces = 1; const alsoInBraces = [2];');
+    expect(valueOf(await kernel.execute('JSON.stringify({ inBraces, alsoInBraces })'))).toBe(
+      '{"inBraces":1,"alsoInBraces":[2]}',
+    );
+    const shadowed = 'const own = ((inBraces: string) => ({ inBraces }))("own"); JSON.stringify(own)';
+    expect(valueOf(await kernel.execute(shadowed))).toBe('{"inBraces":"own"}');
+    expect(valueOf(await kernel.execute('({ inBraces } = { inBraces: 5 }); inBraces'))).toBe('5');
+    const defaulted = '({ inBraces = 7 } = {} as { inBraces?: number }); inBraces';
+    expect(valueOf(await kernel.execute(defaulted))).toBe('7');
+  });
+
   test('checks types strictly and shows every finding with its line', async () => {
     const cell = await label();
     const failed = await kernel.execute('let bad: number = null\nconst other: string = 1;');

@@ -79,7 +79,7 @@ function blocks(finished: readonly number[]): number[] {
 }
 
 async function peerRow({ jobs, peer }: Options): Promise<Row> {
-  const program = peer ?? findPython();
+  const program = findPython(peer);
   const folder = await mkdtemp(join(tmpdir(), 'grade-bench-'));
   try {
     const files = Array.from({ length: PEER_NOTEBOOKS }, (_, i) => join(folder, `student-${i}.ipynb`));
@@ -111,13 +111,14 @@ async function execute(program: string, file: string): Promise<void> {
 }
 
 /** @throws an Error that says how to get one */
-function findPython(): string {
+function findPython(named: string | undefined): string {
   const runs = (program: string) =>
     spawnSync(program, ['-m', 'nbconvert', '--version'], { stdio: 'ignore' }).status === 0;
-  const found = ['/usr/bin/python3', 'python3'].find(runs);
+  const found = (named === undefined ? ['/usr/bin/python3', 'python3'] : [named]).find(runs);
   if (found !== undefined) return found;
   throw new Error(
-    'no python3 here has nbconvert; on Debian: apt-get install jupyter-nbconvert python3-ipykernel; or name one with --peer, or leave it out with --only tiny,chapter-03',
+    `${named === undefined ? 'no python3 here has nbconvert' : `--peer: ${named} is no Python that has nbconvert`}; ` +
+      'on Debian: apt-get install jupyter-nbconvert python3-ipykernel; or name another with --peer, or leave it out with --only tiny,chapter-03',
   );
 }
 

@@ -122,7 +122,8 @@ function adapted(ts: Ts, options: CompilerOptions, local: LocalFiles, maps: Map<
   };
   const transpileModule = (code: string, settings: TypeScript.TranspileOptions) =>
     transpileWithMap(ts, code, settings, maps);
-  return { ...ts, sys, createWatchCompilerHost, transpileModule } as unknown as Ts;
+  const visitEachChild = spellingOut(ts);
+  return { ...ts, sys, createWatchCompilerHost, transpileModule, visitEachChild } as unknown as Ts;
 }
 
 function cellSettings(ts: Ts, root: string): TypeScript.CompilerOptions {
@@ -154,10 +155,40 @@ function preloaded(root: string): string[] {
 function plainBuilder(ts: Ts): TypeScript.CreateProgram<TypeScript.BuilderProgram> {
   return (...args) => {
     const builder = ts.createAbstractBuilder(...args);
-    builder.getProgram().getTypeChecker(); // tslab reads at once what only the checker's creation finds out
+    // made now: tslab reads at once what only the checker's creation finds out
+    resolveShorthand(ts, builder.getProgram().getTypeChecker());
     const getAllDependencies = (file: TypeScript.SourceFile) => localDependencies(builder.getProgram(), file);
     return Object.assign(builder, { getAllDependencies });
   };
+}
+
+/**
+ * tslab writes `exports.a` for every name `a` of an earlier cell, but overlooks the one in `{ a }`, which stands for
+ * a property and for a value: asked about it, the checker shall answer for the value.
+ */
+function resolveShorthand(ts: Ts, checker: TypeScript.TypeChecker): void {
+  const own = checker.getSymbolAtLocation.bind(checker);
+  checker.getSymbolAtLocation = (node) =>
+    node.parent && ts.isShorthandPropertyAssignment(node.parent) && node.parent.name === node
+      ? checker.getShorthandAssignmentValueSymbol(node.parent)
+      : own(node);
+}
+
+/** The walk over a cell's tree by which tslab renames, with `{ a }` as `{ a: exports.a }` where a was renamed. */
+function spellingOut(ts: Ts): Ts['visitEachChild'] {
+  const visitEachChild = (
+    node: TypeScript.Node,
+    visitor: TypeScript.Visitor,
+    context: TypeScript.TransformationContext,
+  ) => {
+    if (!ts.isShorthandPropertyAssignment(node)) return ts.visitEachChild(node, visitor, context);
+    const initialiser = node.objectAssignmentInitializer && ts.visitNode(node.objectAssignmentInitializer, visitor);
+    const value = visitor(node.name) as TypeScript.Expression;
+    if (value === node.name && initialiser === node.objectAssignmentInitializer) return node;
+    const target = initialiser ? ts.factory.createAssignment(value, initialiser as TypeScript.Expression) : value;
+    return ts.setTextRange(ts.factory.createPropertyAssignment(node.name, target), node);
+  };
+  return visitEachChild as Ts['visitEachChild'];
 }
 
 /** A file and all that it imports, directly or not, that is no declaration file. */
