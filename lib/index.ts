@@ -3,8 +3,10 @@ import { startEager } from './engine/eager';
 import { convolutionalAutoregressive, transformerAutoregressive } from './families/autoregressive';
 import { circuit } from './families/circuit';
 import { categoricalMixture, gaussianMixture } from './families/mixture';
+import { gatedPixelCnn, maskedPixelCnn } from './families/pixelcnn';
 import type { Family } from './model';
 
+export * from './ancestral';
 export * from './baselines';
 export { budgeted, fullBudget } from './budget';
 export * from './causal-networks';
@@ -21,6 +23,7 @@ export * from './model';
 export * from './networks';
 export * from './optimisers';
 export * from './oracles';
+export * from './pixel-networks';
 export * from './progress';
 export * from './random';
 export * from './schedules';
@@ -31,6 +34,7 @@ export * from './weights';
 export * from './families/autoregressive';
 export * from './families/circuit';
 export * from './families/mixture';
+export * from './families/pixelcnn';
 export * from './jupyter/charts';
 export * from './jupyter/figure';
 export * from './jupyter/table';
@@ -44,6 +48,8 @@ export const families: readonly Family<any>[] = [
   circuit,
   convolutionalAutoregressive,
   transformerAutoregressive,
+  maskedPixelCnn,
+  gatedPixelCnn,
 ];
 
 startEager();

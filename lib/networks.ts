@@ -56,6 +56,13 @@ export const gelu: Activation = (x) =>
     return x.mul(cdf);
   });
 
+/** [..., 2 C] → [..., C]: tanh of one half times σ of the other (van den Oord et al., 2016). */
+export const gate: Activation = (x) =>
+  tf.tidy(() => {
+    const [a, b] = tf.split(x, 2, -1) as [tf.Tensor, tf.Tensor];
+    return a.tanh().mul(b.sigmoid());
+  });
+
 // Composition
 
 /** One after the other. */

@@ -5,11 +5,20 @@
  * and the decoder of a transformer. Integers 0 … V − 1, every one of them a categorical variable.
  * Sources: van den Oord et al., WaveNet (2016); Vaswani et al., Attention is all you need (2017), and its decoder alone
  * in Radford et al., Improving language understanding by generative pre-training (2018).
- * Left out: WaveNet's skip connections to the output (the residual path ends there anyway), dropout, and masked
- * convolutions in two dimensions (PixelCNN).
+ * Left out: WaveNet's skip connections to the output (the residual path ends there anyway), and dropout.
+ * Pictures in two dimensions: pixelcnn.ts.
  */
 import * as tf from '@tensorflow/tfjs';
-import { logCategorical } from '../distributions';
+import {
+  ancestral,
+  autoregressiveCard,
+  previous,
+  sizeOf,
+  thermometer,
+  type AutoregressiveConfig,
+  type AutoregressiveModel,
+  type StepLogits,
+} from '../ancestral';
 import {
   causalResidual,
   causalSequential,
@@ -17,52 +26,17 @@ import {
   rowwise,
   transformerBlock,
   type CausalNetwork,
-  type Stepped,
 } from '../causal-networks';
-import type { Card, Family, GenerativeModel, Rng } from '../model';
-import { layerNorm, linear, randomWeight, sequential } from '../networks';
-import { categorical } from '../random';
-import { loop } from '../sampling';
+import { logCategorical } from '../distributions';
+import type { Family, Rng } from '../model';
+import { gate, layerNorm, linear, randomWeight, sequential } from '../networks';
 import { expectShape } from '../tensor';
 
-// 1 Family: the chain rule; what is known when x_d is predicted
-
-/** x_{<d}'s last value at each d, 0 before the first: x [B, D] → [B, D]. */
-export function previous(x: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => {
-    const { B, D } = expectShape('previous: x', x, ['B', 'D']);
-    return tf.concat([tf.zeros([B!, 1]), x.slice([0, 0], [B!, D! - 1])], 1);
-  });
-}
-
-/**
- * 1 at each of 1 … V − 1 that the value reaches, else 0: [...] → [..., V − 1]. Near values get near codes, which
- * a one-hot code would leave to be learnt; a single number would make sharp distinctions hard.
- */
-export function thermometer(x: tf.Tensor, values: number): tf.Tensor {
-  return tf.tidy(() => x.expandDims(-1).greaterEqual(tf.range(1, values)).toFloat());
-}
-
-export interface AutoregressiveModel extends GenerativeModel {
-  /** Of p(x_d | x_{<d}) for every d, in one pass: [B, ...event] → [B, D, V]. */
-  logits(x: tf.Tensor): tf.Tensor;
-  /** As `sample`, and the same numbers, without memory: a whole pass for every value that is drawn. */
-  sampleByPasses: GenerativeModel['sample'];
-}
+// 1 Family: the chain rule, in the order of the coordinates; x_d is predicted from its `previous` values
 
 // 2 Network h: x_{d−1} and the position d in, a body over time, V logits out
 
-interface CommonConfig {
-  readonly eventShape: readonly number[];
-  /** Each coordinate is an integer in 0 … values − 1. */
-  readonly values: number;
-  /** Numbers that stand for one step within the network. */
-  readonly width: number;
-  readonly learningRate: number;
-  readonly batchSize: number;
-}
-
-export interface ConvolutionalConfig extends CommonConfig {
+export interface ConvolutionalConfig extends AutoregressiveConfig {
   /** Steps that one convolution sees. */
   readonly kernel: number;
   /** One gated block for each: how many steps lie between those that it sees. */
@@ -85,15 +59,7 @@ function gatedConvolutions({ width, kernel, dilations }: ConvolutionalConfig, rn
   return causalSequential(...blocks);
 }
 
-/** [..., 2 C] → [..., C]: tanh of one half times σ of the other. */
-function gate(x: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => {
-    const [a, b] = tf.split(x, 2, -1) as [tf.Tensor, tf.Tensor];
-    return a.tanh().mul(b.sigmoid());
-  });
-}
-
-export interface TransformerConfig extends CommonConfig {
+export interface TransformerConfig extends AutoregressiveConfig {
   readonly heads: number;
   readonly blocks: number;
 }
@@ -103,7 +69,7 @@ function decoder({ width, heads, blocks }: TransformerConfig, rng: Rng): CausalN
   return causalSequential(...stack);
 }
 
-function autoregressive(config: CommonConfig, body: CausalNetwork, rng: Rng): AutoregressiveModel {
+function autoregressive(config: AutoregressiveConfig, body: CausalNetwork, rng: Rng): AutoregressiveModel {
   const { eventShape, values: V, width } = config;
   const D = sizeOf(eventShape);
   const enter = linear(V - 1, width, rng.fork('values'));
@@ -150,52 +116,9 @@ function autoregressive(config: CommonConfig, body: CausalNetwork, rng: Rng): Au
 
     // 7 Sampling: one value after the other, each given those before it
     sample: ancestral(eventShape, withMemory, (B) => network.start(B, D)),
-    sampleByPasses: ancestral(eventShape, byPass, () => []),
+    sampleByPasses: ancestral(eventShape, byPass),
   };
 }
-
-/** The logits y of x_t, from the values before it in x, and the memory for the next step. */
-type StepLogits = (x: tf.Tensor, t: tf.Tensor, memory: readonly tf.Tensor[]) => Stepped;
-
-/**
- * Draws x_0, x_1, … in turn. The first n values are those of `given` [count, n], the start of an event in the order of
- * its coordinates. A value's noise belongs to its place, and is the same however many are given.
- */
-function ancestral(
-  eventShape: readonly number[],
-  logitsAt: StepLogits,
-  start: (B: number) => tf.Tensor[],
-): GenerativeModel['sample'] {
-  const D = sizeOf(eventShape);
-  const advance = loop(([x, ...memory], t, rng, [n]) => {
-    const { y, memory: next } = logitsAt(x!, t, memory);
-    const drawn = categorical(y, rng).toFloat().expandDims(1); // [B, 1]
-    const here = tf.range(0, D, 1, 'int32').equal(t).logicalAnd(t.greaterEqual(n!)); // [D]
-    return [tf.where(here, drawn, x!), ...next];
-  });
-  return (count, rng, given) =>
-    tf.tidy(() => {
-      const { n } = given ? expectShape('autoregressive: given', given, [count, 'n']) : { n: 0 };
-      if (n! > D) throw new Error(`autoregressive: given must be [${count}, n] with n ≤ ${D}, got n = ${n}`);
-      const x = given ? given.toFloat().pad([[0, 0], [0, D - n!]]) : tf.zeros([count, D]); // prettier-ignore
-      const [full] = advance([x, ...start(count)], D, rng, [tf.scalar(n!, 'int32')]);
-      return full!.reshape([count, ...eventShape]);
-    });
-}
-
-const card: Omit<Card, 'title' | 'forward' | 'sampling' | 'network'> = {
-  inference: 'exact, one pass for all D factors; a query other than "what follows this prefix" is intractable',
-  objective: 'exact log-likelihood, a cross-entropy for every position',
-  representation: 'none that is made to be one: features of every prefix',
-  row: {
-    training: 'stable',
-    likelihood: 'exact',
-    sampling: 'slow',
-    lossyCompression: false,
-    losslessCompression: true,
-    representation: false,
-  },
-};
 
 const digits = { eventShape: [64], values: 17, width: 64, learningRate: 0.002, batchSize: 50 };
 const tiny = { eventShape: [3], values: 3, width: 4, learningRate: 0.01, batchSize: 50 };
@@ -210,7 +133,7 @@ export const convolutionalAutoregressive: Family<ConvolutionalConfig> = {
     forward: 'O(B D W² kernel) a block',
     sampling: 'D steps in turn, O(W² kernel) a block each, with the last rows of every block remembered',
     network: 'dilated causal convolutions with gates and residuals',
-    ...card,
+    ...autoregressiveCard,
   },
   defaults: { ...digits, kernel: 3, dilations: [1, 2, 4, 8, 16] }, // together they see all 63 pixels before one
   grid: { width: [32, 64, 128], kernel: [2, 3] },
@@ -227,14 +150,10 @@ export const transformerAutoregressive: Family<TransformerConfig> = {
     forward: 'O(B D W (W + D)) a block',
     sampling: 'D steps in turn, O(W (W + D)) a block each, with the keys and values of every block remembered',
     network: 'transformer decoder: masked self-attention and an MLP, by turns',
-    ...card,
+    ...autoregressiveCard,
   },
   defaults: { ...digits, heads: 4, blocks: 3 },
   grid: { width: [32, 64, 128], blocks: [1, 2, 3, 4] },
   tiny: { config: { ...tiny, heads: 2, blocks: 1 }, support: tinySupport },
   create: (config, rng) => autoregressive(config, decoder(config, rng.fork('body')), rng),
 };
-
-function sizeOf(eventShape: readonly number[]): number {
-  return eventShape.reduce((size, n) => size * n, 1);
-}
