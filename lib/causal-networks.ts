@@ -96,7 +96,7 @@ export function dilatedConv1d({ inputs, outputs, kernel, dilation }: DilatedConv
     start: (B) => [tf.zeros([B, span, inputs])],
     step(x, _, [past]) {
       const rows = tf.concat([past!, x.expandDims(1)], 1); // [B, span + 1, inputs]
-      return { y: convolve(rows).squeeze([1]), memory: [rows.slice([0, 1, 0])] };
+      return { y: convolve(rows).squeeze([1]), memory: [rows.slice([0, 1, 0], past!.shape)] };
     },
   };
 }

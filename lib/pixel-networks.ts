@@ -52,6 +52,7 @@ export function maskedPixelStack(options: PixelStackOptions, rng: Rng): Network 
  */
 export function gatedPixelStack(options: PixelStackOptions, rng: Rng): Network {
   const { height, width, inputs, channels, kernel } = options;
+  requireOdd('gatedPixelStack', kernel);
   const reach = (kernel - 1) / 2;
   const above = { rows: reach + 1, columns: kernel, left: reach };
   const before = { rows: 1, columns: reach + 1, left: reach };
