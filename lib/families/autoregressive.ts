@@ -108,7 +108,7 @@ function autoregressive(config: AutoregressiveConfig, body: CausalNetwork, rng: 
       },
     ],
 
-    // 4 Optimiser: AdamW (`learningRate`), with `ema` in `fit`: a thousand digits are soon learnt by heart
+    // 4 Optimiser: AdamW (`learningRate`, decay 0.5), with `ema` in `fit`: a thousand digits are soon learnt by heart
     // 5 Training: `fit` (training.ts) with patience, since the validation loss turns up again
 
     // 6 Likelihood of new inputs: exact, one pass for all D factors
@@ -120,7 +120,7 @@ function autoregressive(config: AutoregressiveConfig, body: CausalNetwork, rng: 
   };
 }
 
-const digits = { eventShape: [64], values: 17, width: 64, learningRate: 0.002, batchSize: 50 };
+const digits = { eventShape: [64], values: 17, width: 48, learningRate: 0.003, batchSize: 50 };
 const tiny = { eventShape: [3], values: 3, width: 4, learningRate: 0.01, batchSize: 50 };
 const tinySupport = { kind: 'discrete', values: [0, 1, 2] } as const;
 
@@ -136,7 +136,7 @@ export const convolutionalAutoregressive: Family<ConvolutionalConfig> = {
     ...autoregressiveCard,
   },
   defaults: { ...digits, kernel: 3, dilations: [1, 2, 4, 8, 16] }, // together they see all 63 pixels before one
-  grid: { width: [32, 64, 128], kernel: [2, 3] },
+  grid: { width: [32, 48, 64], kernel: [2, 3] },
   tiny: { config: { ...tiny, kernel: 2, dilations: [1, 2] }, support: tinySupport },
   create: (config, rng) => autoregressive(config, gatedConvolutions(config, rng.fork('body')), rng),
 };
@@ -153,7 +153,7 @@ export const transformerAutoregressive: Family<TransformerConfig> = {
     ...autoregressiveCard,
   },
   defaults: { ...digits, heads: 4, blocks: 3 },
-  grid: { width: [32, 64, 128], blocks: [1, 2, 3, 4] },
+  grid: { width: [32, 48, 64], blocks: [2, 3, 4] },
   tiny: { config: { ...tiny, heads: 2, blocks: 1 }, support: tinySupport },
   create: (config, rng) => autoregressive(config, decoder(config, rng.fork('body')), rng),
 };

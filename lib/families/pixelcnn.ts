@@ -88,7 +88,16 @@ function pixelCnn(config: PixelCnnConfig, stack: Stack, rng: Rng): Autoregressiv
   };
 }
 
-const digits = { eventShape: [64], values: 17, columns: 8, learningRate: 0.002, batchSize: 50 };
+const digits = {
+  eventShape: [64],
+  values: 17,
+  columns: 8,
+  width: 32,
+  kernel: 3,
+  blocks: 5,
+  learningRate: 0.003,
+  batchSize: 50,
+};
 const tiny = { eventShape: [6], values: 3, columns: 3, width: 4, learningRate: 0.01, batchSize: 50 };
 const tinySupport = { kind: 'discrete', values: [0, 1, 2] } as const;
 
@@ -103,8 +112,8 @@ export const maskedPixelCnn: Family<PixelCnnConfig> = {
     network: 'masked convolutions in two dimensions, with residuals; blind to a wedge above and to the right',
     ...autoregressiveCard,
   },
-  defaults: { ...digits, width: 48, kernel: 5, blocks: 4 },
-  grid: { width: [32, 48, 64], kernel: [3, 5], blocks: [2, 4, 6] },
+  defaults: digits,
+  grid: { width: [24, 32, 48], kernel: [3, 5], blocks: [3, 5, 7] },
   tiny: { config: { ...tiny, kernel: 3, blocks: 1 }, support: tinySupport },
   create: (config, rng) => pixelCnn(config, maskedPixelStack, rng),
 };
@@ -120,7 +129,7 @@ export const gatedPixelCnn: Family<PixelCnnConfig> = {
     network: 'a vertical and a horizontal stack of gated convolutions, with residuals',
     ...autoregressiveCard,
   },
-  defaults: { ...digits, width: 32, kernel: 3, blocks: 5 },
+  defaults: digits,
   grid: { width: [24, 32, 48], kernel: [3, 5], blocks: [3, 5, 7] },
   tiny: { config: { ...tiny, kernel: 3, blocks: 2 }, support: tinySupport },
   create: (config, rng) => pixelCnn(config, gatedPixelStack, rng),
