@@ -4,9 +4,10 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { Stepped } from './causal-networks';
+import { oneHotValues } from './distributions';
 import type { Card, GenerativeModel, Rng } from './model';
-import { categorical } from './random';
-import { loop } from './sampling';
+import { categorical, createRng } from './random';
+import { compiled, loop } from './sampling';
 import { expectShape } from './tensor';
 
 export interface AutoregressiveModel extends GenerativeModel {
@@ -95,6 +96,21 @@ export function ancestral(
       const [full] = advance([x, ...start(count)], D, rng, constants);
       return full!.reshape([count, ...eventShape]);
     });
+}
+
+/** −ln p(x_d | x_{<d}), in nats, for every d, in one compiled pass: x [B, ...event] → [B, D]. The caller owns it. */
+export function natsPerValue(model: AutoregressiveModel, x: tf.Tensor): tf.Tensor {
+  const pass = compiled(([batch]) => {
+    const logits = model.logits(batch!); // [B, D, V]
+    const [B, D, V] = logits.shape as [number, number, number];
+    return [
+      oneHotValues(batch!.reshape([B, D]), V)
+        .mul(tf.logSoftmax(logits))
+        .sum(2)
+        .neg(),
+    ];
+  });
+  return pass([x], createRng(0))[0]!;
 }
 
 export function sizeOf(eventShape: readonly number[]): number {

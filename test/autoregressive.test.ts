@@ -11,6 +11,7 @@ import {
   gatedPixelStack,
   maskedPixelCnn,
   maskedPixelStack,
+  natsPerValue,
   type Network,
   transformerAutoregressive,
   transformerBlock,
@@ -124,6 +125,13 @@ describe.each(members.map((member) => [member.name, member] as const))('%s', (_,
   const { eventShape } = member.tiny.config;
   const D = eventShape.reduce((size, n) => size * n, 1);
   const model = member.create(member.tiny.config as never, rng.fork('model')) as AutoregressiveModel;
+
+  test('the nats of its values add up to those of the whole', () => {
+    const x = model.sample(30, rng.fork('x'));
+    const { likelihood } = model;
+    const whole = likelihood.kind === 'exact' ? likelihood.logProb(x, rng).neg() : expect.fail('exact');
+    expectClose(read(natsPerValue(model, x).sum(1)), read(whole), { absolute: 1e-4 });
+  });
 
   test('draws the same with memory and by passes', () => {
     const [a, b] = [model.sample(200, rng.fork('draws')), model.sampleByPasses(200, rng.fork('draws'))];

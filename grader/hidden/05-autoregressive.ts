@@ -190,7 +190,7 @@ const kernelMaskMistakes: readonly Mistake[] = [
     name: 'mask B without the centre’s row, and with the rows below it',
     source: 'j-min/PixelCNN issue 3: the row of the centre is cleared in place of the rows after it',
     replace: "before || (itself && kind === 'B')",
-    by: "kind === 'B' ? row !== centre : before",
+    by: "(kind === 'B' ? row !== centre : before)",
   },
   {
     name: 'reversed: what comes after counts',
