@@ -131,14 +131,19 @@ export function causalAttention(width: number, heads: number, rng: Rng): CausalN
     apply: (x) => tf.tidy(() => attend(...split(x), causalMask(x.shape[1]!))),
     start: (B, T) => [tf.zeros([B, heads, T, d]), tf.zeros([B, heads, T, d])],
     step(x, t, [pastK, pastV]) {
-      const times = tf.range(0, pastK!.shape[2]!, 1, 'int32'); // [T]
+      const T = pastK!.shape[2]!;
       const [q, k, v] = split(x.expandDims(1)); // [B, H, 1, d]
-      const now = times.equal(t).expandDims(1); // [T, 1]
-      const memory = [tf.where(now, k, pastK!), tf.where(now, v, pastV!)];
-      const mask = tf.where(times.lessEqual(t), 0, -Infinity).expandDims(0); // [1, T]
+      const memory = [appended(pastK!, k), appended(pastV!, v)];
+      const mask = tf.where(tf.range(0, T, 1, 'int32').greaterEqual(tf.sub(T - 1, t)), 0, -Infinity).expandDims(0); // [1, T]
       return { y: attend(q, memory[0]!, memory[1]!, mask).squeeze([1]), memory };
     },
   };
+}
+
+/** The last T rows of both: past [B, H, T, d], the oldest first, and the next one [B, H, 1, d] → [B, H, T, d]. */
+function appended(past: tf.Tensor, next: tf.Tensor): tf.Tensor {
+  const [B, H, T, d] = past.shape as [number, number, number, number];
+  return tf.concat([past.slice([0, 0, 1, 0], [B, H, T - 1, d]), next], 2);
 }
 
 /** [T, T]: 0 where column ≤ row, else −∞. */
