@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Stepped } from './causal-networks';
 import { oneHotValues } from './distributions';
-import type { Card, GenerativeModel, Rng } from './model';
+import type { Card, Family, GenerativeModel, Rng } from './model';
 import { categorical, createRng } from './random';
 import { compiled, loop } from './sampling';
 import { expectShape } from './tensor';
@@ -16,6 +16,10 @@ export interface AutoregressiveModel extends GenerativeModel {
   readonly sample: AncestralSampler;
   /** As `sample`, and the same numbers, without memory: a whole pass for every value that is drawn. */
   readonly sampleByPasses: AncestralSampler;
+}
+
+export interface AutoregressiveFamily<Config extends object> extends Family<Config> {
+  create(config: Readonly<Config>, rng: Rng): AutoregressiveModel;
 }
 
 /**

@@ -134,7 +134,8 @@ export function causalAttention(width: number, heads: number, rng: Rng): CausalN
       const T = pastK!.shape[2]!;
       const [q, k, v] = split(x.expandDims(1)); // [B, H, 1, d]
       const memory = [appended(pastK!, k), appended(pastV!, v)];
-      const mask = tf.where(tf.range(0, T, 1, 'int32').greaterEqual(tf.sub(T - 1, t)), 0, -Infinity).expandDims(0); // [1, T]
+      const known = tf.range(0, T, 1, 'int32').greaterEqual(tf.sub(T - 1, t)); // the last t + 1 of T rows
+      const mask = tf.where(known, 0, -Infinity).expandDims(0); // [1, T]
       return { y: attend(q, memory[0]!, memory[1]!, mask).squeeze([1]), memory };
     },
   };

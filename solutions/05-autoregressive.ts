@@ -5,7 +5,7 @@
 //
 // $$p(\mathbf{x}) = \prod_{d=1}^{D} p(x_d \mid x_1, \dots, x_{d-1}).$$
 //
-// That is the product rule, applied $D - 1$ times, and no assumption at all. An **autoregressive model** takes it at its word: *one* network reads the coordinates so far and predicts the next. Each factor is a softmax over a handful of values, which is normalised by construction, so $p(\mathbf{x})$ is exact; and the network may be as deep as one likes. Nothing in this course models our digits better. The price comes with sampling: one value after the other.
+// That is the product rule, applied $D - 1$ times, and no assumption at all. An **autoregressive model** takes it at its word: *one* network reads the coordinates so far and predicts the next. Each factor is a softmax over a handful of values, which is normalised by construction, so $p(\mathbf{x})$ is exact; and the network may be as deep as one likes. Nothing so far models our digits better. The price comes with sampling: one value after the other.
 //
 // By the end of this chapter you have built what lets a network look back and never ahead, in one dimension and in two, drawn pictures pixel by pixel, made that a hundred times as fast as a plain loop, and found a mistake that sits in libraries everybody uses. Everything printed below was computed by running this file (`npm run solutions -- 05`).
 
@@ -80,8 +80,7 @@ async function train({ create, epochs }: Member, here: Rng, { quiet = true, full
 
 const convolutions: Member = {
   name: 'dilated convolutions',
-  create: (here) =>
-    convolutionalAutoregressive.create(convolutionalAutoregressive.defaults, here) as AutoregressiveModel,
+  create: (here) => convolutionalAutoregressive.create(convolutionalAutoregressive.defaults, here),
   epochs: 20,
 };
 const { model: first, run: firstRun } = await train(convolutions, rng.fork('first'), { quiet: false });
@@ -106,7 +105,7 @@ imageGrid([shown, half, ...completions].flatMap(rowsOfPixels), {
 //
 // $$\ln p(\mathbf{x}) = \sum_{d} \ln \operatorname{softmax}(\text{logits}_d)_{x_d}$$
 //
-// A sum over $d$, and not a mean: a mean would be the log-likelihood of nothing. (It is the commonest slip in published code, and off by a factor of 64 here.)
+// A sum over $d$, and not a mean: a mean would be the log-likelihood of nothing. (A common slip, off by a factor of 64 here.)
 
 // %% id="log-likelihood"
 /**
@@ -301,17 +300,17 @@ const members: readonly Member[] = [
   convolutions,
   {
     name: 'PixelCNN, masked',
-    create: (here) => maskedPixelCnn.create(maskedPixelCnn.defaults, here) as AutoregressiveModel,
+    create: (here) => maskedPixelCnn.create(maskedPixelCnn.defaults, here),
     epochs: 20,
   },
   {
     name: 'PixelCNN, gated',
-    create: (here) => gatedPixelCnn.create(gatedPixelCnn.defaults, here) as AutoregressiveModel,
+    create: (here) => gatedPixelCnn.create(gatedPixelCnn.defaults, here),
     epochs: 20,
   },
   {
     name: 'transformer',
-    create: (here) => transformerAutoregressive.create(transformerAutoregressive.defaults, here) as AutoregressiveModel,
+    create: (here) => transformerAutoregressive.create(transformerAutoregressive.defaults, here),
     epochs: 30,
   },
 ];
@@ -457,7 +456,7 @@ const perStep: { name: string; nats: ArrayLike<number> }[] = [];
 for (const list of [[1], [1, 2, 4], [1, 2, 4, 8, 16]]) {
   const here = rng.fork(`dilations ${list.join(' ')}`);
   const config = { ...convolutionalAutoregressive.defaults, values: 32, width: 32, dilations: list };
-  const model = convolutionalAutoregressive.create(config, here.fork('weights')) as AutoregressiveModel;
+  const model = convolutionalAutoregressive.create(config, here.fork('weights'));
   const optimiser = adamW(0.004, { weightDecay: 0.1, clipNorm: 1 });
   const options = { epochs: budgeted(12, 20), batchSize: 50, optimiser, ema: 0.98, patience: 6, quiet: true };
   await fit(model, sound, { ...options, rng: here.fork('fit') });
@@ -600,7 +599,7 @@ const lengths = [16, 32, 64, 128];
 const costOfLength: { length: number; memory: number; passes: number }[] = [];
 for (const length of lengths) {
   const config = { ...transformerAutoregressive.defaults, eventShape: [length] };
-  const model = transformerAutoregressive.create(config, rng.fork('length')) as AutoregressiveModel;
+  const model = transformerAutoregressive.create(config, rng.fork('length'));
   costOfLength.push({
     length,
     memory: await millisecondsOf(() => model.sample(10, rng.fork('timed'))),

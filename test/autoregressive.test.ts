@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
 import {
-  type AutoregressiveModel,
   causalAttention,
   type CausalNetwork,
   causalSequential,
@@ -124,7 +123,7 @@ const members = [convolutionalAutoregressive, transformerAutoregressive, maskedP
 describe.each(members.map((member) => [member.name, member] as const))('%s', (_, member) => {
   const { eventShape } = member.tiny.config;
   const D = eventShape.reduce((size, n) => size * n, 1);
-  const model = member.create(member.tiny.config as never, rng.fork('model')) as AutoregressiveModel;
+  const model = member.create(member.tiny.config as never, rng.fork('model'));
 
   test('the nats of its values add up to those of the whole', () => {
     const x = model.sample(30, rng.fork('x'));

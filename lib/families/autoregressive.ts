@@ -16,6 +16,7 @@ import {
   sizeOf,
   thermometer,
   type AutoregressiveConfig,
+  type AutoregressiveFamily,
   type AutoregressiveModel,
   type StepLogits,
 } from '../ancestral';
@@ -28,7 +29,7 @@ import {
   type CausalNetwork,
 } from '../causal-networks';
 import { logCategorical } from '../distributions';
-import type { Family, Rng } from '../model';
+import type { Rng } from '../model';
 import { gate, layerNorm, linear, randomWeight, sequential } from '../networks';
 import { expectShape } from '../tensor';
 
@@ -125,7 +126,7 @@ const tiny = { eventShape: [3], values: 3, width: 4, learningRate: 0.01, batchSi
 const tinySupport = { kind: 'discrete', values: [0, 1, 2] } as const;
 
 /** Gated blocks of dilated causal convolutions. Weights: some W² (2 kernel + 1) a block. */
-export const convolutionalAutoregressive: Family<ConvolutionalConfig> = {
+export const convolutionalAutoregressive: AutoregressiveFamily<ConvolutionalConfig> = {
   name: 'autoregressive-convolutional',
   reference: 'van den Oord et al., WaveNet: a generative model for raw audio (2016)',
   card: {
@@ -142,7 +143,7 @@ export const convolutionalAutoregressive: Family<ConvolutionalConfig> = {
 };
 
 /** Decoder blocks of a transformer. Weights: some 12 W² a block. */
-export const transformerAutoregressive: Family<TransformerConfig> = {
+export const transformerAutoregressive: AutoregressiveFamily<TransformerConfig> = {
   name: 'autoregressive-transformer',
   reference: 'Vaswani et al., Attention is all you need (2017); Radford et al. (2018)',
   card: {

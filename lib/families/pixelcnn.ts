@@ -15,11 +15,12 @@ import {
   sizeOf,
   thermometer,
   type AutoregressiveConfig,
+  type AutoregressiveFamily,
   type AutoregressiveModel,
   type StepLogits,
 } from '../ancestral';
 import { logCategorical } from '../distributions';
-import type { Family, Rng } from '../model';
+import type { Rng } from '../model';
 import { layerNorm, linear, sequential, type Network } from '../networks';
 import { gatedPixelStack, maskedPixelStack, type PixelStackOptions } from '../pixel-networks';
 import { expectShape } from '../tensor';
@@ -102,7 +103,7 @@ const tiny = { eventShape: [6], values: 3, columns: 3, width: 4, learningRate: 0
 const tinySupport = { kind: 'discrete', values: [0, 1, 2] } as const;
 
 /** Masked convolutions. Weights: some W² kernel² / 2 a block. */
-export const maskedPixelCnn: Family<PixelCnnConfig> = {
+export const maskedPixelCnn: AutoregressiveFamily<PixelCnnConfig> = {
   name: 'pixelcnn-masked',
   reference: 'van den Oord, Kalchbrenner and Kavukcuoglu, Pixel recurrent neural networks (2016)',
   card: {
@@ -119,7 +120,7 @@ export const maskedPixelCnn: Family<PixelCnnConfig> = {
 };
 
 /** Gated convolutions in two stacks. Weights: some W² (kernel² + kernel + 6) a block. */
-export const gatedPixelCnn: Family<PixelCnnConfig> = {
+export const gatedPixelCnn: AutoregressiveFamily<PixelCnnConfig> = {
   name: 'pixelcnn-gated',
   reference: 'van den Oord et al., Conditional image generation with PixelCNN decoders (2016)',
   card: {
