@@ -7,7 +7,7 @@
 //
 // That is the product rule, applied $D - 1$ times, and no assumption at all. An **autoregressive model** takes it at its word: *one* network reads the coordinates so far and predicts the next. Each factor is a softmax over a handful of values, which is normalised by construction, so $p(\mathbf{x})$ is exact; and the network may be as deep as one likes. Nothing so far models our digits better. The price comes with sampling: one value after the other.
 //
-// By the end of this chapter you have built what lets a network look back and never ahead, in one dimension and in two, drawn pictures pixel by pixel, made that a hundred times as fast as a plain loop, and found a mistake that sits in libraries everybody uses. Everything printed below was computed by running this file (`npm run solutions -- 05`).
+// By the end of this chapter you have built what lets a network look back and never ahead, in one dimension and in two, drawn pictures pixel by pixel, made that hundreds of times as fast as a plain loop, and found a mistake that sits in libraries everybody uses. Everything printed below was computed by running this file (`npm run solutions -- 05`).
 
 // %% tags=["setup"] id="setup"
 import * as tf from '@tensorflow/tfjs';
@@ -192,7 +192,6 @@ figure(
     title: 'Four layers of two taps each, dilations 1, 2, 4, 8: sixteen steps',
     xaxis: { title: 'step', dtick: 1, zeroline: false },
     yaxis: { title: 'layer', dtick: 1, zeroline: false },
-    legend: { orientation: 'h', y: -0.25 },
   },
   { height: 360 },
 );
@@ -388,7 +387,7 @@ table(
 );
 
 // %% [markdown] id="map-text"
-// **Where are the nats?** The likelihood is a sum over pixels, so it can be looked at. Left, what each pixel costs when all are taken as independent; right, given the pixels before it. What is white costs most. The first rows cost about the same: there is little before them to learn from.
+// **Where are the nats?** The likelihood is a sum over pixels, so it can be looked at. Left, what each pixel costs when all are taken as independent; right, given the pixels before it. What is white costs most. The first row saves least: there is little before it to learn from.
 
 // %% id="map"
 const best = winner.model;
@@ -405,7 +404,7 @@ imageGrid([meanPerPixel(independent), meanPerPixel(natsPerValue(best, digits.tes
 });
 
 // %% [markdown] id="orders-text"
-// **Does the order matter?** To the product rule it does not; to a network of limited size, trained on limited data, it does. A small stack of dilated convolutions, in three orders. (The likelihoods compare as they are: putting pixels in another order changes no probability.)
+// **Does the order matter?** To the product rule it does not; to a network of limited size, trained on limited data, it does. A small stack of dilated convolutions, in three orders: in the last one, neighbours are strangers. (The likelihoods compare as they are: putting pixels in another order changes no probability.)
 
 // %% id="orders"
 const orders = [
@@ -616,7 +615,7 @@ figure(
   {
     title: 'Ten sequences from a transformer, compiled',
     xaxis: { title: 'length', type: 'log', tickvals: lengths },
-    yaxis: { title: 'milliseconds', type: 'log' },
+    yaxis: { title: 'milliseconds', type: 'log', dtick: 1 },
   },
 );
 

@@ -223,10 +223,15 @@ export async function checkMask(call: Call, size: number, kind: 'A' | 'B', hint:
     entries.forEach((entry, c) => {
       const at = r * size + c;
       const wanted = at < centre || (at === centre && kind === 'B') ? 1 : 0;
-      expectTrue(entry === wanted, `mask ${kind} [${r}][${c}] of ${size} × ${size} to be ${wanted}`, String(entry), hint);
+      expectTrue(
+        entry === wanted,
+        `mask ${kind} [${r}][${c}] of ${size} × ${size} to be ${wanted}`,
+        String(entry),
+        hint,
+      );
     });
   });
-} // prettier-ignore
+}
 
 const kernelMask: Exercise = {
   id: 'ar.kernelMask',
@@ -345,8 +350,12 @@ export function temperedOf(logits: Matrix, tau: number): number[][] {
 export async function checkTempered(call: Call, logits: tf.Tensor, tau: number, hint: string): Promise<void> {
   const shape = logits.shape as [number, number];
   const got = expectTensor(await call(logits, tau), { what: 'the probabilities', shape, hint });
-  expectClose(got, tf.tensor2d(temperedOf(matrix(logits), tau), shape), { what: 'the probabilities', atol: 1e-5, hint });
-} // prettier-ignore
+  expectClose(got, tf.tensor2d(temperedOf(matrix(logits), tau), shape), {
+    what: 'the probabilities',
+    atol: 1e-5,
+    hint,
+  });
+}
 
 const temperature: Exercise = {
   id: 'ar.temperature',

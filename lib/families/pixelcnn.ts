@@ -4,8 +4,8 @@
  * An autoregressive model of pictures whose network keeps the picture's two dimensions. Two members, which differ in
  * that network: masked convolutions, with their blind spot; and gated ones in two stacks, without.
  * Sources: van den Oord, Kalchbrenner and Kavukcuoglu, Pixel recurrent neural networks (2016); van den Oord et al.,
- * Conditional image generation with PixelCNN decoders (2016). Otherwise than there: GELU for ReLU, whose
- * kink no finite difference gets over, and a bias for every position, since digits do not look the same everywhere.
+ * Conditional image generation with PixelCNN decoders (2016). Otherwise than there: GELU for ReLU, whose kink no finite
+ * difference gets over, and a bias for every position, since digits do not look the same everywhere.
  * Left out: colour channels, conditioning on a class, and memory for sampling, which draws by passes.
  */
 import * as tf from '@tensorflow/tfjs';
