@@ -46,7 +46,9 @@ function engine(): Finding[] {
 
 async function eager(): Promise<Finding[]> {
   const backends = await eagerBackends();
-  return backends.map(({ name, available, reason, remedy }) => {
+  return backends.map((backend) => {
+    const { available, reason, remedy } = backend;
+    const name = backend.name === 'tensorflow' ? backend.package.replace('@tensorflow/', '') : backend.name; // of two packages
     return { part: 'eager', name, ok: available, reason, ...(remedy && { remedy }) };
   });
 }
