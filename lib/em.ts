@@ -51,6 +51,8 @@ export interface EmOptions {
   readonly patience?: number;
   readonly rng: Rng;
   readonly signal?: AbortSignal;
+  /** Called after every iteration, for a live figure. */
+  readonly onEpoch?: (iteration: Epoch) => void;
   readonly quiet?: boolean;
 }
 
@@ -96,6 +98,7 @@ export async function em(
       if (record.validation !== undefined && record.validation < (best?.validation ?? Infinity))
         best = { epoch: record.epoch, validation: record.validation, weights: getWeights(model) };
       line.update(describe(record));
+      options.onEpoch?.(record);
       if (gain < tolerance) stopped = 'tolerance';
       else if (options.patience !== undefined && best && record.epoch - best.epoch >= options.patience)
         stopped = 'patience';

@@ -41,7 +41,11 @@ interface Page {
 }
 
 /** Runs in the page: finds the figure's element, loads plotly unless another figure did, draws. Self-contained. */
-function draw(spec: { data: unknown; layout: any; config: unknown }, key: string, file: string): void {
+function draw(
+  spec: { data: unknown; layout: any; config: unknown; frames?: unknown },
+  key: string,
+  file: string,
+): void {
   const page = globalThis as unknown as Page;
   const { document } = page;
   const address = (): string => {
@@ -69,7 +73,7 @@ function draw(spec: { data: unknown; layout: any; config: unknown }, key: string
     element.textContent = '';
     const colour = (globalThis as any).getComputedStyle(element).color;
     const layout = { ...spec.layout, font: { color: colour, ...spec.layout.font } };
-    void page.Plotly!.newPlot(element, spec.data, layout, spec.config);
+    void page.Plotly!.newPlot(element, { ...spec, layout });
   };
   const complain = (error: Error) =>
     elements().forEach((element) => {
