@@ -12,6 +12,7 @@ import {
   matrixTensor,
   meanOf,
   normal,
+  smallestFirst,
   vector,
   type Matrix,
   type Vector,
@@ -62,11 +63,11 @@ const crossEntropy: Exercise = {
     {
       name: 'agrees with the formula, each row by itself',
       async run({ call, rng }) {
-        for (const [B, V] of [
+        for (const [B, V] of smallestFirst([
           [5, 4],
           [3, 3],
           [1, 6],
-        ] as const) {
+        ] as const)) {
           const here = rng.fork(`${B} ${V}`);
           const [p, q] = [distributions(here, 'p', B, V), distributions(here, 'q', B, V)];
           await checkCrossEntropy(call, matrix(p), matrix(q), 'p weighs, and the logarithm is that of q');
@@ -146,12 +147,12 @@ const bernoulli: Exercise = {
     {
       name: 'agrees with the formula for moderate logits',
       async run({ call, rng }) {
-        for (const [B, D] of [
+        for (const [B, D] of smallestFirst([
           [5, 4],
           [3, 3],
           [1, 6],
           [4, 1],
-        ] as const) {
+        ] as const)) {
           const here = rng.fork(`${B} ${D}`);
           const logits = normal(here, 'logits', [B, D], 2);
           await checkBernoulli(call, integers(here, 'x', [B, D], 2), logits, 'x_d l_d − ln(1 + exp l_d)');
@@ -245,11 +246,11 @@ const closestNormal: Exercise = {
     {
       name: 'agrees with the formulas for uneven weights',
       async run({ call, rng }) {
-        for (const [N, D] of [
+        for (const [N, D] of smallestFirst([
           [20, 3],
           [3, 3],
           [7, 1],
-        ] as const) {
+        ] as const)) {
           const here = rng.fork(`${N} ${D}`);
           const w = tf.softmax(normal(here, 'w', [N], 2));
           await checkClosest(call, normal(here, 'x', [N, D], 2), w, 'every point counts with its weight');
@@ -339,12 +340,12 @@ const gaussianKl: Exercise = {
     {
       name: 'agrees with the formula for B = 4, D = 3, and for other sizes',
       async run({ call, rng }) {
-        for (const [B, D] of [
+        for (const [B, D] of smallestFirst([
           [4, 3],
           [3, 3],
           [1, 5],
           [6, 1],
-        ] as const)
+        ] as const))
           await checkGaussianKl(call, rng.fork(`${B} ${D}`), B, D, 'logVar is ln σ², and the second variance divides');
       },
     },
@@ -407,12 +408,12 @@ const logMarginal: Exercise = {
     {
       name: 'averages probabilities, not logarithms',
       async run({ call, rng }) {
-        for (const shape of [
+        for (const shape of smallestFirst([
           [10, 4],
           [3, 3],
           [1, 5],
           [6, 1],
-        ])
+        ]))
           await checkLogMarginal(call, normal(rng, `a ${shape.join(' ')}`, shape, 2), 'the mean of exp a, then ln');
       },
     },
@@ -546,8 +547,8 @@ const scoreFunction: Exercise = {
       name: 'agrees with the formulas for other means, variances and sizes',
       async run({ call, rng }) {
         for (const [S, mu, logVar] of [
-          [7, 0.5, 1.2],
           [3, -1, -0.8],
+          [7, 0.5, 1.2],
           [12, 2, 0.3],
         ] as const) {
           const here = rng.fork(`S = ${S}`);
@@ -645,12 +646,12 @@ const negElbo: Exercise = {
     {
       name: 'agrees with the formula for B = 4, D = 6, L = 3, and for other sizes',
       async run({ call, rng }) {
-        for (const [B, D, L] of [
+        for (const [B, D, L] of smallestFirst([
           [4, 6, 3],
           [3, 3, 3],
           [1, 4, 1],
           [2, 1, 5],
-        ] as const)
+        ] as const))
           await checkNegElbo(call, elboInput(rng.fork(`${B} ${D} ${L}`), B, D, L), 'sums over D and over L');
       },
     },
