@@ -155,8 +155,8 @@ describe('figure HTML in a page', () => {
     figure({ y: [1] }, { title: 'B', font: { color: 'red' } });
     const dom = page(html(0) + html(1), '<style>body { color: rgb(1, 2, 3); }</style>');
     const [a, b] = await load(dom);
-    expect(a![2]).toMatchObject({ font: { color: 'rgb(1, 2, 3)' }, title: { text: 'A' } });
-    expect(b![2]).toMatchObject({ font: { color: 'red' } });
+    expect(a![1]).toMatchObject({ layout: { font: { color: 'rgb(1, 2, 3)' }, title: { text: 'A' } } });
+    expect(b![1]).toMatchObject({ layout: { font: { color: 'red' } } });
     dom.window.close();
   });
 
