@@ -8,7 +8,7 @@ export function still(figure: FigureSpec): FigureSpec {
   const chosen = [frames[0]!, frames[Math.floor((frames.length - 1) / 2)]!, frames.at(-1)!].filter(
     (frame, i, all) => all.indexOf(frame) === i,
   );
-  const { xaxis, yaxis, updatemenus: _, sliders: __, ...rest } = layout;
+  const { xaxis, yaxis, ...rest } = layout;
   const panel = (i: number) => panelAxes(xaxis as object, yaxis as object, i, chosen.length);
   const { t = 24 } = (layout['margin'] ?? {}) as { t?: number };
   return {
@@ -17,6 +17,8 @@ export function still(figure: FigureSpec): FigureSpec {
     layout: {
       ...rest,
       ...Object.assign({}, ...chosen.map((_frame, i) => panel(i))),
+      updatemenus: [],
+      sliders: [],
       height: 320,
       margin: { l: 48, r: 24, t: t + 24, b: 48 },
       showlegend: false,
