@@ -18,6 +18,7 @@ import {
 } from 'dgm';
 import { frameBundle, isTypedFrame } from '../lib/jupyter/table';
 import { COLOURS, INK } from '../lib/jupyter/theme';
+import { contrast } from './helpers';
 
 // What cells show: bundles that every front end can use, and errors that name what is wrong in the cell's own words.
 
@@ -175,16 +176,6 @@ describe('figure HTML in a page', () => {
 });
 
 describe('theme', () => {
-  const luminance = (colour: string): number => {
-    const [r, g, b] = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16) / 255);
-    const linear = (c: number) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * linear(r!) + 0.7152 * linear(g!) + 0.0722 * linear(b!);
-  };
-  const contrast = (a: string, b: string): number => {
-    const [light, dark] = [luminance(a), luminance(b)].sort((x, y) => y - x);
-    return (light! + 0.05) / (dark! + 0.05);
-  };
-
   test.each([...COLOURS, INK])('%s stands out from white and from dark pages', (colour) => {
     expect(contrast(colour, '#ffffff')).toBeGreaterThanOrEqual(3);
     expect(contrast(colour, '#111111')).toBeGreaterThanOrEqual(3);
