@@ -162,6 +162,22 @@ describe('figure HTML in a page', () => {
     dom.window.close();
   });
 
+  test('and goes with it when the page turns dark', async () => {
+    figure({ y: [1] }, { title: 'A' });
+    figure({ y: [1] }, { title: 'B', font: { color: 'red' } });
+    const style = '<style>body { color: rgb(1, 2, 3) } body[data-jp-theme-light=false] { color: rgb(7, 8, 9) }</style>';
+    const dom = page(html(0) + html(1), style, 'data-jp-theme-light="true"');
+    const [a] = await load(dom);
+    const again: unknown[][] = [];
+    Object.assign((dom.window as unknown as { Plotly: object }).Plotly, {
+      relayout: (...call: unknown[]) => void again.push(call),
+    });
+    dom.window.document.body.setAttribute('data-jp-theme-light', 'false');
+    await settled();
+    expect(again).toEqual([[a![0], { 'font.color': 'rgb(7, 8, 9)' }]]);
+    dom.window.close();
+  });
+
   test('where the script is not served, the cell says so and keeps the description', async () => {
     figure({ y: [1] }, { title: 'A' });
     const dom = page(html(), '');

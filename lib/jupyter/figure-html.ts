@@ -36,7 +36,7 @@ export function escapeHtml(text: string): string {
 /* eslint-disable @typescript-eslint/no-explicit-any -- what follows is sent to the page as text and uses its globals */
 interface Page {
   readonly document: any;
-  Plotly?: { newPlot(...args: unknown[]): Promise<unknown> };
+  Plotly?: { newPlot(...args: unknown[]): Promise<unknown>; relayout(...args: unknown[]): unknown };
   dgmPlotly?: Promise<unknown> | undefined;
 }
 
@@ -71,9 +71,14 @@ function draw(
   const plot = (element: any) => {
     element.setAttribute('data-drawn', '');
     element.textContent = '';
-    const colour = (globalThis as any).getComputedStyle(element).color;
-    const layout = { ...spec.layout, font: { color: colour, ...spec.layout.font } };
+    const colour = () => (globalThis as any).getComputedStyle(element).color;
+    const layout = { ...spec.layout, font: { color: colour(), ...spec.layout.font } };
     void page.Plotly!.newPlot(element, { ...spec, layout });
+    if (spec.layout.font?.color) return;
+    // JupyterLab says there whether it is light or dark; an output that was drawn stays when that changes
+    const recolour = () => page.Plotly!.relayout(element, { 'font.color': colour() });
+    const theme = { attributes: true, attributeFilter: ['data-jp-theme-light'] };
+    new (globalThis as any).MutationObserver(recolour).observe(document.body, theme);
   };
   const complain = (error: Error) =>
     elements().forEach((element) => {
