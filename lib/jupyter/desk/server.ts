@@ -36,7 +36,9 @@ export interface DeskServer {
   readonly token: string;
   /** With the token. @param notebook below `notebooks/`; without one, the first page */
   address(notebook?: string): string;
-  /** Ends kernels, pages and server; nothing of it is left. Safe to call twice. */
+  /** Resolves when nothing of it is left. */
+  readonly ended: Promise<void>;
+  /** Ends kernels, pages and server. Safe to call twice. */
   stop(): Promise<void>;
 }
 
@@ -59,6 +61,8 @@ export async function startDesk({ root, bundle, port, env = process.env }: DeskO
   const sockets = new WebSocketServer({ noServer: true, maxPayload: LARGEST_BODY, handleProtocols: chooseProtocol });
   server.on('request', (request, response) => void respond(desk, door, request, response));
   server.on('upgrade', (request, socket, head) => upgrade(desk.sessions, door, sockets, request, socket, head));
+  let tellEnd = (): void => undefined;
+  const ended = new Promise<void>((resolve) => (tellEnd = resolve));
   let stopped: Promise<void> | undefined;
   return {
     port: bound,
@@ -67,7 +71,8 @@ export async function startDesk({ root, bundle, port, env = process.env }: DeskO
       const path = notebook === undefined ? '' : `notebooks/${notebook.split('/').map(encodeURIComponent).join('/')}`;
       return `http://127.0.0.1:${bound}/${path}?token=${door.token}`;
     },
-    stop: () => (stopped ??= stop(server, sockets, desk.sessions)),
+    ended,
+    stop: () => (stopped ??= stop(server, sockets, desk.sessions).then(tellEnd)),
   };
 }
 

@@ -39,6 +39,7 @@ export interface Sessions {
     create(body: Json): Promise<KernelModel>;
     remove(id: string): Promise<void>;
   };
+  /** Ends every kernel; there will be no other. */
   endAll(): Promise<void>;
 }
 
@@ -50,6 +51,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function createSessions(folder: string, env: Environment): Sessions {
   const kernels = new Map<string, DeskKernel>();
   const sessions = new Map<string, Session>();
+  let ending = false;
 
   function session(id: string): Session {
     const found = sessions.get(id);
@@ -70,6 +72,7 @@ export function createSessions(folder: string, env: Environment): Sessions {
   }
 
   function start(name: unknown, cwd: string): DeskKernel {
+    if (ending) throw new HttpError(503, 'the workbook ends');
     if (name !== undefined && name !== null && name !== KERNEL_NAME)
       throw new HttpError(404, `there is no kernel named ${JSON.stringify(name)}; this workbook has "${KERNEL_NAME}"`);
     const started = startKernel(KERNEL_NAME, { cwd, env });
@@ -136,7 +139,10 @@ export function createSessions(folder: string, env: Environment): Sessions {
       create: async (body) => start(body['name'], await folderOf(String(body['path'] ?? ''))).model(),
       remove: removeKernel,
     },
-    endAll: async () => void (await Promise.all([...kernels.values()].map((one) => one.end()))),
+    async endAll() {
+      ending = true;
+      await Promise.all([...kernels.values()].map((one) => one.end()));
+    },
   };
 }
 
