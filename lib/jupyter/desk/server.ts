@@ -58,6 +58,7 @@ export async function startDesk({ root, bundle, port, env = process.env }: DeskO
     started: new Date().toISOString(),
     cookie: door.cookie,
   };
+  await desk.sessions.warm();
   const sockets = new WebSocketServer({ noServer: true, maxPayload: LARGEST_BODY, handleProtocols: chooseProtocol });
   server.on('request', (request, response) => void respond(desk, door, request, response));
   server.on('upgrade', (request, socket, head) => upgrade(desk.sessions, door, sockets, request, socket, head));

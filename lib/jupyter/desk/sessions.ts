@@ -39,6 +39,8 @@ export interface Sessions {
     create(body: Json): Promise<KernelModel>;
     remove(id: string): Promise<void>;
   };
+  /** Starts a kernel for the first notebook: it gets ready while the browser loads the page. */
+  warm(): Promise<void>;
   /** Ends every kernel; there will be no other. */
   endAll(): Promise<void>;
 }
@@ -51,6 +53,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function createSessions(folder: string, env: Environment): Sessions {
   const kernels = new Map<string, DeskKernel>();
   const sessions = new Map<string, Session>();
+  let spare: { readonly cwd: string; readonly kernel: DeskKernel } | undefined;
   let ending = false;
 
   function session(id: string): Session {
@@ -75,9 +78,21 @@ export function createSessions(folder: string, env: Environment): Sessions {
     if (ending) throw new HttpError(503, 'the workbook ends');
     if (name !== undefined && name !== null && name !== KERNEL_NAME)
       throw new HttpError(404, `there is no kernel named ${JSON.stringify(name)}; this workbook has "${KERNEL_NAME}"`);
-    const started = startKernel(KERNEL_NAME, { cwd, env });
+    const started = takeSpare(cwd) ?? startKernel(KERNEL_NAME, { cwd, env });
     kernels.set(started.id, started);
     return started;
+  }
+
+  async function warm(): Promise<void> {
+    const cwd = await folderOf('');
+    if (!ending) spare = { cwd, kernel: startKernel(KERNEL_NAME, { cwd, env }) };
+  }
+
+  function takeSpare(cwd: string): DeskKernel | undefined {
+    if (spare?.cwd !== cwd || spare.kernel.model().execution_state === 'dead') return undefined;
+    const { kernel } = spare;
+    spare = undefined;
+    return kernel;
   }
 
   /** The kernel that a body asks for: one that is there, or a new one. */
@@ -133,6 +148,7 @@ export function createSessions(folder: string, env: Environment): Sessions {
     saved(path, cells) {
       for (const one of sessions.values()) if (one.path === path) one.kernel.saved(cells);
     },
+    warm,
     kernels: {
       list: () => [...kernels.values()].map((one) => one.model()),
       get: kernel,
@@ -141,7 +157,7 @@ export function createSessions(folder: string, env: Environment): Sessions {
     },
     async endAll() {
       ending = true;
-      await Promise.all([...kernels.values()].map((one) => one.end()));
+      await Promise.all([...kernels.values(), ...(spare ? [spare.kernel] : [])].map((one) => one.end()));
     },
   };
 }
