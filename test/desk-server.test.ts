@@ -9,11 +9,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { type IncomingHttpHeaders, request } from 'node:http';
-import { connect } from 'node:net';
+import { createServer, type IncomingHttpHeaders, request } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
+import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { parseNotebook, serialiseNotebook, type NotebookCell } from 'dgm/jupyter';
@@ -25,6 +27,7 @@ import { partsOf } from '../lib/jupyter/desk/place';
 import type { ChapterProgress, Execution } from '../lib/jupyter/desk/protocol';
 import { type DeskServer, startDesk } from '../lib/jupyter/desk/server';
 import type { SessionModel } from '../lib/jupyter/desk/sessions';
+import { writeRedirect } from '../lib/jupyter/jupyter-server';
 import { createHeader } from '../lib/jupyter/messages';
 import { isAlive } from './kernel-helpers';
 
@@ -230,6 +233,64 @@ describe('the door', () => {
     });
     expect(elsewhere).toBe('shut');
   });
+});
+
+const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/google-chrome'].find((path) => existsSync(path));
+
+test.skipIf(!CHROMIUM)('a browser comes in by the address alone; a page of another server does not', async () => {
+  /** Runs in a page: what its requests to the desk give. */
+  const probe = `async (host, method) => {
+    const answered = (promise) => promise.then((r) => (r.type === 'opaque' ? 'opaque' : r.status), () => 'refused');
+    const socket = new WebSocket('ws://' + host + '/api/events/subscribe');
+    const script = Object.assign(document.createElement('script'), { src: 'http://' + host + '/static/app.js' });
+    const event = (target, good, bad) => new Promise((done) => {
+      target['on' + good] = () => done('open');
+      target['on' + bad] = () => done('refused');
+    });
+    const opened = event(socket, 'open', 'error');
+    const loaded = event(script, 'load', 'error');
+    document.head.append(script);
+    const url = 'http://' + host + '/api/contents/01-tiny.ipynb';
+    return [
+      await answered(fetch(url, { credentials: 'include' })),
+      await answered(fetch(url + '/checkpoints', { method: 'POST', credentials: 'include', mode: method, body: '{}' })),
+      await opened,
+      await loaded,
+      document.cookie,
+    ];
+  }`;
+  const other = createServer((_, response) => response.setHeader('Content-Type', 'text/html').end('<p>other</p>'));
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  const redirect = join(root, 'open.html');
+  await writeRedirect(redirect, desk.address('01-tiny.ipynb'));
+  const browser = await chromium.launch({ executablePath: CHROMIUM!, args: ['--no-sandbox', '--disable-gpu'] });
+  try {
+    const page = await browser.newPage();
+    await page.goto(pathToFileURL(redirect).href);
+    await page.waitForURL(`http://127.0.0.1:${desk.port}/notebooks/01-tiny.ipynb`); // without the token
+    const host = `127.0.0.1:${desk.port}`;
+    expect(await page.evaluate(`(${probe})('${host}', 'cors')`)).toEqual([200, 201, 'open', 'open', '']);
+    const before = everything();
+    await page.goto(`http://127.0.0.1:${(other.address() as AddressInfo).port}/`); // to cookies, the same site
+    for (const mode of ['cors', 'no-cors'])
+      expect(await page.evaluate(`(${probe})('${host}', '${mode}')`)).toEqual([
+        'refused',
+        'refused',
+        'refused',
+        'refused',
+        '',
+      ]);
+    const frame = page.waitForEvent('framenavigated');
+    await page.evaluate(
+      `document.body.append(Object.assign(document.createElement('iframe'), { src: 'http://${host}/' }))`,
+    );
+    expect((await frame).url()).not.toContain(host);
+    expect(everything()).toEqual(before);
+  } finally {
+    await browser.close();
+    other.close();
+    rmSync(redirect);
+  }
 });
 
 describe('paths', () => {

@@ -16,8 +16,11 @@ export const PAGE_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** What is no page of ours may do nothing at all. */
-export const SHUT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'";
+/** What is not that page loads nothing at all. */
+const SHUT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+
+/** A file of the reader's, opened as a page, is no page of ours: it runs nothing, and its origin is its own. */
+export const FILE_POLICY = `${SHUT_POLICY}; sandbox`;
 
 export const SAFE_HEADERS: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',

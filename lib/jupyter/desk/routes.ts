@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PLOTLY_FILE } from '../figure-html';
 import { chapterProgress } from './chapters';
 import type { Contents } from './contents';
-import { deskPage, PAGE_POLICY, withoutToken } from './html';
+import { deskPage, FILE_POLICY, PAGE_POLICY, withoutToken } from './html';
 import { HttpError, type Json, readJson, sendJson } from './http';
 import { decodePath, placeOf } from './place';
 import { KERNEL_NAME, type Sessions } from './sessions';
@@ -165,6 +165,7 @@ async function bundled({ desk, request, response, path }: Call): Promise<Answer>
 }
 
 async function picture({ desk, request, response, path }: Call): Promise<Answer> {
+  response.setHeader('Content-Security-Policy', FILE_POLICY);
   await sendFile(request, response, await placeOf(desk.folder, path[0]!));
   return undefined;
 }
