@@ -4,6 +4,7 @@
  */
 import { display } from '../host';
 import { figureHtml } from './figure-html';
+import { PLOTLY_MIME } from './plotly-names';
 import { theme } from './theme';
 
 /** One series of a figure, in plotly's schema: https://plotly.com/javascript/reference/ */
@@ -39,6 +40,8 @@ export interface FigureOptions {
   readonly width?: number;
 }
 
+export { PLOTLY_MIME };
+
 /** What `application/vnd.plotly.v1+json` holds. */
 export interface FigureSpec {
   readonly data: readonly Record<string, unknown>[];
@@ -46,7 +49,6 @@ export interface FigureSpec {
   readonly config: Readonly<Record<string, unknown>>;
 }
 
-export const PLOTLY_MIME = 'application/vnd.plotly.v1+json';
 const DEFAULT_HEIGHT = 400;
 const LARGEST_FIGURE = 10_000_000; // characters of JSON: beyond that browsers stop answering
 
