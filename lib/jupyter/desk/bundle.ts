@@ -187,8 +187,13 @@ async function build(page: string, packages: string, folder: string): Promise<vo
   await esbuild.build({
     ...settings,
     plugins: [themes(themeText), pictures, tildes],
-    // one copy for its CommonJS and its ES callers, or else shared documents do not recognise each other's parts
-    alias: { yjs: join(modules, 'yjs', 'dist', 'yjs.mjs') },
+    alias: {
+      // One copy for its CommonJS and its ES callers, or else shared documents do not recognise each other's parts
+      yjs: join(modules, 'yjs', 'dist', 'yjs.mjs'),
+      'lib0/logging': join(page, 'quiet-logging.ts'),
+      '@jupyter/react-components': join(page, 'plain-components.ts'),
+      '@jupyter/web-components': join(page, 'plain-components.ts'),
+    },
     entryPoints: { app: join(page, 'main.ts') },
     outdir: folder,
   });

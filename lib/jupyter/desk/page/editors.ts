@@ -10,7 +10,7 @@ import {
 } from '@jupyterlab/codemirror';
 import type { IYText } from '@jupyter/ydoc';
 
-const LANGUAGES = ['TypeScript', 'JavaScript', 'JSON', 'HTML', 'CSS', 'Shell'];
+const LANGUAGES = ['typescript', 'javascript', 'json', 'html', 'css', 'shell'];
 /** JupyterLab's name for the language of Markdown cells. */
 const CELL_MARKDOWN = 'ipythongfm';
 
@@ -35,7 +35,7 @@ export function createEditors() {
 function createLanguages(): EditorLanguageRegistry {
   const languages = new EditorLanguageRegistry();
   for (const language of EditorLanguageRegistry.getDefaultLanguages())
-    if (LANGUAGES.includes(language.name)) languages.addLanguage(language);
+    if (LANGUAGES.includes(language.name.toLowerCase())) languages.addLanguage(language);
   const codeLanguages = (info: string) => languages.findBest(info) as never;
   languages.addLanguage({
     name: CELL_MARKDOWN,

@@ -5,7 +5,7 @@ import '@jupyterlab/mathjax-extension/style/index.js';
 import '@jupyterlab/tooltip/style/index.js';
 import './page.css';
 import { PageConfig } from '@jupyterlab/coreutils';
-import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
+import { NotebookActions, type NotebookPanel, runCell, setCellExecutor } from '@jupyterlab/notebook';
 import { ServiceManager } from '@jupyterlab/services';
 import { BoxPanel, Widget } from '@lumino/widgets';
 import { type Appearance, createAppearance } from './appearance';
@@ -21,6 +21,8 @@ import { replay } from './replay';
 import { watchServer } from './server';
 import { createStatus } from './status';
 import { createToolbar } from './toolbar';
+
+setCellExecutor({ runCell });
 
 const COURSE = 'Deep generative models';
 

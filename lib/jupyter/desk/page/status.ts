@@ -19,7 +19,7 @@ const WORDS: Readonly<Record<string, string>> = {
 export function createStatus(panel: NotebookPanel, banner: Banner): HTMLElement {
   const { sessionContext, context } = panel;
   const word = element('span', {});
-  const node = element('span', { class: 'dgm-status', role: 'status' }, 'Kernel: ', word);
+  const node = element('span', { class: 'dgm-status', role: 'status' }, element('span', {}, 'Kernel: '), word);
   const title = document.title;
 
   const show = (): void => {
