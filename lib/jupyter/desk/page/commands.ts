@@ -3,6 +3,7 @@ import { SessionContextDialogs } from '@jupyterlab/apputils';
 import { type Notebook, NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 import { CommandRegistry } from '@lumino/commands';
 import type { Completion, Signatures } from './help';
+import { isDead, revive } from './status';
 
 interface Command {
   readonly label: string;
@@ -44,7 +45,11 @@ function commandsOf(panel: NotebookPanel) {
   const { content, sessionContext, context } = panel;
   const act = (action: (notebook: Notebook) => unknown) => () => action(content);
   const type = (name: 'code' | 'markdown') => () => NotebookActions.changeCellType(content, name);
-  const restart = () => new SessionContextDialogs().restart(sessionContext);
+  const restart = async () => {
+    if (!isDead(panel)) return new SessionContextDialogs().restart(sessionContext);
+    await revive(sessionContext);
+    return true;
+  };
   const runAll = () => NotebookActions.runAll(content, sessionContext);
   return {
     save: { label: 'Save', execute: () => save(panel), keys: ['Accel S'] },

@@ -23,7 +23,7 @@ export function createStatus(panel: NotebookPanel, banner: Banner): HTMLElement 
   const title = document.title;
 
   const show = (): void => {
-    const state = WORDS[sessionContext.kernelDisplayStatus] ?? 'starting';
+    const state = isDead(panel) ? 'dead' : (WORDS[sessionContext.kernelDisplayStatus] ?? 'starting');
     node.dataset['state'] = state;
     if (word.textContent !== state) word.textContent = state;
     document.title = `${context.model.dirty ? '• ' : ''}${state === 'busy' ? 'running: ' : ''}${title}`;
@@ -38,9 +38,19 @@ export function createStatus(panel: NotebookPanel, banner: Banner): HTMLElement 
   return node;
 }
 
+/** JupyterLab calls it unconnected, since it has given up the connection. */
+export function isDead({ sessionContext }: Pick<NotebookPanel, 'sessionContext'>): boolean {
+  return sessionContext.session?.kernel?.status === 'dead';
+}
+
+/** A connection to a kernel that has died is of no use to its successor: the notebook gets another kernel. */
+export async function revive(sessionContext: NotebookPanel['sessionContext']): Promise<void> {
+  await sessionContext.changeKernel({ name: sessionContext.session?.kernel?.name ?? sessionContext.prevKernelName });
+}
+
 function died({ sessionContext }: NotebookPanel) {
   return {
     text: 'The kernel has died, and its variables with it; the cell that ran says why. Your text is safe.',
-    remedy: { label: 'Restart the kernel', act: () => sessionContext.restartKernel() },
+    remedy: { label: 'Restart the kernel', act: () => revive(sessionContext) },
   };
 }
