@@ -58,7 +58,11 @@ export async function pagePackages({ root, onProgress, cache }: BundleOptions): 
 
 async function hashOf(files: readonly string[]): Promise<string> {
   const hash = createHash('sha256');
-  for (const file of files) hash.update(basename(file)).update('\0').update(await readFile(file));
+  for (const file of files)
+    hash
+      .update(basename(file))
+      .update('\0')
+      .update(await readFile(file));
   return hash.digest('hex').slice(0, 16);
 }
 
@@ -167,7 +171,14 @@ async function build(page: string, packages: string, folder: string): Promise<vo
     logLevel: 'silent',
     nodePaths: [modules],
     tsconfigRaw: { compilerOptions: { target: 'ES2022', useDefineForClassFields: true } },
-    loader: { '.woff': 'file', '.woff2': 'file', '.ttf': 'file', '.eot': 'empty', '.png': 'dataurl', '.gif': 'dataurl' },
+    loader: {
+      '.woff': 'file',
+      '.woff2': 'file',
+      '.ttf': 'file',
+      '.eot': 'empty',
+      '.png': 'dataurl',
+      '.gif': 'dataurl',
+    },
     assetNames: 'fonts/[name]',
     // Packages made for Node look for these
     define: { 'process.env.NODE_ENV': '"production"', 'process.env': '{}', global: 'globalThis', __dirname: '"/"' },

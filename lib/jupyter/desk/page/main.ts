@@ -69,7 +69,12 @@ function chaptersSwitch(): HTMLElement {
   return node;
 }
 
-async function showNotebook(path: string, { appearance, banner, chapters }: Parts, head: HTMLElement, body: HTMLElement) {
+async function showNotebook(
+  path: string,
+  { appearance, banner, chapters }: Parts,
+  head: HTMLElement,
+  body: HTMLElement,
+) {
   const services = new ServiceManager();
   const editors = createEditors();
   const rendermime = createRendering(editors.languages, appearance);

@@ -16,34 +16,34 @@ import {
 import type { CommandName, createCommands } from './commands';
 import { button, element } from './elements';
 
-/** Label of a button that shows it, hint, icon; a group a line. */
-const GROUPS: readonly (readonly (readonly [CommandName, LabIcon, string, 'label' | 'icon'])[])[] = [
-  [['save', saveIcon, 'Save (Ctrl-S)', 'label']],
+/** Command, icons, hint, whether the button shows its label; a group a line. */
+const GROUPS: readonly (readonly (readonly [CommandName, readonly LabIcon[], string, 'label' | 'icon'])[])[] = [
+  [['save', [saveIcon], 'Save (Ctrl-S)', 'label']],
   [
-    ['run', runIcon, 'Run this cell (Shift-Enter)', 'label'],
-    ['runAll', fastForwardIcon, 'Run all cells', 'label'],
-    ['stop', stopIcon, 'Stop what runs (I, I)', 'label'],
-    ['restart', refreshIcon, 'Restart the kernel (0, 0)', 'label'],
-    ['restartAndRunAll', refreshIcon, 'Restart the kernel and run all cells', 'label'],
+    ['run', [runIcon], 'Run this cell (Shift-Enter)', 'label'],
+    ['runAll', [fastForwardIcon], 'Run all cells', 'label'],
+    ['stop', [stopIcon], 'Stop what runs (I, I)', 'label'],
+    ['restart', [refreshIcon], 'Restart the kernel (0, 0)', 'label'],
+    ['restartAndRunAll', [refreshIcon, fastForwardIcon], 'Restart the kernel and run all cells', 'label'],
   ],
   [
-    ['addBelow', addBelowIcon, 'Add a cell below (B)', 'icon'],
-    ['moveUp', moveUpIcon, 'Move the cell up (Ctrl-Shift-Up)', 'icon'],
-    ['moveDown', moveDownIcon, 'Move the cell down (Ctrl-Shift-Down)', 'icon'],
-    ['remove', deleteIcon, 'Delete the cell (D, D)', 'icon'],
-    ['undo', undoIcon, 'Undo, deleted cells too (Z)', 'icon'],
+    ['addBelow', [addBelowIcon], 'Add a cell below (B)', 'icon'],
+    ['moveUp', [moveUpIcon], 'Move the cell up (Ctrl-Shift-Up)', 'icon'],
+    ['moveDown', [moveDownIcon], 'Move the cell down (Ctrl-Shift-Down)', 'icon'],
+    ['remove', [deleteIcon], 'Delete the cell (D, D)', 'icon'],
+    ['undo', [undoIcon], 'Undo, deleted cells too (Z)', 'icon'],
   ],
 ];
 
 export function createToolbar(panel: NotebookPanel, commands: ReturnType<typeof createCommands>): HTMLElement {
   const node = element('div', { class: 'dgm-toolbar', role: 'toolbar', 'aria-label': 'Notebook' });
   for (const group of GROUPS) {
-    const buttons = group.map(([name, icon, title, shown]) => {
+    const buttons = group.map(([name, icons, title, shown]) => {
       const { label, execute } = commands[name];
-      const picture = icon.element({ tag: 'span' });
-      picture.setAttribute('aria-hidden', 'true');
+      const pictures = element('span', { class: 'dgm-icons', 'aria-hidden': 'true' });
+      pictures.append(...icons.map((icon) => icon.element({ tag: 'span' })));
       const text = shown === 'label' ? [element('span', {}, label)] : [];
-      const one = button({ title, 'aria-label': label, 'data-command': name }, execute, picture, ...text);
+      const one = button({ title, 'aria-label': label, 'data-command': name }, execute, pictures, ...text);
       one.addEventListener('mousedown', (event) => event.preventDefault()); // the cell keeps the focus
       return one;
     });
