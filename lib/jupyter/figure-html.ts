@@ -3,9 +3,9 @@
  * a page, from the notebook server itself: the launcher puts it where each kind of server serves extra files.
  */
 import { createHash } from 'node:crypto';
+import { PLOTLY_FILE } from './plotly-names';
 
-/** Under `nbextensions/` for Notebook 6, under `labextensions/` for JupyterLab 4 and Notebook 7. */
-export const PLOTLY_FILE = 'dgm/plotly.min.js';
+export { PLOTLY_FILE };
 
 /**
  * A fragment of HTML that draws a figure in place. The same figure gives the same fragment.

@@ -5,6 +5,7 @@
 import { display, type MimeBundle } from '../host';
 import { controls } from './animation';
 import { figureHtml } from './figure-html';
+import { PLOTLY_MIME } from './plotly-names';
 import { theme } from './theme';
 
 /** One series of a figure, in plotly's schema: https://plotly.com/javascript/reference/ */
@@ -49,6 +50,8 @@ export interface AnimationFrame {
   readonly data: readonly Trace[];
 }
 
+export { PLOTLY_MIME };
+
 /** What `application/vnd.plotly.v1+json` holds. */
 export interface FigureSpec {
   readonly data: readonly Record<string, unknown>[];
@@ -57,7 +60,6 @@ export interface FigureSpec {
   readonly frames?: readonly { readonly name: string; readonly data: readonly Record<string, unknown>[] }[];
 }
 
-export const PLOTLY_MIME = 'application/vnd.plotly.v1+json';
 const DEFAULT_HEIGHT = 400;
 const LARGEST_FIGURE = 10_000_000; // characters of JSON: beyond that browsers stop answering
 

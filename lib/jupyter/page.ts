@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, extname, join, resolve, sep } from 'node:path';
 import { escapeHtml } from './figure-html';
-import type { CodeCell, Notebook, NotebookCell, TextCell } from './notebook';
+import { titleOf, type CodeCell, type Notebook, type NotebookCell, type TextCell } from './notebook';
 import { createMarkdown, highlight, type Heading, type Markdown } from './page-markdown';
 import { outputHtml, type OutputContext } from './page-output';
 import { STYLE } from './page-style';
@@ -35,14 +35,6 @@ const SKIP = '<a class="skip" href="#content">Skip the contents</a>\n';
 
 function outputsOf(notebook: Notebook) {
   return notebook.cells.flatMap((cell) => (cell.cell_type === 'code' ? cell.outputs : []));
-}
-
-function titleOf(notebook: Notebook): string {
-  for (const cell of notebook.cells) {
-    const heading = cell.cell_type === 'markdown' && /^#+\s+(.+)$/m.exec(cell.source);
-    if (heading) return heading[1]!;
-  }
-  return 'Notebook';
 }
 
 // Cells
