@@ -56,6 +56,13 @@ export const gelu: Activation = (x) =>
     return x.mul(cdf);
   });
 
+/** [..., 2 C] → [..., C]: tanh of one half times σ of the other (van den Oord et al., 2016). */
+export const gate: Activation = (x) =>
+  tf.tidy(() => {
+    const [a, b] = tf.split(x, 2, -1) as [tf.Tensor, tf.Tensor];
+    return a.tanh().mul(b.sigmoid());
+  });
+
 // Composition
 
 /** One after the other. */
@@ -145,52 +152,6 @@ export function layerNorm(width: number, { epsilon = 1e-5 }: { readonly epsilon?
         const centred = x.sub(x.mean(-1, true));
         const variance = centred.square().mean(-1, true);
         return centred.mul(variance.add(epsilon).rsqrt()).mul(gain).add(offset);
-      }),
-  };
-}
-
-/**
- * Masked self-attention with H heads, softmax(q kᵀ / √d + mask) v for each: [B, T, width] → [B, T, width].
- * Step t attends to steps ≤ t. Reference: Vaswani et al., Attention is all you need (2017), section 3.2.
- */
-export function causalAttention(width: number, heads: number, rng: Rng): Network {
-  if (width % heads !== 0) throw new Error(`causalAttention: width ${width} must be a multiple of heads ${heads}`);
-  const d = width / heads;
-  const toHeads = linear(width, 3 * width, rng.fork('heads'));
-  const toOutput = linear(width, width, rng.fork('output'));
-  return {
-    variables: [...toHeads.variables, ...toOutput.variables],
-    apply: (x) =>
-      tf.tidy(() => {
-        const [B, T] = x.shape as [number, number];
-        const all = toHeads.apply(x).reshape([B, T, 3, heads, d]).transpose([2, 0, 3, 1, 4]); // [3, B, H, T, d]
-        const [q, k, v] = all.unstack() as [tf.Tensor, tf.Tensor, tf.Tensor]; // [B, H, T, d]
-        const scores = q.matMul(k, false, true).mul(1 / Math.sqrt(d)); // [B, H, T, T]
-        const mixed = tf.softmax(scores.add(causalMask(T))).matMul(v); // [B, H, T, d]
-        return toOutput.apply(mixed.transpose([0, 2, 1, 3]).reshape([B, T, width]));
-      }),
-  };
-}
-
-/** [T, T]: 0 where column ≤ row, else −∞. */
-function causalMask(T: number): tf.Tensor {
-  const values = Float32Array.from({ length: T * T }, (_, i) => (i % T <= Math.floor(i / T) ? 0 : -Infinity));
-  return tf.tensor2d(values, [T, T]);
-}
-
-/**
- * One block of a decoder: attention, then an MLP with 4 · width GELU units, each on the normalised input and added
- * to it: [B, T, width] → [B, T, width]. Normalised before rather than after (Xiong et al., 2020).
- */
-export function transformerBlock(width: number, heads: number, rng: Rng): Network {
-  const attention = sequential(layerNorm(width), causalAttention(width, heads, rng.fork('attention')));
-  const pointwise = sequential(layerNorm(width), mlp([width, 4 * width, width], rng.fork('mlp'), { activation: gelu }));
-  return {
-    variables: [...attention.variables, ...pointwise.variables],
-    apply: (x) =>
-      tf.tidy(() => {
-        const h = x.add(attention.apply(x));
-        return h.add(pointwise.apply(h));
       }),
   };
 }

@@ -11,7 +11,7 @@ import { logLattice } from './distributions';
 import type { GenerativeModel, Rng, Support } from './model';
 import { enumerate, normalCdf } from './oracles';
 import { categorical } from './random';
-import { expectShape } from './tensor';
+import { expectShape, logSumExp } from './tensor';
 
 /** A model that nobody has to train: `evaluate`, the laws and the ladder take it like any other. */
 export interface Source extends GenerativeModel {
@@ -166,6 +166,80 @@ function markovEntropy(T: number, start: readonly number[], transition: readonly
     p = p.map((_, w) => p.reduce((sum, pv, v) => sum + pv * transition[v]![w]!, 0));
   }
   return entropy;
+}
+
+export interface ToneOptions {
+  /** Steps of one example. Default: 64. */
+  readonly length?: number;
+  /** Levels of the code. Default: 32. */
+  readonly values?: number;
+  /** Steps of one oscillation, of each tone. Default: eight tones, a sixth of an octave apart. */
+  readonly periods?: readonly number[];
+  /** Where in its period a tone may start: so many places, evenly spread. Default: 8. */
+  readonly phases?: number;
+  /** Of the code. Default: 255. */
+  readonly mu?: number;
+}
+
+/**
+ * Tones in µ-law code (ITU-T G.711): a sine s_t of one of some periods and phases, M in all and equally likely,
+ *   f(s) = sign(s) ln(1 + µ |s|) / ln(1 + µ),
+ * rounded to a level 1 … V − 2, and then one level lower or higher, each with probability ¼.
+ *
+ * The steps are entangled, for the tone is not told. But two tones that are more than two levels apart at some step
+ * cannot both explain x, so x tells the tone, and H = ln M + T · 1.5 ln 2: that of the tone, and of every step's noise.
+ * @throws when two tones are never so far apart
+ */
+export function toneSource({
+  length: T = 64,
+  values: V = 32,
+  periods = Array.from({ length: 8 }, (_, i) => 8 * 2 ** (i / 6)),
+  phases = 8,
+  mu = 255,
+}: ToneOptions = {}): Source {
+  const shifts = Array.from({ length: phases }, (_, i) => i / phases);
+  const tones = periods.flatMap((period) =>
+    shifts.map((shift) =>
+      Array.from({ length: T }, (_, t) => {
+        const companded = muLaw(Math.sin(2 * Math.PI * (t / period + shift)), mu);
+        return 1 + Math.round(((companded + 1) / 2) * (V - 3));
+      }),
+    ),
+  );
+  requireApart(tones);
+  const M = tones.length;
+  const table = tf.tensor2d(tones, [M, T]);
+  return source({
+    name: 'tones',
+    eventShape: [T],
+    support: integers(V),
+    entropy: Math.log(M) + T * 1.5 * Math.LN2,
+    logProb(x) {
+      const off = x.expandDims(1).sub(table).abs(); // [B, M, T]
+      const noise = tf.where(off.equal(0), Math.log(1 / 2), tf.where(off.equal(1), Math.log(1 / 4), -Infinity));
+      return logSumExp(noise.sum(2), 1).sub(Math.log(M)).add(logLattice(x, V));
+    },
+    sample: (count, rng) =>
+      tf.tidy(() => {
+        const tone = inverseCdf(tones.map(() => 1), count, rng.fork('tone')); // prettier-ignore
+        const noise = inverseCdf([1, 2, 1], count * T, rng.fork('noise')).map((index) => index - 1);
+        return tf.gather(table, tone).add(tf.tensor2d(noise, [count, T]));
+      }),
+  });
+}
+
+/** Loudness as ears have it: [−1, 1] → [−1, 1], steep around 0. */
+export function muLaw(s: number, mu = 255): number {
+  return (Math.sign(s) * Math.log1p(mu * Math.abs(s))) / Math.log1p(mu);
+}
+
+function requireApart(tones: readonly (readonly number[])[]): void {
+  for (const [m, a] of tones.entries())
+    for (const [n, b] of tones.slice(0, m).entries())
+      if (a.every((level, t) => Math.abs(level - b[t]!) <= 2))
+        throw new Error(
+          `toneSource: tones ${n} and ${m} are never more than 2 levels apart, so x does not tell which it was; choose other periods, fewer phases, or more values`,
+        );
 }
 
 /** What a symbol may become: each alternative's probability, and the symbols or words it is replaced by. */

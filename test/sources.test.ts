@@ -15,6 +15,7 @@ import {
   type Source,
   tableSource,
   totalProbability,
+  toneSource,
 } from 'dgm';
 import { describe, expect, test } from 'vitest';
 import { chiSquare, enumerate, expectClose, read, tensorsLeft } from './helpers';
@@ -44,6 +45,7 @@ const small: readonly Source[] = [
   planeSource('two moons', { bins: 24 }),
   circuitSource({ variables: 4, values: 3, units: 2 }, rng),
   grammarSource(tinyGrammar),
+  toneSource({ length: 3, values: 6, periods: [4], phases: 2 }),
 ];
 
 describe.each(small.map((source) => [source.name, source] as const))('%s', (_, source) => {
@@ -207,4 +209,9 @@ describe('plane', () => {
 test('a table needs a weight for every point, and not all of them 0', () => {
   expect(() => tableSource('t', [2], 2, [0, 0, 0])).toThrow('t: expected a weight for each of 2^2 points, got 3');
   expect(() => tableSource('t', [1], 2, [-Infinity, -Infinity])).toThrow('the weights must be finite');
+});
+
+test('tones that cannot be told apart are refused', () => {
+  const close = { length: 3, values: 6, periods: [100, 101], phases: 1 };
+  expect(() => toneSource(close)).toThrow('tones 0 and 1 are never more than 2 levels apart');
 });

@@ -5,6 +5,7 @@
  * All of them see digits of 8×8 pixels, D = 64 values in 0 … 16, drawn anew for every step.
  */
 import * as tf from '@tensorflow/tfjs';
+import { transformerBlock } from '../causal-networks';
 import { klNormal, logCategorical, logNormal } from '../distributions';
 import type { Batch, Objective, Rng } from '../model';
 import {
@@ -17,7 +18,6 @@ import {
   mlp,
   randomWeight,
   sequential,
-  transformerBlock,
   weight,
   type Network,
 } from '../networks';

@@ -1,0 +1,789 @@
+// %% [markdown] id="title"
+// # 5 Autoregressive models
+//
+// Any distribution is a product of one-dimensional ones:
+//
+// $$p(\mathbf{x}) = \prod_{d=1}^{D} p(x_d \mid x_1, \dots, x_{d-1}).$$
+//
+// That is the product rule, applied $D - 1$ times, and no assumption at all. An **autoregressive model** takes it at its word: *one* network reads the coordinates so far and predicts the next. Each factor is a softmax over a handful of values, which is normalised by construction, so $p(\mathbf{x})$ is exact; and the network may be as deep as one likes. Nothing so far models our digits better. The price comes with sampling: one value after the other.
+//
+// By the end of this chapter you have built what lets a network look back and never ahead, in one dimension and in two, drawn pictures pixel by pixel, made that a hundred times as fast as a plain loop, and found a mistake that sits in libraries everybody uses. Everything printed below was computed by running this file (`npm run solutions -- 05`).
+
+// %% tags=["setup"] id="setup"
+import * as tf from '@tensorflow/tfjs';
+import { check, NotWritten } from 'grader';
+import {
+  adamW,
+  baselines,
+  budgeted,
+  card,
+  categorical,
+  convolutionalAutoregressive,
+  createRng,
+  evaluate,
+  figure,
+  fit,
+  fullBudget,
+  gatedPixelCnn,
+  gatedPixelStack,
+  imageGrid,
+  ladder,
+  load,
+  lossCurve,
+  maskedPixelCnn,
+  maskedPixelStack,
+  muLaw,
+  natsPerValue,
+  oneHotValues,
+  permutation,
+  rungsOf,
+  sweep,
+  table,
+  toneSource,
+  transformerAutoregressive,
+  variablesOf,
+  type AutoregressiveModel,
+  type Network,
+  type Rng,
+} from 'dgm';
+
+const rng = createRng(5); // the one seed of this chapter: change it and every number moves a little
+const digits = load('digits');
+const D = 64;
+const V = digits.values; // 17 grey levels
+
+// %% [markdown] id="why"
+// ## Why one value after the other
+//
+// Below, digits that the model has never seen. It is given the upper half, which is the first 32 of 64 values in reading order, and goes on from there, three times. It was trained for some seconds on a thousand digits.
+
+// %% id="why-picture"
+interface Member {
+  readonly name: string;
+  readonly create: (rng: Rng) => AutoregressiveModel;
+  readonly epochs: number;
+}
+
+async function train({ create, epochs }: Member, here: Rng, { quiet = true, full = false } = {}) {
+  const model = create(here.fork('weights'));
+  const run = await fit(model, digits, {
+    epochs: budgeted(epochs, full ? 2 * epochs : epochs),
+    batchSize: 50,
+    optimiser: adamW(0.003, { weightDecay: 0.5, clipNorm: 1 }), // section 4 says why
+    ema: 0.99,
+    patience: 8,
+    rng: here.fork('fit'),
+    quiet,
+  });
+  return { model, run };
+}
+
+const convolutions: Member = {
+  name: 'dilated convolutions',
+  create: (here) => convolutionalAutoregressive.create(convolutionalAutoregressive.defaults, here),
+  epochs: 20,
+};
+const { model: first, run: firstRun } = await train(convolutions, rng.fork('first'), { quiet: false });
+
+const rowsOfPixels = (x: tf.Tensor) => x.arraySync() as number[][];
+const pictures = { height: 8, width: 8, columns: 10, levels: V };
+const shown = tf.tidy(() => digits.test.x.slice([0, 0], [10, D]));
+const upper = tf.tidy(() => shown.slice([0, 0], [10, 32]));
+const half = tf.tidy(() => upper.pad([[0, 0], [0, 32]], 8)); // prettier-ignore
+const completions = [1, 2, 3].map((draw) => first.sample(10, rng.fork(`completion ${draw}`), upper));
+imageGrid([shown, half, ...completions].flatMap(rowsOfPixels), {
+  ...pictures,
+  title: 'Test digits; what the model is shown; three ways to go on',
+});
+
+// %% [markdown] id="family"
+// ## 1 Family
+//
+// Each factor is a categorical variable over $V$ values, and the network gives its logits: a tensor $[B, D, V]$ for a batch, whose row $d$ may depend on $x_1, \dots, x_{d-1}$ and on nothing else. **All of the model's correctness is in that clause.** If row $d$ sees $x_d$, the loss goes towards 0 and the model can do nothing; if it does not see $x_{d-1}$, nothing crashes either, and some nats are lost.
+//
+// ### Exercise: the log-likelihood
+//
+// $$\ln p(\mathbf{x}) = \sum_{d} \ln \operatorname{softmax}(\text{logits}_d)_{x_d}$$
+//
+// A sum over $d$, and not a mean: a mean would be the log-likelihood of nothing. (A common slip, off by a factor of 64 here.)
+
+// %% id="log-likelihood"
+/**
+ * ln p(x) = Σ_d ln softmax(logits_d)[x_d].
+ * @param logits [B, D, V] @param x integers 0 … V − 1, as floats: [B, D] @returns [B], in nats
+ */
+function logLikelihood(logits: tf.Tensor, x: tf.Tensor): tf.Tensor {
+  // BEGIN SOLUTION ar.logLikelihood
+  const logP = tf.logSoftmax(logits, -1); // [B, D, V]
+  const picked = tf.oneHot(x.toInt() as tf.Tensor1D, logits.shape[2]!).mul(logP); // [B, D, V], 0 where not x_d
+  return picked.sum([1, 2]);
+  // END SOLUTION
+}
+
+// %% id="check-log-likelihood"
+await check('ar.logLikelihood', logLikelihood);
+
+// %% [markdown] id="order-text"
+// ### Exercise: another order
+//
+// The product rule holds in every order of the coordinates. Let $\pi_1, \pi_2, \dots$ be that order: first comes pixel $\pi_1$, then $\pi_2$. A causal network reads a *sequence* $y_i = x_{\pi_i}$ and answers with a row of logits for each $y_i$. Use it to get logits for the *pixels*: put the picture in order, run the network, and put its rows back where they belong.
+
+// %% id="in-order"
+/**
+ * The logits of every pixel, by a network that takes them in the given order.
+ * @param network y [B, D] → [B, D, V], whose row i predicts y_i from y_0 … y_{i−1}
+ * @param x [B, D] @param order the pixel that comes i-th: a permutation of 0 … D − 1
+ * @returns [B, D, V], row d for pixel d
+ */
+function logitsInOrder(network: (y: tf.Tensor) => tf.Tensor, x: tf.Tensor, order: readonly number[]): tf.Tensor {
+  // BEGIN SOLUTION ar.inOrder
+  const place = order.map((_, pixel) => order.indexOf(pixel)); // when each pixel comes
+  const sequence = tf.gather(x, [...order], 1); // [B, D]
+  return tf.gather(network(sequence), place, 1);
+  // END SOLUTION
+}
+
+// %% id="check-in-order"
+await check('ar.inOrder', logitsInOrder);
+
+// %% [markdown] id="network"
+// ## 2 Network
+//
+// Four networks that look back and never ahead. The first idea is the same for all: **move, then look**. The sequence is moved one step to the right, so that place $d$ holds $x_{d-1}$; after that, every layer may use its own place and what is before it.
+//
+// ### Dilated causal convolutions
+//
+// A convolution over the last $K$ places, with zeros before the start, is causal. $L$ of them see $L (K - 1)$ steps back, which is not far. WaveNet (van den Oord et al., 2016) spreads the taps of layer $l$ over $2^l$ steps, and the view doubles with every layer: $1 + (K - 1)(1 + 2 + 4 + \dots)$.
+
+// %% id="dilation-picture"
+const dilations = [1, 2, 4, 8];
+const steps = 16;
+type Edge = readonly [layer: number, from: number, to: number];
+const edges: Edge[] = dilations.flatMap((dilation, layer) =>
+  Array.from({ length: steps }, (_, to) => [to, to - dilation])
+    .flatMap(([to, from]) => [[layer, to!, to!] as const, [layer, from!, to!] as const])
+    .filter(([, from]) => from >= 0),
+);
+const reached = dilations.map(() => new Set<number>());
+reached.push(new Set([steps - 1]));
+for (let layer = dilations.length - 1; layer >= 0; layer--)
+  for (const [at, from, to] of edges) if (at === layer && reached[layer + 1]!.has(to)) reached[layer]!.add(from);
+const leads = ([layer, , to]: Edge) => reached[layer + 1]!.has(to);
+const linesOf = (list: readonly Edge[], name: string, width: number, opacity: number) => ({
+  mode: 'lines',
+  name,
+  x: list.flatMap(([, from, to]) => [from, to, null]),
+  y: list.flatMap(([layer]) => [layer, layer + 1, null]),
+  line: { width },
+  opacity,
+  hoverinfo: 'skip',
+});
+figure(
+  [
+    linesOf(
+      edges.filter((edge) => !leads(edge)),
+      'other connections',
+      1,
+      0.35,
+    ),
+    linesOf(edges.filter(leads), 'what the last output sees', 2.5, 1),
+  ],
+  {
+    title: 'Four layers of two taps each, dilations 1, 2, 4, 8: sixteen steps',
+    xaxis: { title: 'step', dtick: 1, zeroline: false },
+    yaxis: { title: 'layer', dtick: 1, zeroline: false },
+    legend: { orientation: 'h', y: -0.25 },
+  },
+  { height: 360 },
+);
+
+// %% [markdown] id="causal-conv-text"
+// ### Exercise: a dilated causal convolution
+//
+// $$\mathbf{y}_t = \sum_{k=0}^{K-1} \mathbf{x}_{t - k \cdot \text{dilation}}\, W_k, \qquad \mathbf{x}_t = \mathbf{0} \text{ for } t < 0$$
+//
+// $W_0$ is for the present, $W_1$ for one dilation ago. TensorFlow.js has no gradient of a dilated convolution, so build it from slices: pad the past with zeros, take the sequence once for every tap, multiply, and add up.
+
+// %% id="causal-conv"
+/**
+ * y_t = Σ_k x_{t − k · dilation} w_k, with zeros before the start.
+ * @param x [B, T, C] @param w [K, C, O] @param dilation steps between two taps @returns [B, T, O]
+ */
+function causalConv(x: tf.Tensor, w: tf.Tensor, dilation: number): tf.Tensor {
+  // BEGIN SOLUTION ar.causalConv
+  const [B, T, C] = x.shape as [number, number, number];
+  const [K, , O] = w.shape as [number, number, number];
+  const span = (K - 1) * dilation;
+  const padded = x.pad([[0, 0], [span, 0], [0, 0]]); // prettier-ignore
+  const taps = Array.from({ length: K }, (_, k) => {
+    const past = padded.slice([0, span - k * dilation, 0], [B, T, C]); // x_{t − k · dilation}
+    return past.reshape([B * T, C]).matMul(w.slice([k, 0, 0], [1, C, O]).reshape([C, O]));
+  });
+  return tf.addN(taps).reshape([B, T, O]);
+  // END SOLUTION
+}
+
+// %% id="check-causal-conv"
+await check('ar.causalConv', causalConv);
+
+// %% [markdown] id="gate-text"
+// WaveNet's block squashes twice, $\tanh(\mathbf{a}) \odot \sigma(\mathbf{b})$ with $\mathbf{a}$ and $\mathbf{b}$ two convolutions of the same input: one says what, the other how much. The result is mixed by a matrix and added to the input, as in every residual network. `convolutionalAutoregressive` stacks five such blocks, with $K = 3$ and dilations 1, 2, 4, 8, 16: together they see all 63 pixels before one.
+//
+// ### Masks in two dimensions
+//
+// For the sequence, the pixel above is as far away as eight steps back. **PixelCNN** keeps the picture a picture and masks the windows of its convolutions: in reading order, "before" is the rows above and what is left in the same row. The first layer must also hide the pixel itself (mask A). Later layers must *not*: what they find at their own place comes from a layer that has not seen that pixel, and is the best they have (mask B).
+//
+// ### Exercise: the mask
+//
+// For a window of `size` × `size` weights, with the pixel in its centre.
+
+// %% id="kernel-mask"
+/**
+ * Which weights of a window may count.
+ * @param size odd @param kind 'A' without the pixel itself, 'B' with it
+ * @returns [size][size] of 1 (counts) and 0
+ */
+function kernelMask(size: number, kind: 'A' | 'B'): number[][] {
+  // BEGIN SOLUTION ar.kernelMask
+  const centre = (size - 1) / 2;
+  return Array.from({ length: size }, (_, row) =>
+    Array.from({ length: size }, (_, column) => {
+      const before = row < centre || (row === centre && column < centre);
+      const itself = row === centre && column === centre;
+      return before || (itself && kind === 'B') ? 1 : 0;
+    }),
+  );
+  // END SOLUTION
+}
+
+// %% id="check-kernel-mask"
+await check('ar.kernelMask', kernelMask);
+
+// %% [markdown] id="blind-spot-text"
+// There is a catch, and a gradient finds it. Below, which pixels of a $15 \times 15$ picture a single output depends on (grey; the output's own pixel is white), for a fresh network with windows of $3 \times 3$. With masked windows, one can only go one column to the right for every row up: a wedge stays out of sight *however deep the network is*. The **gated PixelCNN** walks in two stacks. A vertical one sees the rows above, all columns, and needs no mask, because it starts from the picture moved down by one row; a horizontal one sees what is left of the pixel, and takes in the vertical one at every layer.
+
+// %% id="blind-spot"
+function seenFrom(stack: Network, side: number, row: number, column: number): number[] {
+  return tf.tidy(() => {
+    const x = rng.fork('noise').normal([1, side, side, 1]);
+    const output = (picture: tf.Tensor) =>
+      stack.apply(picture).slice([0, row, column, 0], [1, 1, 1, -1]).square().sum();
+    const gradient = tf.grad(output)(x).dataSync();
+    return Array.from(gradient, (value, at) => (at === row * side + column ? 2 : value === 0 ? 0 : 1));
+  });
+}
+const fresh = { height: 15, width: 15, inputs: 1, channels: 4, kernel: 3 };
+const stacks = [
+  { name: 'masked, 3 blocks', make: maskedPixelStack, blocks: 3 },
+  { name: 'masked, 9 blocks', make: maskedPixelStack, blocks: 9 },
+  { name: 'gated, 3 blocks', make: gatedPixelStack, blocks: 3 },
+  { name: 'gated, 9 blocks', make: gatedPixelStack, blocks: 9 },
+];
+imageGrid(
+  stacks.map(({ name, make, blocks }) => seenFrom(make({ ...fresh, blocks }, rng.fork(name)), 15, 9, 5)),
+  { height: 15, width: 15, levels: 3, titles: stacks.map(({ name }) => name), title: 'What one output sees' },
+);
+
+// %% [markdown] id="transformer-text"
+// ### A transformer decoder
+//
+// Convolutions decide beforehand how far one looks. **Attention** lets the data decide: from every place come a query, a key and a value, $\mathbf{q}_t$, $\mathbf{k}_t$ and $\mathbf{v}_t$, and place $t$ takes
+//
+// $$\mathbf{y}_t = \sum_{s \le t} a_{ts} \mathbf{v}_s, \qquad a_{ts} = \frac{\exp(\mathbf{q}_t^\top \mathbf{k}_s / \sqrt{d})}{\sum_{r \le t} \exp(\mathbf{q}_t^\top \mathbf{k}_r / \sqrt{d})}.$$
+//
+// The sums end at $t$; that is the whole causality, and in code a matrix of $0$ and $-\infty$ that is added before the softmax. Attention does not know where anything is, so a vector for each position is added to the input. The bug at the end of this chapter lives here.
+//
+// All four get the grey level as a **thermometer**, 16 inputs of which the first $x$ are 1, so that near levels have near codes, and a learnt vector for every position.
+
+// %% id="network-size"
+const members: readonly Member[] = [
+  convolutions,
+  {
+    name: 'PixelCNN, masked',
+    create: (here) => maskedPixelCnn.create(maskedPixelCnn.defaults, here),
+    epochs: 20,
+  },
+  {
+    name: 'PixelCNN, gated',
+    create: (here) => gatedPixelCnn.create(gatedPixelCnn.defaults, here),
+    epochs: 20,
+  },
+  {
+    name: 'transformer',
+    create: (here) => transformerAutoregressive.create(transformerAutoregressive.defaults, here),
+    epochs: 30,
+  },
+];
+const weightsOf = (model: AutoregressiveModel) => variablesOf(model).reduce((sum, variable) => sum + variable.size, 0);
+table(
+  members.map((member) => ({ network: member.name, weights: weightsOf(member.create(rng.fork('size'))) })),
+  { caption: 'Four networks for the digits', digits: 0 },
+);
+
+// %% [markdown] id="objective"
+// ## 3 Objective
+//
+// The exact negative log-likelihood, a cross-entropy for every pixel, all 64 of them in one pass: during training the picture is known, and each row of logits is compared with the pixel it predicts (*teacher forcing*). Training is parallel over pixels. Sampling is not.
+
+// %% [markdown] id="optimiser"
+// ## 4 Optimiser
+//
+// A thousand digits are soon learnt by heart, so this section is about forgetting. AdamW (Loshchilov and Hutter, 2019) pulls every weight towards 0, by $\eta \lambda w$ a step with $\lambda = 0.5$, which is strong. A moving average of the weights, $\bar w \leftarrow 0.99\, \bar w + 0.01\, w$, is what is validated and kept: single steps are noise, and their average is a better model than any of them. The gradient is clipped at length 1.
+
+// %% [markdown] id="training"
+// ## 5 Training
+//
+// The model of the first picture:
+
+// %% id="train-curve"
+lossCurve(firstRun, { title: 'Dilated convolutions on the digits' });
+
+// %% [markdown] id="hyperparameters"
+// ## 6 Hyperparameters and the likelihood of new inputs
+//
+// The hyperparameter that matters most is the kind of network. Each is trained once, and judged on the validation set.
+
+// %% id="sweep"
+const results = await sweep(
+  members,
+  async (member, here) => (member === convolutions ? first : (await train(member, here)).model),
+  digits.validation,
+  rng.fork('sweep'),
+);
+table(
+  results.map(({ setting, model, validation }) => ({
+    network: setting.name,
+    train: evaluate(model, digits.train, rng).nats,
+    validation: validation.nats,
+    standardError: validation.standardError,
+  })),
+  { caption: 'Networks, best on the validation set first: nats per image', digits: 2 },
+);
+
+// %% [markdown] id="ladder-text"
+// ### The ladder
+//
+// Now the test set. The rung to beat is *Chow–Liu tree*, the best model so far that needs no training: chapter 4's circuits went a little further. Of the best network on validation three are trained, from three seeds. With the full budget (`npm run solutions -- 05 --budget full`) the best two are trained from three seeds each, for up to twice as many epochs, and stand beside the short trainings above.
+
+// %% id="ladder"
+const winner = results[0]!;
+const finalists = results.slice(0, fullBudget() ? 2 : 1).map(({ setting }) => setting);
+const seeded = [];
+for (const member of finalists) {
+  const seeds = fullBudget() ? [] : [winner.model];
+  for (let seed = seeds.length + 1; seed <= 3; seed++)
+    seeds.push((await train(member, rng.fork(`${member.name}, seed ${seed}`), { full: true })).model);
+  seeded.push({ name: `${member.name}, three seeds`, model: seeds });
+}
+const short = results.map(({ setting, model }) => ({ name: setting.name, model }));
+const rungs = rungsOf(
+  [...(await baselines(digits, rng.fork('baselines'))), ...short, ...seeded],
+  digits.test,
+  rng.fork('test'),
+);
+ladder(rungs);
+table(
+  rungs.map((rung) => ({ ...rung })),
+  { caption: 'Test set: nats per image (three seeds: their mean and spread)', digits: 1 },
+);
+
+// %% [markdown] id="map-text"
+// **Where are the nats?** The likelihood is a sum over pixels, so it can be looked at. Left, what each pixel costs when all are taken as independent; right, given the pixels before it. What is white costs most. The first rows cost about the same: there is little before them to learn from.
+
+// %% id="map"
+const best = winner.model;
+const meanPerPixel = (nats: tf.Tensor) => tf.tidy(() => nats.mean(0).dataSync());
+const independent = tf.tidy(() => {
+  const logP = tf.logSoftmax(oneHotValues(digits.train.x, V).sum(0).add(0.3).log()); // [D, V]
+  return oneHotValues(digits.test.x, V).mul(logP).sum(2).neg(); // [N, D]
+});
+imageGrid([meanPerPixel(independent), meanPerPixel(natsPerValue(best, digits.test.x))], {
+  height: 8,
+  width: 8,
+  titles: ['independent pixels', winner.setting.name],
+  title: 'Mean −ln p of pixels',
+});
+
+// %% [markdown] id="orders-text"
+// **Does the order matter?** To the product rule it does not; to a network of limited size, trained on limited data, it does. A small stack of dilated convolutions, in three orders. (The likelihoods compare as they are: putting pixels in another order changes no probability.)
+
+// %% id="orders"
+const orders = [
+  { order: 'rows', pixels: Array.from({ length: D }, (_, i) => i) },
+  { order: 'columns', pixels: Array.from({ length: D }, (_, i) => 8 * (i % 8) + Math.floor(i / 8)) },
+  { order: 'random', pixels: [...permutation(D, rng.fork('order'))] },
+];
+const byOrder = [];
+for (const { order, pixels } of orders) {
+  const [train, validation, test] = [digits.train, digits.validation, digits.test].map(({ x }) => ({
+    x: tf.gather(x, pixels, 1),
+  }));
+  const here = rng.fork(order);
+  const model = convolutionalAutoregressive.create({ ...convolutionalAutoregressive.defaults, width: 24 }, here);
+  const optimiser = adamW(0.005, { weightDecay: 0.5, clipNorm: 1 });
+  const options = { epochs: budgeted(15), batchSize: 50, optimiser, ema: 0.98, patience: 5, rng: here, quiet: true };
+  await fit(model, { train: train!, validation: validation! }, options);
+  byOrder.push({ order, nats: evaluate(model, test!, here).nats });
+}
+table(byOrder, { caption: 'The same small network, test set, nats per image', digits: 1 });
+
+// %% [markdown] id="tones-text"
+// ### Sound, with the answer known
+//
+// WaveNet was made for sound: 16,000 numbers a second, each in µ-law code, which spends its levels where ears are fine, $f(s) = \operatorname{sign}(s) \ln(1 + \mu |s|) / \ln(1 + \mu)$ with $\mu = 255$. Our tones are short: 64 steps of 32 levels; one of eight pitches, from one of eight places, and in the code a little noise, one level up or down. Which tone it is must be heard. Since the source is known, so is its entropy $H$, and a model's distance from the truth is a number, $\mathrm{KL} = \text{NLL} - H$.
+//
+// Three stacks with as many weights in a block. They differ in how far they can hear.
+
+// %% id="tones"
+const tones = toneSource();
+const sound = {
+  train: { x: tones.sample(2000, rng.fork('tones')) },
+  validation: { x: tones.sample(500, rng.fork('tones to validate')) },
+};
+const heard = { x: tones.sample(1000, rng.fork('tones to test')) };
+figure(
+  [0, 1].map((n) => ({ y: rowsOfPixels(heard.x)[n]!, mode: 'lines', name: `tone ${n + 1}`, line: { shape: 'hv' } })),
+  {
+    title: 'Two tones in µ-law code',
+    xaxis: { title: 'step' },
+    yaxis: { title: `level (s = 0.1 is ${(100 * muLaw(0.1)).toFixed(0)} % of the way up)` },
+  },
+);
+
+// %% id="tones-train"
+const hearing = [];
+const perStep: { name: string; nats: ArrayLike<number> }[] = [];
+for (const list of [[1], [1, 2, 4], [1, 2, 4, 8, 16]]) {
+  const here = rng.fork(`dilations ${list.join(' ')}`);
+  const config = { ...convolutionalAutoregressive.defaults, values: 32, width: 32, dilations: list };
+  const model = convolutionalAutoregressive.create(config, here.fork('weights'));
+  const optimiser = adamW(0.004, { weightDecay: 0.1, clipNorm: 1 });
+  const options = { epochs: budgeted(12, 20), batchSize: 50, optimiser, ema: 0.98, patience: 6, quiet: true };
+  await fit(model, sound, { ...options, rng: here.fork('fit') });
+  const { nats } = evaluate(model, heard, here);
+  const back = 2 * list.reduce((a, b) => a + b) + 1;
+  hearing.push({
+    dilations: list.join(', '),
+    'steps back': back,
+    'NLL, nats': nats,
+    'KL = NLL − H': nats - tones.entropy,
+  });
+  perStep.push({
+    name: `${back} steps back`,
+    nats: tf.tidy(() => natsPerValue(model, heard.x).mean(0).dataSync()),
+  });
+}
+table(hearing, { caption: `Tones: H = ${tones.entropy.toFixed(2)} nats`, digits: 2 });
+figure(
+  [
+    ...perStep.map(({ name, nats }) => ({ y: nats, mode: 'lines', name })),
+    { x: [0, 63], y: [1.5 * Math.LN2, 1.5 * Math.LN2], mode: 'lines', name: 'the noise alone', line: { dash: 'dot' } },
+  ],
+  {
+    title: 'Mean −ln p of each step: who hears the tone is left with the noise',
+    xaxis: { title: 'step' },
+    yaxis: { title: 'nats', rangemode: 'tozero' },
+  },
+);
+
+// %% [markdown] id="sampling"
+// ## 7 Sampling
+//
+// Draw $x_1$ from $p(x_1)$, then $x_2$ from $p(x_2 \mid x_1)$, and so on: $D$ draws, each exact, and so is the whole.
+//
+// ### Exercise: ancestral sampling
+//
+// By inverse distribution functions, so that the noise is an argument: for $u$ uniform on $[0, 1)$, take the value $v$ for which $u$ falls between $p(x < v)$ and $p(x \le v)$; that is, the number of values whose *cumulative* probability is at most $u$. The network is the one of section 2: row $d$ of its answer depends on $x_1 \dots x_{d-1}$ alone, so what the later places hold does not matter yet.
+
+// %% id="draw"
+/**
+ * One value after the other, each by its inverse distribution function.
+ * @param network x [B, D] → logits [B, D, V], causal @param u uniform noise [B, D], for each value its own
+ * @returns integers 0 … V − 1 as floats, [B, D]
+ */
+function drawInOrder(network: (x: tf.Tensor) => tf.Tensor, u: tf.Tensor): tf.Tensor {
+  // BEGIN SOLUTION ar.draw
+  const [B, steps] = u.shape as [number, number];
+  let x = tf.zeros([B, steps]);
+  for (let d = 0; d < steps; d++) {
+    const p = tf.softmax(tf.gather(network(x), d, 1)); // [B, V]
+    const passed = tf.cumsum(p, 1).lessEqual(u.slice([0, d], [B, 1])); // [B, V]
+    const drawn = passed.sum(1, true).minimum(p.shape[1]! - 1); // [B, 1]; a sum may end below 1
+    x = tf.where(tf.range(0, steps).equal(d), drawn.toFloat(), x);
+  }
+  return x;
+  // END SOLUTION
+}
+
+// %% id="check-draw"
+await check('ar.draw', drawInOrder);
+
+// %% id="samples"
+imageGrid(rowsOfPixels(best.sample(20, rng.fork('samples'))), {
+  ...pictures,
+  title: `Samples: ${winner.setting.name}`,
+});
+
+// %% [markdown] id="temperature-text"
+// ### Exercise: temperature
+//
+// Draw in proportion to $p^{1/\tau}$ rather than $p$: below $\tau = 1$ the likely values become likelier, and towards 0 only the likeliest is left. On logits that is a division. (Do it to probabilities, and normalising takes it out again: a library of language models shipped a temperature that did nothing.)
+
+// %% id="tempered"
+/**
+ * Probabilities in proportion to softmax(logits)^(1/τ).
+ * @param logits [B, V] @param temperature τ > 0 @returns [B, V], rows sum to 1
+ */
+function tempered(logits: tf.Tensor, temperature: number): tf.Tensor {
+  // BEGIN SOLUTION ar.temperature
+  return tf.softmax(logits.div(temperature));
+  // END SOLUTION
+}
+
+// %% id="check-tempered"
+await check('ar.temperature', tempered);
+
+// %% id="temperatures"
+const temperatures = [0.5, 0.8, 1, 1.3];
+imageGrid(
+  temperatures.flatMap((tau) => rowsOfPixels(best.sample(10, rng.fork('tempered'), undefined, tau))),
+  { ...pictures, title: `Temperatures ${temperatures.join(', ')}, one a row; the same noise` },
+);
+table(
+  temperatures.map((tau) => ({
+    temperature: tau,
+    'mean −ln p of samples': evaluate(best, { x: best.sample(200, rng.fork('many'), undefined, tau) }, rng).nats,
+  })),
+  {
+    caption: `By the model itself, in nats; test digits: ${evaluate(best, digits.test, rng).nats.toFixed(1)}`,
+    digits: 1,
+  },
+);
+
+// %% [markdown] id="halves-text"
+// The samples at $\tau = 1$ cost about as much as test digits do: the model finds its own work neither too likely nor too surprising, which is what a good fit looks like from inside. Halves of digits, completed by the best model:
+
+// %% id="halves"
+imageGrid(
+  [half, ...['a', 'b', 'c', 'd'].map((draw) => best.sample(10, rng.fork(`half ${draw}`), upper))].flatMap(rowsOfPixels),
+  { ...pictures, title: 'What is shown, and four completions' },
+);
+
+// %% [markdown] id="memory-text"
+// **Memory.** A loop over passes computes everything anew for each value, though only one row is new. A causal layer can remember: a convolution its last $(K - 1) \cdot \text{dilation}$ rows, attention the keys and values so far (the **KV cache**). Then a step costs one row and not $D$. The library's `sample` remembers, and its step is compiled once and kept running; `sampleByPasses` is the same without memory. Below, ten sequences of growing length from a fresh transformer, both ways compiled; then digits, also by the loop that one writes first, of eager passes. (The noise is the same, and so are the digits.)
+
+// %% id="memory"
+async function naiveSample(model: AutoregressiveModel, count: number, length: number, noise: Rng): Promise<tf.Tensor> {
+  let x = tf.zeros([count, length]);
+  for (let d = 0; d < length; d++) {
+    const before = x;
+    x = tf.tidy(() => {
+      const drawn = categorical(tf.gather(model.logits(before), d, 1), noise.fork(`step ${d}`));
+      return tf.where(tf.range(0, length).equal(d), drawn.toFloat().expandDims(1), before);
+    });
+    before.dispose();
+    if (d % 16 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  return x;
+}
+
+/** Of the second call: the first one also compiles. */
+async function millisecondsOf(body: () => tf.Tensor | Promise<tf.Tensor>): Promise<number> {
+  (await body()).dispose();
+  const started = performance.now();
+  (await body()).dispose();
+  return performance.now() - started;
+}
+
+const lengths = [16, 32, 64, 128];
+const costOfLength: { length: number; memory: number; passes: number }[] = [];
+for (const length of lengths) {
+  const config = { ...transformerAutoregressive.defaults, eventShape: [length] };
+  const model = transformerAutoregressive.create(config, rng.fork('length'));
+  costOfLength.push({
+    length,
+    memory: await millisecondsOf(() => model.sample(10, rng.fork('timed'))),
+    passes: await millisecondsOf(() => model.sampleByPasses(10, rng.fork('timed'))),
+  });
+}
+figure(
+  (['memory', 'passes'] as const).map((way) => ({
+    x: lengths,
+    y: costOfLength.map((cost) => cost[way]),
+    mode: 'lines+markers',
+    name: way === 'memory' ? 'with memory' : 'a pass for each value',
+  })),
+  {
+    title: 'Ten sequences from a transformer, compiled',
+    xaxis: { title: 'length', type: 'log', tickvals: lengths },
+    yaxis: { title: 'milliseconds', type: 'log' },
+  },
+);
+
+// %% id="naive"
+const ways = [];
+for (const { setting, model } of results.filter(({ model: { sample, sampleByPasses } }) => sample !== sampleByPasses)) {
+  const started = performance.now();
+  const byHand = await naiveSample(model, 2, D, rng.fork('race'));
+  const naive = performance.now() - started;
+  const passes = await millisecondsOf(() => model.sampleByPasses(2, rng.fork('race')));
+  const library = await millisecondsOf(() => model.sample(2, rng.fork('race')));
+  ways.push({
+    network: setting.name,
+    'eager loop, ms': naive,
+    'compiled passes, ms': passes,
+    '`sample`, ms': library,
+    'times as fast': naive / library,
+    'pixels that differ': tf.tidy(
+      () =>
+        byHand
+          .notEqual(model.sample(2, rng.fork('race')))
+          .sum()
+          .dataSync()[0]!,
+    ),
+  });
+}
+table(ways, { caption: 'Two digits of 64 values each, by the networks that have a memory', digits: 1 });
+
+// %% [markdown] id="card-text"
+// ## The card
+//
+// The lecture's overview, filled in for two members of this family.
+
+// %% id="card"
+card(convolutionalAutoregressive.card);
+card(transformerAutoregressive.card);
+
+// %% [markdown] id="bug"
+// ## The bug to find
+//
+// Attention with memory: keys and values of $P$ steps before are there already, $S$ new steps come, so the queries are $[B, S, d]$, and keys and values $[B, P + S, d]$. The code below masks what lies ahead. It is right whenever one trains, because then $P = 0$; every test on whole sequences passes. With memory it goes wrong without a sound. PyTorch's `scaled_dot_product_attention(…, is_causal=True)` does exactly this, by documented choice; its issue tracker has years of people who found out while sampling.
+//
+// ### Exercise: repair it
+//
+// Which keys may query number $i$ of the new ones see? What does the given code let it see when $S = 1$?
+
+// %% id="attend"
+/**
+ * Attention of the last S of P + S steps to themselves and to all steps before.
+ * @param q [B, S, d] @param k [B, P + S, d] @param v [B, P + S, d] @returns [B, S, d]
+ */
+function attend(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor): tf.Tensor {
+  const [S, all, d] = [q.shape[1]!, k.shape[1]!, q.shape[2]!];
+  // BEGIN SOLUTION ar.attend
+  // Query i of the new ones is step P + i of all, with P = all − S. The code that was given took it for step i: a single
+  // new query saw the very first step alone, whatever came after.
+  const now = tf.range(all - S, all).expandDims(1); // [S, 1]
+  const ahead = tf.range(0, all).greater(now); // [S, P + S]
+  // END SOLUTION
+  // BEGIN GIVEN
+  // const now = tf.range(0, S).expandDims(1); // [S, 1]
+  // const ahead = tf.range(0, all).greater(now); // [S, P + S]
+  // END GIVEN
+  const scores = q.matMul(k, false, true).div(Math.sqrt(d)); // [B, S, P + S]
+  return tf.softmax(tf.where(ahead, -Infinity, scores)).matMul(v);
+}
+
+// %% id="check-attend"
+await check('ar.attend', attend);
+
+// %% [markdown] id="attend-text"
+// Twelve steps in one go, and the same twelve in pieces, by whatever your function says now. A right one gives the same numbers.
+
+// %% id="attend-pieces"
+const [queries, keys, values] = ['q', 'k', 'v'].map((name) => rng.fork(name).normal([1, 12, 4]));
+table(
+  [12, 6, 4, 1].map((size) => ({
+    'steps at a time': size,
+    'largest difference': tf.tidy(() => {
+      const pieces = Array.from({ length: 12 / size }, (_, i) => {
+        const until = (i + 1) * size;
+        const upTo = (x: tf.Tensor) => x.slice([0, 0, 0], [1, until, 4]);
+        return attend(queries!.slice([0, i * size, 0], [1, size, 4]), upTo(keys!), upTo(values!));
+      });
+      return tf
+        .concat(pieces, 1)
+        .sub(attend(queries!, keys!, values!))
+        .abs()
+        .max()
+        .dataSync()[0]!;
+    }),
+  })),
+  { caption: 'In pieces against in one go', digits: 4 },
+);
+
+// %% [markdown] id="costs"
+// ## What it costs
+//
+// Measured on this machine, now: one training pass over the thousand digits, the likelihood of new ones, and samples in batches of 100. Likelihoods are parallel over pixels and samples are not; the PixelCNNs here have no memory, and pay for it.
+
+// %% id="measure-costs"
+const costs = [];
+for (const { name, create } of members) {
+  const model = create(rng.fork('cost'));
+  const options = { batchSize: 50, optimiser: adamW(0.003), quiet: true, rng: rng.fork('cost run') };
+  const { milliseconds } = await fit(model, { train: digits.train }, { ...options, epochs: 2 });
+  costs.push({
+    network: name,
+    'training, ms per image': milliseconds / 2000,
+    'likelihood, ms per image': (await millisecondsOf(() => tf.scalar(evaluate(model, digits.test, rng).nats))) / 447,
+    'sampling, ms per image': (await millisecondsOf(() => model.sample(100, rng.fork('cost samples')))) / 100,
+  });
+}
+table(costs, { caption: 'Cost on the digits (training with what compiling it took)', digits: 2 });
+
+// %% [markdown] id="failures"
+// ## Where it fails
+//
+// **Sampling is serial.** $D$ steps, and nothing to be done about it within the family: memory makes a step cheap, and compiling makes it cheaper; a picture of a megapixel remains a million steps.
+//
+// **One question only.** The model answers "what comes next". Given the *lower* half of a digit, the upper half has a conditional distribution like any other, and a circuit (chapter 4) draws from it in one pass. Here it would take a sum over $17^{32}$ upper halves. The nearest thing is to draw many pictures and keep those whose lower half fits: how many of two thousand share even their last two rows with a given test digit?
+
+// %% id="failure-lower"
+const many = first.sample(budgeted(2000), rng.fork('many pictures'));
+const fits = tf.tidy(() => {
+  const wanted = shown.slice([0, 48], [10, 16]).expandDims(1); // [10, 1, 16]
+  const off = many.slice([0, 48], [-1, 16]).expandDims(0).sub(wanted).abs(); // [10, N, 16]
+  return [0, 1, 2, 4].map((tolerance) => off.lessEqual(tolerance).all(2).sum(1).dataSync() as Int32Array);
+});
+table(
+  fits.map((found, i) => ({
+    'each pixel within': [0, 1, 2, 4][i]!,
+    ...Object.fromEntries(Array.from(found).map((count, n) => [`digit ${n + 1}`, count])),
+  })),
+  { caption: `Of ${many.shape[0]} samples, those whose last two rows fit a given digit`, digits: 0 },
+);
+
+// %% [markdown] id="failure-temperature-text"
+// **Temperature is not what it seems.** Cooling every factor is *not* cooling the joint distribution, $p(\mathbf{x})^{1/\tau} / Z$: a first value is judged by its own probability, and not by how good the futures are to which it leads. Two steps of two values, with numbers: the first value 0 leads to an even choice, and the first value 1 to a sure thing.
+
+// %% id="failure-temperature"
+const joint = [0.6 * 0.5, 0.6 * 0.5, 0.4 * 0.999, 0.4 * 0.001]; // p(00), p(01), p(10), p(11)
+const cooled = (p: readonly number[], tau: number) => {
+  const powers = p.map((value) => value ** (1 / tau));
+  return powers.map((value) => value / powers.reduce((a, b) => a + b));
+};
+table(
+  [1, 0.5, 0.2].map((tau) => {
+    const [wholeA, wholeB, wholeC] = cooled(joint, tau);
+    const [firstIs0] = cooled([0.6, 0.4], tau);
+    const [, sure] = cooled([0.001, 0.999], tau);
+    return {
+      temperature: tau,
+      'x1 = 0, joint cooled': wholeA! + wholeB!,
+      '10, joint cooled': wholeC!,
+      'x1 = 0, factors cooled': firstIs0!,
+      '10, factors cooled': (1 - firstIs0!) * sure!,
+    };
+  }),
+  { caption: 'The most probable pair is 10; cooling the factors makes it rarer', digits: 3 },
+);
+
+// %% [markdown] id="failures-more"
+// **Mistakes are read back.** In training every prefix is a real one. A sampler that has drawn something odd goes on from it, in a place where the network was never trained.
+//
+// **No representation.** There is a feature vector for every prefix, and none for the picture. Chapters 8 to 10 are about that.
+//
+// ### Sources
+//
+// A. van den Oord et al., *WaveNet: a generative model for raw audio* (2016). A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu, *Pixel recurrent neural networks*, ICML 2016. A. van den Oord et al., *Conditional image generation with PixelCNN decoders*, NeurIPS 2016. A. Vaswani et al., *Attention is all you need*, NeurIPS 2017. A. Radford et al., *Improving language understanding by generative pre-training* (2018). I. Loshchilov, F. Hutter, *Decoupled weight decay regularization*, ICLR 2019. ITU-T Recommendation G.711 (1988), for the µ-law. J. Tomczak, *Deep Generative Modeling* (2024), chapter 3. The bug is in issues 103082 and 144858 of github.com/pytorch/pytorch; the temperature without effect in pull request 981 of github.com/google/gemma.cpp.
