@@ -1,10 +1,12 @@
 /** The public surface of the library: what a notebook cell imports. */
 import { startEager } from './engine/eager';
 import { circuit } from './families/circuit';
+import { nice, planarFlow, realNvp, splineFlow, sylvesterFlow } from './families/flow';
 import { categoricalMixture, gaussianMixture } from './families/mixture';
 import type { Family } from './model';
 
 export * from './baselines';
+export * from './bijections';
 export { budgeted, fullBudget } from './budget';
 export * from './chow-liu';
 export * from './circuits';
@@ -15,6 +17,7 @@ export * from './em';
 export * from './evaluation';
 export * from './host';
 export * from './ladder';
+export * from './matrix-bijections';
 export * from './model';
 export * from './networks';
 export * from './optimisers';
@@ -25,8 +28,10 @@ export * from './schedules';
 export * from './sources';
 export * from './tensor';
 export * from './training';
+export * from './transforms';
 export * from './weights';
 export * from './families/circuit';
+export * from './families/flow';
 export * from './families/mixture';
 export * from './jupyter/charts';
 export * from './jupyter/figure';
@@ -35,6 +40,15 @@ export { batches, take } from './batches';
 
 /** Every family, for the law suite and for comparisons. A new family adds its line here. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- configurations differ, and only `create` sees one
-export const families: readonly Family<any>[] = [gaussianMixture, categoricalMixture, circuit];
+export const families: readonly Family<any>[] = [
+  gaussianMixture,
+  categoricalMixture,
+  circuit,
+  nice,
+  realNvp,
+  splineFlow,
+  planarFlow,
+  sylvesterFlow,
+];
 
 startEager();
