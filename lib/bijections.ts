@@ -8,6 +8,7 @@
  * Generative Modeling (2024), chapter 4.
  */
 import * as tf from '@tensorflow/tfjs';
+import { logLogistic, logNormal } from './distributions';
 import type { Rng } from './model';
 import { constantWeight, gelu, mlp, type Network } from './networks';
 import { sumEvent } from './tensor';
@@ -198,3 +199,27 @@ export function couplingNetwork(inputs: number, hidden: readonly number[], outpu
   for (const variable of network.variables.slice(-2)) tf.tidy(() => variable.assign(tf.zerosLike(variable)));
   return network;
 }
+
+// Densities of the latents
+
+export interface Base {
+  logProb(z: tf.Tensor): tf.Tensor; // [B, D] → [B]
+  sample(shape: readonly number[], rng: Rng): tf.Tensor;
+}
+
+const zero = () => tf.scalar(0);
+
+export const bases = {
+  normal: { logProb: (z) => logNormal(z, zero(), zero()), sample: (shape, rng) => rng.normal(shape) },
+  /** Heavier tails than a Gaussian, and samples by its distribution function's inverse. */
+  logistic: {
+    logProb: (z) => logLogistic(z, zero(), zero()),
+    sample: (shape, rng) =>
+      tf.tidy(() => {
+        const u = rng.uniform(shape).maximum(2 ** -25);
+        return u.log().sub(tf.sub(1, u).log());
+      }),
+  },
+  /** Of maps onto [0, 1]^D: ln 1. */
+  uniform: { logProb: (z) => tf.zeros([z.shape[0]!]), sample: (shape, rng) => rng.uniform(shape) },
+} satisfies Record<string, Base>;

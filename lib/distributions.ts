@@ -70,6 +70,14 @@ export function logLattice(x: tf.Tensor, values: number): tf.Tensor {
   });
 }
 
+/** 0 where every coordinate lies in [low, high], else −∞: [B, ...event] → [B]. */
+export function logInterval(x: tf.Tensor, low: number, high: number): tf.Tensor {
+  return withoutGradient(x, (value) => {
+    const inside = value.greaterEqual(low).logicalAnd(value.lessEqual(high)).reshape([x.shape[0]!, -1]).all(1);
+    return tf.where(inside, tf.zeros([x.shape[0]!]), tf.fill([x.shape[0]!], -Infinity));
+  });
+}
+
 /**
  * KL[N(mu, exp logVar) ‖ N(muP, exp logVarP)]
  * = ½ Σ_d (logVarP − logVar − 1 + (exp logVar + (mu − muP)²) / exp logVarP).

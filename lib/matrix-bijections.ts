@@ -8,25 +8,26 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Bijection } from './bijections';
 import type { Rng } from './model';
-import { constantWeight, randomWeight } from './networks';
+import { constantWeight, randomWeight, weight } from './networks';
 import { sumEvent } from './tensor';
 import { noChange } from './transforms';
 
 // Planar
 
 /**
- * û = u + (m(w·u) − w·u) w / ‖w‖² with m(a) = ln(1 + e^a) − 1, so that w·û > −1: then, as 0 < tanh′ ≤ 1, the planar map
- * increases along w and can be inverted (Rezende and Mohamed, 2015, appendix A.1).
+ * û = u + (m(w·u) − w·u) w / ‖w‖² with m(a) = ln(1 + e^a) − 1, so that w·û > −1 (by a thousandth at
+ * least, for rounding): then, as 0 < tanh′ ≤ 1, the planar map increases along w and can be inverted (Rezende and Mohamed, 2015, appendix A.1).
  * @param u [D] @param w [D], not 0 @returns [D]
  */
 export function invertibleDirection(u: tf.Tensor, w: tf.Tensor): tf.Tensor {
   return tf.tidy(() => {
     const along = u.mul(w).sum();
-    const wanted = tf.softplus(along).sub(1);
+    const wanted = tf.softplus(along).sub(1 - MARGIN);
     return u.add(w.mul(wanted.sub(along)).div(w.square().sum().maximum(TINY)));
   });
 }
 
+const MARGIN = 1e-3;
 const TINY = 1e-12;
 
 /**
@@ -80,7 +81,12 @@ const BISECTIONS = 26; // two more than float32 has bits
  * 2016).
  */
 export function householder(D: number, reflections: number, rng: Rng): Bijection {
-  const v = randomWeight([reflections, D], rng);
+  const v = weight(
+    tf.tidy(() => {
+      const drawn = rng.normal([reflections, D]);
+      return drawn.div(drawn.norm('euclidean', 1, true)).mul(2); // the shorter, the more one step of an optimiser turns it
+    }),
+  );
   const each = () => v.unstack(0); // [D] each
   return {
     variables: [v],
@@ -129,16 +135,17 @@ export function sylvester(D: number, M: number, kind: Orthogonality, rng: Rng): 
   if (kind !== 'orthogonal' && M !== D)
     throw new Error(`sylvester: a ${kind} Q is square; expected M = ${D}, got ${M}`);
   const basis = basisOf(D, M, kind, rng.fork('basis'));
-  const raw = ['R', 'R tilde'].map((name) => randomWeight([M, M], rng.fork(name), { scale: 1 / Math.sqrt(M) }));
+  const above = M > 1 ? ['R', 'R tilde'] : []; // the diagonal
+  const raw = above.map((name) => randomWeight([M, M], rng.fork(name), { scale: 1 / Math.sqrt(M) }));
   const diagonals = ['diagonal', 'diagonal tilde'].map((name) => randomWeight([M], rng.fork(name), { scale: 0.5 }));
   const b = constantWeight([M], 0);
   const pieces = () => {
     const [r, rTilde] = diagonals.map((d): tf.Tensor => d.tanh()) as [tf.Tensor, tf.Tensor];
-    const [R, RTilde] = raw.map((m) => m.mul(strictlyUpper(M))) as [tf.Tensor, tf.Tensor]; // off the diagonal
+    const [R, RTilde] = [0, 1].map((i) => raw[i]?.mul(strictlyUpper(M)) ?? tf.zeros([M, M])) as [tf.Tensor, tf.Tensor];
     return { Q: basis.matrix(), r, rTilde, R, RTilde };
   };
   return {
-    variables: [...basis.variables, ...(M > 1 ? raw : []), ...diagonals, b],
+    variables: [...basis.variables, ...raw, ...diagonals, b],
     toLatent: (x) =>
       tf.tidy(() => {
         const { Q, r, rTilde, R, RTilde } = pieces();

@@ -10,38 +10,16 @@
  * Left out: masked autoregressive flows, whose one way takes D passes, and continuous-time flows (chapter 12).
  */
 import * as tf from '@tensorflow/tfjs';
-import { chain, checkerboard, coarseToFine, coupling, couplingNetwork, elementwise, logit, others, reversal, standardise, type Bijection } from '../bijections'; // prettier-ignore
+import { bases, chain, checkerboard, coarseToFine, coupling, couplingNetwork, elementwise, logit, others, reversal, standardise, type Base, type Bijection } from '../bijections'; // prettier-ignore
 import { dequantised, learntNoise, uniformNoise } from '../dequantisation';
-import { logLogistic, logNormal } from '../distributions';
+import { logInterval } from '../distributions';
 import { convolutionExponential, householder, planar, sylvester, type Orthogonality } from '../matrix-bijections';
 import type { Card, Family, GenerativeModel, Rng } from '../model';
 import { sequential, type Network } from '../networks';
-import { expectShape, withoutGradient } from '../tensor';
+import { expectShape } from '../tensor';
 import { additive, affine, linearSpline, rationalQuadraticSpline, type Latent } from '../transforms';
 
 // 1 Family: a bijection, and the density of its latents
-
-export interface Base {
-  logProb(z: tf.Tensor): tf.Tensor; // [B, D] → [B]
-  sample(shape: readonly number[], rng: Rng): tf.Tensor;
-}
-
-const zero = () => tf.scalar(0);
-
-export const bases = {
-  normal: { logProb: (z) => logNormal(z, zero(), zero()), sample: (shape, rng) => rng.normal(shape) },
-  /** Heavier tails than a Gaussian, and samples by its distribution function's inverse. */
-  logistic: {
-    logProb: (z) => logLogistic(z, zero(), zero()),
-    sample: (shape, rng) =>
-      tf.tidy(() => {
-        const u = rng.uniform(shape).maximum(2 ** -25);
-        return u.log().sub(tf.sub(1, u).log());
-      }),
-  },
-  /** Of maps onto [0, 1]^D: ln 1. */
-  uniform: { logProb: (z) => tf.zeros([z.shape[0]!]), sample: (shape, rng) => rng.uniform(shape) },
-} satisfies Record<string, Base>;
 
 export interface FlowModel extends GenerativeModel {
   /** Of the density of real x, flattened: [B, D]. */
@@ -86,7 +64,7 @@ function createFlow(config: FlowConfig, bijection: Bijection, base: Base, rng: R
     tf.tidy(() => {
       const { z, logDet } = toLatent(x);
       const logP = base.logProb(z).add(logDet);
-      return domain === 'interval' ? logP.add(logInside(x, low, high)) : logP;
+      return domain === 'interval' ? logP.add(logInterval(x, low, high)) : logP;
     });
   const density: GenerativeModel = {
     eventShape,
@@ -111,14 +89,6 @@ function createFlow(config: FlowConfig, bijection: Bijection, base: Base, rng: R
   };
   const noise = () => (config.noise === 'uniform' ? uniformNoise : learntNoise(D, values!, config.hidden[0]!, rng.fork('noise'))); // prettier-ignore
   return { ...(values === null ? density : dequantised(density, { noise: noise(), values })), bijection, toLatent, toData }; // prettier-ignore
-}
-
-/** 0 where every coordinate lies in [low, high], else −∞: [B, ...event] → [B]. */
-function logInside(x: tf.Tensor, low: number, high: number): tf.Tensor {
-  return withoutGradient(x, (value) => {
-    const inside = value.greaterEqual(low).logicalAnd(value.lessEqual(high)).reshape([x.shape[0]!, -1]).all(1);
-    return tf.where(inside, tf.zeros([x.shape[0]!]), tf.fill([x.shape[0]!], -Infinity));
-  });
 }
 
 // 2 Network h: MLPs that see some coordinates and say how to move others; planar and Sylvester maps have weights alone
@@ -198,9 +168,10 @@ function splineLayers({ eventShape, low, high, hidden, groups, bins, spline }: S
   return chain(...layers.reverse());
 }
 
-function planarLayers(config: FlowConfig, rng: Rng): Bijection {
+/** `steps` maps of one kind, between two normalisations. */
+function stacked(config: FlowConfig, rng: Rng, layer: (D: number, rng: Rng) => Bijection): Bijection {
   const D = sizeOf(config.eventShape);
-  const layers = Array.from({ length: config.steps }, (_, i) => planar(D, rng.fork(`layer ${i}`)));
+  const layers = Array.from({ length: config.steps }, (_, i) => layer(D, rng.fork(`layer ${i}`)));
   return chain(prepared(config), elementwise(D, affine(MOST)), ...layers, elementwise(D, affine(MOST)));
 }
 
@@ -208,13 +179,6 @@ export interface SylvesterFlowConfig extends FlowConfig {
   /** M, the rank of the map; 'householder' and 'triangular' need M = D. */
   readonly rank: number;
   readonly orthogonality: Orthogonality;
-}
-
-function sylvesterLayers(config: SylvesterFlowConfig, rng: Rng): Bijection {
-  const D = sizeOf(config.eventShape);
-  const { rank, orthogonality, steps } = config;
-  const layers = Array.from({ length: steps }, (_, i) => sylvester(D, rank, orthogonality, rng.fork(`layer ${i}`)));
-  return chain(prepared(config), elementwise(D, affine(MOST)), ...layers, elementwise(D, affine(MOST)));
 }
 
 const card: Card = {
@@ -325,7 +289,7 @@ export const planarFlow: FlowFamily<FlowConfig> = flowFamily({
   reference: 'Rezende and Mohamed, Variational inference with normalizing flows (2015)',
   title: 'planar maps',
   base: bases.normal,
-  layers: planarLayers,
+  layers: (config, rng) => stacked(config, rng, planar),
   defaults: plane,
   grid: { steps: [4, 16, 32] },
   tiny: { config: tiny, support },
@@ -337,7 +301,7 @@ export const sylvesterFlow: FlowFamily<SylvesterFlowConfig> = flowFamily({
   reference: 'Van den Berg et al., Sylvester normalizing flows for variational inference (2018)',
   title: 'Sylvester maps',
   base: bases.normal,
-  layers: sylvesterLayers,
+  layers: (config, rng) => stacked(config, rng, (D, here) => sylvester(D, config.rank, config.orthogonality, here)),
   defaults: { ...plane, rank: 2, orthogonality: 'householder' },
   grid: { steps: [4, 16], orthogonality: ['orthogonal', 'householder', 'triangular'] },
   tiny: { config: { ...tiny, rank: 2, orthogonality: 'orthogonal' }, support },
