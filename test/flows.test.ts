@@ -54,8 +54,10 @@ function couplingWith(transform: Transform, rng: Rng): Bijection {
   return coupling({ ...halves, transform, network: couplingNetwork(2, [8], 2 * transform.parameters, rng) });
 }
 
-/** Each with the interval its points are drawn from. */
-const bijections: readonly (readonly [string, (rng: Rng) => Bijection, readonly [number, number]?])[] = [
+type Interval = readonly [low: number, high: number];
+
+/** With the interval that points are drawn from, where it is not any. */
+const bijections: readonly (readonly [name: string, make: (rng: Rng) => Bijection, interval?: Interval])[] = [
   ['standardise', () => standardise(1, 3)],
   ['logit', () => logit(-2, 3), [-1.9, 2.9]],
   ['permutation', () => permutationOf([2, 0, 3, 1])],
@@ -89,7 +91,8 @@ function lively(make: (rng: Rng) => Bijection, seed = 'bijection'): Bijection {
 const points = (count: number, low: number, high: number) =>
   tf.tidy(() => createRng('points').uniform([count, D]).mul(high - low).add(low)); // prettier-ignore
 
-describe.each(bijections.map((entry) => [entry[0], entry] as const))('%s', (_, [, make, [low, high] = [-3, 3]]) => {
+describe.each(bijections.map((entry) => [entry[0], entry] as const))('%s', (_, [, make, interval = [-3, 3]]) => {
+  const [low, high] = interval;
   test('there and back', () => {
     const bijection = lively(make);
     const x = points(200, low, high);

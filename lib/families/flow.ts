@@ -296,7 +296,7 @@ export const planarFlow: FlowFamily<FlowConfig> = flowFamily({
 });
 
 /** Maps of rank M. */
-export const sylvesterFlow: FlowFamily<SylvesterFlowConfig> = flowFamily({
+export const sylvesterFlow: FlowFamily<SylvesterFlowConfig> = flowFamily<SylvesterFlowConfig>({
   name: 'sylvester-flow',
   reference: 'Van den Berg et al., Sylvester normalizing flows for variational inference (2018)',
   title: 'Sylvester maps',
