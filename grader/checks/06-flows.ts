@@ -459,8 +459,8 @@ export function exponentialOf(x: Matrix, M: Matrix, terms: number): { z: number[
   const z = x.map((row) => {
     let term = [...row];
     const sum = [...row];
-    for (let k = 1; k <= terms; k++) {
-      term = M.map((m) => dot(m, term) / k);
+    for (let order = 1; order <= terms; order++) {
+      term = M.map((m) => dot(m, term) / order);
       term.forEach((v, d) => (sum[d]! += v));
     }
     return sum;
