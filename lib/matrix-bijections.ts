@@ -15,8 +15,9 @@ import { noChange } from './transforms';
 // Planar
 
 /**
- * û = u + (m(w·u) − w·u) w / ‖w‖² with m(a) = ln(1 + e^a) − 1, so that w·û > −1 (by a thousandth at
- * least, for rounding): then, as 0 < tanh′ ≤ 1, the planar map increases along w and can be inverted (Rezende and Mohamed, 2015, appendix A.1).
+ * û = u + (m(w·u) − w·u) w / ‖w‖² with m(a) = ln(1 + e^a) − 1, so that w·û > −1, by a thousandth at least, for
+ * rounding: then, as 0 < tanh′ ≤ 1, the planar map increases along w and can be inverted (Rezende and Mohamed, 2015,
+ * appendix A.1).
  * @param u [D] @param w [D], not 0 @returns [D]
  */
 export function invertibleDirection(u: tf.Tensor, w: tf.Tensor): tf.Tensor {
@@ -135,7 +136,7 @@ export function sylvester(D: number, M: number, kind: Orthogonality, rng: Rng): 
   if (kind !== 'orthogonal' && M !== D)
     throw new Error(`sylvester: a ${kind} Q is square; expected M = ${D}, got ${M}`);
   const basis = basisOf(D, M, kind, rng.fork('basis'));
-  const above = M > 1 ? ['R', 'R tilde'] : []; // the diagonal
+  const above = M > 1 ? ['R', 'R tilde'] : []; // what lies above the diagonals
   const raw = above.map((name) => randomWeight([M, M], rng.fork(name), { scale: 1 / Math.sqrt(M) }));
   const diagonals = ['diagonal', 'diagonal tilde'].map((name) => randomWeight([M], rng.fork(name), { scale: 0.5 }));
   const b = constantWeight([M], 0);

@@ -56,14 +56,14 @@ export function linearSpline(bins: number, low: number, high: number): Transform
       tf.tidy(() => {
         const t = x.sub(low).div(width); // [B, n], in bins
         const logP = tf.logSoftmax(parameters); // [B or 1, n, K]
-        const filled = t.expandDims(2).sub(tf.range(0, bins)).clipByValue(0, 1); // [B, n, K]: how much of each bin lies below x
+        const filled = t.expandDims(2).sub(tf.range(0, bins)).clipByValue(0, 1); // [B, n, K]: the part below x
         const bin = withoutGradient(t, (v) => oneHotBin(v.floor(), bins));
         const logSlope = bin.mul(logP).sum(2).sub(Math.log(width)); // [B, n]
         return { z: filled.mul(logP.exp()).sum(2), logDet: sumEvent(logSlope) };
       }),
     toData: (z, parameters) =>
       tf.tidy(() => {
-        const p = tf.softmax(parameters);
+        const p = tf.softmax(parameters).maximum(TINY);
         const filled = z.expandDims(2).sub(p.cumsum(2, true)).div(p).clipByValue(0, 1); // [B, n, K]
         return filled.sum(2).mul(width).add(low);
       }),
@@ -132,6 +132,8 @@ export function rationalQuadraticSpline(bins: number, low: number, high: number)
       }),
   };
 }
+
+const TINY = 1e-30; // a bin that softmax rounds to 0 can still be divided by
 
 /** Of every width and height, as a share, and of every slope. */
 const LEAST = 1e-3;

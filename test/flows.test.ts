@@ -213,6 +213,11 @@ test('lists of coordinates', () => {
   expect(coarseToFine(2, 2)).toEqual([[0], [3], [1, 2]]);
 });
 
+test('splines on the whole line are an error', () => {
+  const config = { ...splineFlow.tiny.config, domain: 'reals' } as const;
+  expect(() => splineFlow.create(config, createRng(1))).toThrow("expected domain 'interval', got 'reals'");
+});
+
 test('what is no permutation, or seen and moved at once, is an error', () => {
   expect(() => permutationOf([0, 2, 2])).toThrow('expected each of 0 … 2 once, got 0, 2, 2');
   const network = couplingNetwork(1, [4], 1, createRng(1));

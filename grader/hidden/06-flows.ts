@@ -149,7 +149,7 @@ const couplingChecks: readonly Check[] = [
     },
   },
   {
-    name: 'a strong coupling: s around −8 and 8, by differences',
+    name: 'a strong coupling, s = −3 and 3, by differences',
     async run({ call }) {
       const network = given('(a) => tf.concat([a.mul(0).add(tf.tensor1d([-3, 3])), a.square()], 1)');
       const x = [[0.3, -0.2, 0.5, 0.1], [0.1, 0.4, -0.3, 0.2]]; // prettier-ignore

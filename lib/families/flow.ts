@@ -15,7 +15,7 @@ import { dequantised, learntNoise, uniformNoise } from '../dequantisation';
 import { logInterval } from '../distributions';
 import { convolutionExponential, householder, planar, sylvester, type Orthogonality } from '../matrix-bijections';
 import type { Card, Family, GenerativeModel, Rng } from '../model';
-import { sequential, type Network } from '../networks';
+import { sequential } from '../networks';
 import { expectShape } from '../tensor';
 import { additive, affine, linearSpline, rationalQuadraticSpline, type Latent } from '../transforms';
 
@@ -43,7 +43,7 @@ export interface FlowConfig {
   readonly domain: 'interval' | 'reals';
   readonly low: number;
   readonly high: number;
-  /** Layers, or couplings. */
+  /** Layers, or couplings; not of splines, which have one for every group. */
   readonly steps: number;
   /** Widths of the hidden layers of a coupling's network. */
   readonly hidden: readonly number[];
@@ -87,8 +87,10 @@ function createFlow(config: FlowConfig, bijection: Bijection, base: Base, rng: R
     // 7 Sampling: latents from the base, then the bijection backwards
     sample: (count, rng) => tf.tidy(() => toData(base.sample([count, D], rng))),
   };
-  const noise = () => (config.noise === 'uniform' ? uniformNoise : learntNoise(D, values!, config.hidden[0]!, rng.fork('noise'))); // prettier-ignore
-  return { ...(values === null ? density : dequantised(density, { noise: noise(), values })), bijection, toLatent, toData }; // prettier-ignore
+  if (values === null) return { ...density, bijection, toLatent, toData };
+  const learnt = () => learntNoise(D, values, config.hidden[0]!, rng.fork('noise'));
+  const noise = config.noise === 'uniform' ? uniformNoise : learnt();
+  return { ...dequantised(density, { noise, values }), bijection, toLatent, toData };
 }
 
 // 2 Network h: MLPs that see some coordinates and say how to move others; planar and Sylvester maps have weights alone
@@ -154,7 +156,10 @@ export interface SplineFlowConfig extends FlowConfig {
 }
 
 /** From the last group to the first, each is made uniform given the data that come before it. */
-function splineLayers({ eventShape, low, high, hidden, groups, bins, spline }: SplineFlowConfig, rng: Rng): Bijection {
+function splineLayers(config: SplineFlowConfig, rng: Rng): Bijection {
+  const { eventShape, domain, low, high, hidden, groups, bins, spline } = config;
+  if (domain !== 'interval')
+    throw new Error(`flow: splines need an interval; expected domain 'interval', got '${domain}'`);
   const D = sizeOf(eventShape);
   const transform = (spline === 'linear' ? linearSpline : rationalQuadraticSpline)(bins, low, high);
   const centred = (x: tf.Tensor) => x.sub((low + high) / 2).mul(2 / (high - low)); // [−1, 1]
@@ -162,7 +167,7 @@ function splineLayers({ eventShape, low, high, hidden, groups, bins, spline }: S
     if (g === 0) return elementwise(D, transform, moved);
     const kept = groups.slice(0, g).flat();
     const outputs = moved.length * transform.parameters;
-    const network: Network = sequential(centred, couplingNetwork(kept.length, hidden, outputs, rng.fork(`group ${g}`)));
+    const network = sequential(centred, couplingNetwork(kept.length, hidden, outputs, rng.fork(`group ${g}`)));
     return coupling({ D, kept, moved, transform, network });
   });
   return chain(...layers.reverse());
@@ -270,11 +275,12 @@ export const splineFlow: FlowFamily<SplineFlowConfig> = flowFamily({
     ...digits,
     low: 0,
     high: 17,
-    bins: 17, // with a knot at every integer the density of a cell is constant, and uniform noise loses nothing
+    bins: 17, // a knot at every integer: the density is constant across a cell, so uniform noise costs next to nothing
     spline: 'linear',
     groups: coarseToFine(8, 8, 2),
     steps: 1,
     hidden: [128, 128],
+    learningRate: 0.002, // logits travel further than shifts
   },
   grid: { groups: [coarseToFine(8, 8, 1), coarseToFine(8, 8, 2)], hidden: [[64], [128, 128]] },
   tiny: {
