@@ -23,6 +23,17 @@ export function logNormal(x: tf.Tensor, mu: tf.Tensor, logVar: tf.Tensor): tf.Te
 }
 
 /**
+ * Independent logistic variables: with y = (x − mu) / exp logScale, Σ_d −logScale_d − ln(1 + e^y_d) − ln(1 + e^−y_d).
+ * @param x [B, ...event] @returns [B], a density (may exceed 0)
+ */
+export function logLogistic(x: tf.Tensor, mu: tf.Tensor, logScale: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const y = x.sub(mu).mul(logScale.neg().exp());
+    return sumEvent(tf.softplus(y).add(tf.softplus(y.neg())).add(logScale).neg());
+  });
+}
+
+/**
  * Independent coins, given by their logits l = ln (p / (1 − p)): Σ_d x_d l_d − ln(1 + exp l_d).
  * Any other value, such as a grey pixel, has probability 0, so its row is −∞.
  * @param x [B, ...event] of 0 and 1 @returns [B]
@@ -56,6 +67,14 @@ export function logLattice(x: tf.Tensor, values: number): tf.Tensor {
     const inside = value.equal(value.floor()).logicalAnd(value.greaterEqual(0)).logicalAnd(value.less(values));
     const all = inside.reshape([x.shape[0]!, -1]).all(1);
     return tf.where(all, tf.zeros([x.shape[0]!]), tf.fill([x.shape[0]!], -Infinity));
+  });
+}
+
+/** 0 where every coordinate lies in [low, high], else −∞: [B, ...event] → [B]. */
+export function logInterval(x: tf.Tensor, low: number, high: number): tf.Tensor {
+  return withoutGradient(x, (value) => {
+    const inside = value.greaterEqual(low).logicalAnd(value.lessEqual(high)).reshape([x.shape[0]!, -1]).all(1);
+    return tf.where(inside, tf.zeros([x.shape[0]!]), tf.fill([x.shape[0]!], -Infinity));
   });
 }
 

@@ -2,12 +2,14 @@
 import { startEager } from './engine/eager';
 import { convolutionalAutoregressive, transformerAutoregressive } from './families/autoregressive';
 import { circuit } from './families/circuit';
+import { nice, planarFlow, realNvp, splineFlow, sylvesterFlow } from './families/flow';
 import { categoricalMixture, gaussianMixture } from './families/mixture';
 import { gatedPixelCnn, maskedPixelCnn } from './families/pixelcnn';
 import type { Family } from './model';
 
 export * from './ancestral';
 export * from './baselines';
+export * from './bijections';
 export { budgeted, fullBudget } from './budget';
 export * from './causal-networks';
 export * from './chow-liu';
@@ -20,6 +22,7 @@ export * from './em';
 export * from './evaluation';
 export * from './host';
 export * from './ladder';
+export * from './matrix-bijections';
 export * from './model';
 export * from './networks';
 export * from './optimisers';
@@ -31,9 +34,11 @@ export * from './schedules';
 export * from './sources';
 export * from './tensor';
 export * from './training';
+export * from './transforms';
 export * from './weights';
 export * from './families/autoregressive';
 export * from './families/circuit';
+export * from './families/flow';
 export * from './families/mixture';
 export * from './families/pixelcnn';
 export type { ChartOptions } from './jupyter/chart';
@@ -56,6 +61,11 @@ export const families: readonly Family<any>[] = [
   transformerAutoregressive,
   maskedPixelCnn,
   gatedPixelCnn,
+  nice,
+  realNvp,
+  splineFlow,
+  planarFlow,
+  sylvesterFlow,
 ];
 
 startEager();

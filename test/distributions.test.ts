@@ -5,7 +5,9 @@ import {
   klNormal,
   logBernoulli,
   logCategorical,
+  logInterval,
   logLattice,
+  logLogistic,
   logNormal,
   oneHotValues,
 } from 'dgm';
@@ -261,4 +263,23 @@ describe('klCategorical', () => {
   test('stays finite where a probability underflows', () => {
     expectClose(read(klCategorical(tf.tensor2d([[0, -300]]), tf.tensor2d([[0, 0]]))), [Math.LN2], float32);
   });
+});
+
+describe('logLogistic', () => {
+  test('is the slope of the sigmoid, for each coordinate', () => {
+    const x = [[-30, 0.5], [0, 2], [4, -90]]; // prettier-ignore
+    const [mu, scale] = [[1, -0.5], [0.5, 2]] as const; // prettier-ignore
+    const expected = x.map((row) =>
+      row.reduce((sum, value, d) => {
+        const y = Math.abs((value - mu[d]!) / scale[d]!); // the density is even
+        return sum - y - 2 * Math.log1p(Math.exp(-y)) - Math.log(scale[d]!);
+      }, 0),
+    );
+    expectClose(read(logLogistic(tf.tensor2d(x), tf.tensor1d([...mu]), tf.tensor1d(scale.map(Math.log)))), expected, float32); // prettier-ignore
+  });
+});
+
+test('logInterval is 0 inside, ends included, and −∞ where any coordinate is outside', () => {
+  const x = tf.tensor2d([[0, 2], [1, 1.5], [-0.1, 1], [1, 2.1]]); // prettier-ignore
+  expect(read(logInterval(x, 0, 2))).toEqual([0, 0, -Infinity, -Infinity]);
 });
