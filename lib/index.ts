@@ -1,6 +1,7 @@
 /** The public surface of the library: what a notebook cell imports. */
 import { startEager } from './engine/eager';
 import { circuit } from './families/circuit';
+import { integerFlow } from './families/integer-flow';
 import { categoricalMixture, gaussianMixture } from './families/mixture';
 import type { Family } from './model';
 
@@ -27,6 +28,7 @@ export * from './tensor';
 export * from './training';
 export * from './weights';
 export * from './families/circuit';
+export * from './families/integer-flow';
 export * from './families/mixture';
 export * from './jupyter/charts';
 export * from './jupyter/figure';
@@ -35,6 +37,6 @@ export { batches, take } from './batches';
 
 /** Every family, for the law suite and for comparisons. A new family adds its line here. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- configurations differ, and only `create` sees one
-export const families: readonly Family<any>[] = [gaussianMixture, categoricalMixture, circuit];
+export const families: readonly Family<any>[] = [gaussianMixture, categoricalMixture, circuit, integerFlow];
 
 startEager();
