@@ -13,34 +13,13 @@
  * machine, or another batch size, may round it the other way. A coder has to run both ways on the same program.
  */
 import * as tf from '@tensorflow/tfjs';
-import { oneHotValues } from '../distributions';
+import { logDiscretisedLogistic, oneHotValues } from '../distributions';
 import type { Card, Family, GenerativeModel, Rng } from '../model';
-import { constantWeight, mlp, randomWeight, type Network } from '../networks';
-import { categorical, permutation } from '../random';
-import { expectShape, logSumExp, sumEvent, withoutGradient } from '../tensor';
+import { mlp, weight, type Network } from '../networks';
+import { categorical } from '../random';
+import { detach, expectShape, logSumExp, roundThrough, withoutGradient } from '../tensor';
 
 // 1 Family: integers, moved by integers, and a distribution over ℤ
-
-/** The nearest integer, halves to even; backwards the identity (straight through), since the true slope is 0. */
-export function roundThrough(x: tf.Tensor): tf.Tensor {
-  return tf.customGrad((v) => ({ value: (v as tf.Tensor).round(), gradFunc: (dy) => dy }))(x);
-}
-
-/**
- * ln [σ((x + ½ − mu) / s) − σ((x − ½ − mu) / s)], elementwise, with s = exp logScale: the mass of a logistic between
- * x − ½ and x + ½. Over all integers it sums to 1; nothing is clipped.
- *
- * Computed as ln σ(b) + ln σ(−a) + ln(1 − e^(a − b)), the same number: σ(b) − σ(a) would be 0 far out in the tails.
- */
-export function logDiscretisedLogistic(x: tf.Tensor, mu: tf.Tensor, logScale: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => {
-    const sharpness = logScale.neg().exp(); // 1 / s
-    const above = x.sub(mu).add(0.5).mul(sharpness);
-    const below = x.sub(mu).sub(0.5).mul(sharpness);
-    const width = sharpness.neg().expm1().neg().log(); // ln(1 − e^(−1/s))
-    return width.sub(above.neg().softplus()).sub(below.softplus());
-  });
-}
 
 /** 0 where every coordinate is an integer, else −∞: [B, D] → [B]. Off the lattice there is no mass. */
 function logIntegers(x: tf.Tensor): tf.Tensor {
@@ -51,18 +30,21 @@ function logIntegers(x: tf.Tensor): tf.Tensor {
 }
 
 /**
- * One bijection of ℤ^D: the coordinates where the mask is 1 are moved by what the others say.
- *   z = x + mask · round(t((1 − mask) · x)),   x = z − mask · round(t((1 − mask) · z))
+ * One bijection of ℤ^D: the coordinates where the mask is 1 move by what the others say,
+ *   z = x + mask · round(t((1 − mask) · x)),  and back:  x = z − mask · round(t((1 − mask) · z)).
  */
 export interface IntegerStep {
   /** [D] of 0 and 1 */
-  readonly mask: tf.Tensor;
+  readonly mask: readonly number[];
   /** t: [B, D] → [B, D] */
   readonly translation: Network;
 }
 
+/** mask · t, before rounding: [B, D] */
 const translationOf = ({ mask, translation }: IntegerStep, x: tf.Tensor) =>
-  roundThrough(translation.apply(x.mul(tf.sub(1, mask)))).mul(mask);
+  translation.apply(x.mul(others(mask))).mul([...mask]);
+
+const others = (mask: readonly number[]) => mask.map((m) => 1 - m);
 
 export interface IntegerFlowModel extends GenerativeModel {
   readonly steps: readonly IntegerStep[];
@@ -70,15 +52,17 @@ export interface IntegerFlowModel extends GenerativeModel {
   toLatent(x: tf.Tensor): tf.Tensor;
   /** Integers z [B, D] → integers x [B, ...event] */
   toData(z: tf.Tensor): tf.Tensor;
-  /** ln p(z): [B, D] → [B] */
+  /** ln p(z_d) of each coordinate: [B, D] → [B, D] */
   logPrior(z: tf.Tensor): tf.Tensor;
 }
 
 export interface IntegerFlowConfig {
   readonly eventShape: readonly number[];
+  /** Coordinates in a row of the picture: neighbours are dealt into different groups. */
+  readonly width: number;
   /**
-   * Into how many groups the coordinates are dealt. In a round each group in turn is moved by all others: 2 makes pairs
-   * of couplings (IDF), more is the general invertible transformation.
+   * In a round each group of coordinates in turn is moved by all others. 2 groups are a pair of couplings (IDF), more
+   * are a general invertible transformation.
    */
   readonly groups: number;
   readonly rounds: number;
@@ -86,55 +70,94 @@ export interface IntegerFlowConfig {
   readonly hidden: readonly number[];
   /** Logistics in the prior of each coordinate. */
   readonly components: number;
-  /** Where data lie, roughly: networks and prior measure integers from `mean` in units of `scale`. */
-  readonly mean: number;
-  readonly scale: number;
+  /** Where data lie, roughly: the prior starts spread over it, and networks measure integers by it. No bounds. */
+  readonly low: number;
+  readonly high: number;
+  /**
+   * What goes backwards from ln p(z), straight through all roundings: its derivative at the integer z, or the
+   * difference to the neighbour that z would have been rounded to next.
+   */
+  readonly slope: 'derivative' | 'difference';
+  /** How many times as far a step carries the prior's weights as the networks'. */
+  readonly travel: number;
   readonly learningRate: number;
   readonly batchSize: number;
 }
 
 function createIntegerFlow(config: IntegerFlowConfig, rng: Rng): IntegerFlowModel {
-  const { eventShape, mean, scale } = config;
+  const { eventShape, low, high } = config;
   const D = sizeOf(eventShape);
 
   // 2 Network h: an MLP for every step, which sees all coordinates but those it moves; and the prior's table of weights
 
-  const steps = masksOf(config, rng.fork('groups')).map((mask, i): IntegerStep => {
+  const steps = masksOf(config).map((mask, i): IntegerStep => {
     const network = mlp([D, ...config.hidden, D], rng.fork(`step ${i}`));
-    const inUnits = (x: tf.Tensor) => tf.tidy(() => network.apply(x.sub(mean).div(scale)).mul(scale));
-    return { mask, translation: { variables: network.variables, apply: inUnits } };
+    for (const variable of network.variables.slice(-2)) tf.tidy(() => variable.assign(tf.zerosLike(variable))); // f starts as the identity
+    const scaled = (x: tf.Tensor) => x.sub((low + high) / 2).div((high - low) / 2);
+    return {
+      mask,
+      translation: { variables: network.variables, apply: (x) => tf.tidy(() => network.apply(scaled(x))) },
+    };
   });
-  const prior = logisticMixture(D, config, rng.fork('prior'));
+  const prior = logisticMixture(D, config);
 
   const flat = (x: tf.Tensor) => {
     expectShape('integerFlow: x', x, ['B', ...eventShape]);
     return x.reshape([-1, D]);
   };
-  const toLatent = (x: tf.Tensor) =>
-    tf.tidy(() => steps.reduce((z, step) => z.add(translationOf(step, z)), flat(x).clone())); // prettier-ignore
+  /** z, and on which side of it each coordinate's last translation lay before rounding: 1 above, −1 below; [B, D] each. */
+  function forward(x: tf.Tensor): { z: tf.Tensor; side: tf.Tensor } {
+    let [z, rest]: [tf.Tensor, tf.Tensor] = [x, tf.zerosLike(x)];
+    for (const step of steps) {
+      const t = translationOf(step, z);
+      const moved = roundThrough(t);
+      rest = rest.mul(others(step.mask)).add(t.sub(moved));
+      z = z.add(moved);
+    }
+    return { z, side: withoutGradient(rest, (r) => r.greaterEqual(0).toFloat().mul(2).sub(1)) };
+  }
+  const toLatent = (x: tf.Tensor) => tf.tidy(() => forward(flat(x)).z.clone());
   const toData = (z: tf.Tensor) =>
     tf.tidy(() => {
       expectShape('integerFlow: z', z, ['B', D]);
-      const x = steps.reduceRight((h, step) => h.sub(translationOf(step, h)), z);
+      const x = steps.reduceRight((h, step) => h.sub(translationOf(step, h).round()), z);
       return x.reshape([-1, ...eventShape]).clone();
     });
-  const logProb = (x: tf.Tensor) => tf.tidy(() => prior.logProb(toLatent(x)).add(logIntegers(flat(x))));
+  const logProb = (x: tf.Tensor) =>
+    tf.tidy(() =>
+      prior
+        .each(toLatent(x))
+        .sum(1)
+        .add(logIntegers(flat(x))),
+    );
+
+  /** ln p(x), whose gradient with respect to z is a difference of neighbours. */
+  const withDifferences = (x: tf.Tensor) => {
+    const { z, side } = forward(flat(x));
+    const fixed = detach(z);
+    const here = prior.each(fixed); // [B, D]
+    const slope = detach(prior.each(fixed.add(side)).sub(here).mul(side)); // [B, D]
+    return here
+      .add(z.sub(fixed).mul(slope))
+      .sum(1)
+      .add(logIntegers(flat(x)));
+  };
   return {
     eventShape,
     steps,
     toLatent,
     toData,
-    logPrior: prior.logProb,
+    logPrior: (z) => tf.tidy(() => prior.each(z)),
 
-    // 3 Objective: the mean negative log-likelihood. Its gradient goes straight through the roundings, so it is not the
-    // loss' slope, which is 0 almost everywhere as far as the networks are concerned
+    // 3 Objective: the mean negative log-likelihood. As far as the networks are concerned its slope is 0 almost
+    // everywhere; what goes backwards instead goes straight through the roundings
 
     objectives: [
       {
         name: 'negative log-likelihood',
         variables: [...steps.flatMap(({ translation }) => translation.variables), ...prior.variables],
         gradient: 'surrogate',
-        loss: ({ x }) => tf.tidy(() => logProb(x).mean().neg()),
+        loss: ({ x }) => tf.tidy(() => (config.slope === 'difference' ? withDifferences(x) : logProb(x)).mean().neg()),
       },
     ],
 
@@ -151,52 +174,59 @@ function createIntegerFlow(config: IntegerFlowConfig, rng: Rng): IntegerFlowMode
   };
 }
 
-/** Of every step the coordinates it moves, [D] of 0 and 1: each round deals them anew into groups of almost equal size. */
-function masksOf({ eventShape, groups, rounds }: IntegerFlowConfig, rng: Rng): tf.Tensor[] {
+/** Of every step the coordinates it moves, [D] of 0 and 1. In round r, row i and column j are in group ((r + 1) i + j) mod groups. */
+function masksOf({ eventShape, width, groups, rounds }: IntegerFlowConfig): number[][] {
   const D = sizeOf(eventShape);
-  if (!Number.isInteger(groups) || groups < 2 || groups > D)
-    throw new Error(`integerFlow: groups must be an integer of 2 … ${D}, the number of coordinates, got ${groups}`);
-  return Array.from({ length: rounds }, (_, r) => permutation(D, rng.fork(`round ${r}`))).flatMap((order) =>
-    Array.from({ length: groups }, (_, g) => {
-      const mask = new Float32Array(D);
-      order.forEach((d, place) => (mask[d] = place % groups === g ? 1 : 0));
-      return tf.tensor1d(mask);
-    }),
-  );
+  if (!Number.isInteger(groups) || groups < 2 || groups > width)
+    throw new Error(`integerFlow: groups must be an integer of 2 … ${width}, the width of a row, got ${groups}`);
+  return Array.from({ length: rounds * groups }, (_, step) => {
+    const [r, g] = [Math.floor(step / groups), step % groups];
+    const groupOf = (d: number) => ((r + 1) * Math.floor(d / width) + (d % width)) % groups;
+    return Array.from({ length: D }, (_, d) => (groupOf(d) === g ? 1 : 0));
+  });
 }
 
 interface Prior {
   readonly variables: readonly tf.Variable[];
-  logProb(z: tf.Tensor): tf.Tensor; // [B, D] → [B]
+  each(z: tf.Tensor): tf.Tensor; // [B, D] → [B, D]
   sample(count: number, rng: Rng): tf.Tensor; // [count, D]
 }
 
-/** Π_d Σ_k π_dk Logistic(z_d; mu_dk, s_dk), discretised. */
-function logisticMixture(D: number, { components: K, mean, scale }: IntegerFlowConfig, rng: Rng): Prior {
-  const logits = constantWeight([D, K], 0);
-  const centre = randomWeight([D, K], rng.fork('centre')); // in units of `scale` from `mean`
-  const spread = constantWeight([D, K], K === 1 ? 0 : -1); // ln of s in the same units: narrower where several share
-  const mu = () => centre.mul(scale).add(mean);
-  const logScale = () => spread.add(Math.log(scale));
+/** Each coordinate by itself: Σ_k π_dk Logistic(z_d; mu_dk, s_dk), discretised. */
+function logisticMixture(D: number, { components: K, low, high, travel }: IntegerFlowConfig): Prior {
+  const table = (start: (k: number) => number) => {
+    const row = Array.from({ length: K }, (_, k) => start(k) / travel);
+    return weight(tf.tidy(() => tf.tensor2d([row]).tile([D, 1])));
+  };
+  const variables = [
+    table(() => 0),
+    table((k) => low + ((k + 0.5) * (high - low)) / K),
+    table(() => Math.log((high - low) / (4 * K))), // neighbours overlap
+  ] as const;
+  const [logits, mu, logScale] = variables.map((own) => () => own.mul(travel)) as [Table, Table, Table];
   return {
-    variables: [logits, centre, spread],
-    logProb: (z) =>
+    variables,
+    each: (z) =>
       tf.tidy(() => {
         expectShape('integerFlow: z', z, ['B', D]);
         const each = logDiscretisedLogistic(z.expandDims(2), mu(), logScale()); // [B, D, K]
-        return sumEvent(logSumExp(each.add(tf.logSoftmax(logits)), 2));
+        return logSumExp(each.add(tf.logSoftmax(logits())), 2);
       }),
     sample: (count, rng) =>
       tf.tidy(() => {
-        const k = categorical(logits.expandDims(0).tile([count, 1, 1]), rng.fork('component')); // [count, D]
-        const chosen = oneHotValues(k, K); // [count, D, K]
-        const u = rng.fork('u').uniform([count, D]).maximum(2 ** -25); // ln 0 would be −∞
-        const logistic = u.log().sub(tf.sub(1, u).log()); // [count, D]
-        const own = (table: tf.Tensor) => chosen.mul(table).sum(2);
+        const k = categorical(logits().expandDims(0).tile([count, 1, 1]), rng.fork('component')); // [count, D]
+        const own = (table: tf.Tensor) => oneHotValues(k, K).mul(table).sum(2); // [count, D]
+        const u = rng
+          .fork('u')
+          .uniform([count, D])
+          .maximum(2 ** -25); // ln 0 would be −∞
+        const logistic = u.log().sub(tf.sub(1, u).log());
         return logistic.mul(own(logScale().exp())).add(own(mu())).round();
       }),
   };
 }
+
+type Table = () => tf.Tensor; // [D, K]
 
 const card: Card = {
   title: 'Integer discrete flow',
@@ -223,29 +253,34 @@ export const integerFlow: IntegerFlowFamily = {
   card,
   defaults: {
     eventShape: [64],
+    width: 8,
     groups: 2,
-    rounds: 2,
-    hidden: [256, 256],
+    rounds: 1, // more overfit the digits, and train worse: each passes its gradient through the roundings of the next
+    hidden: [128],
     components: 5,
-    mean: 8,
-    scale: 5, // about the spread of the digits' pixels
+    low: 0,
+    high: 16,
+    slope: 'difference',
+    travel: 10, // the prior's weights have some units to go, the networks' some tenths
     learningRate: 0.001,
     batchSize: 64,
   },
-  grid: { groups: [2, 4, 8], rounds: [1, 2, 4], components: [1, 3, 5] },
+  grid: { groups: [2, 4, 8], rounds: [1, 2], components: [1, 3, 5], slope: ['derivative', 'difference'] },
   tiny: {
     config: {
       eventShape: [2],
+      width: 2,
       groups: 2,
       rounds: 1,
       hidden: [3],
       components: 2,
-      mean: 0,
-      scale: 1,
+      low: -2,
+      high: 2,
+      slope: 'difference',
+      travel: 1,
       learningRate: 0.01,
       batchSize: 50,
     },
-    // at least 1 − 10⁻⁶ of the mass
     support: { kind: 'discrete', values: Array.from({ length: 221 }, (_, i) => i - 110) },
   },
   create: createIntegerFlow,
