@@ -15,7 +15,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { logDiscretisedLogistic, oneHotValues } from '../distributions';
 import type { Card, Family, GenerativeModel, Rng } from '../model';
-import { mlp, weight, type Network } from '../networks';
+import { constantWeight, mlp, type Network } from '../networks';
 import { categorical } from '../random';
 import { detach, expectShape, logSumExp, roundThrough, withoutGradient } from '../tensor';
 
@@ -194,16 +194,13 @@ interface Prior {
 
 /** Each coordinate by itself: Σ_k π_dk Logistic(z_d; mu_dk, s_dk), discretised. */
 function logisticMixture(D: number, { components: K, low, high, travel }: IntegerFlowConfig): Prior {
-  const table = (start: (k: number) => number) => {
-    const row = Array.from({ length: K }, (_, k) => start(k) / travel);
-    return weight(tf.tidy(() => tf.tensor2d([row]).tile([D, 1])));
-  };
-  const variables = [
-    table(() => 0),
-    table((k) => low + ((k + 0.5) * (high - low)) / K),
-    table(() => Math.log((high - low) / (4 * K))), // neighbours overlap
-  ] as const;
-  const [logits, mu, logScale] = variables.map((own) => () => own.mul(travel)) as [Table, Table, Table];
+  const starts = [
+    () => 0,
+    (k: number) => low + ((k + 0.5) * (high - low)) / K,
+    () => Math.log((high - low) / (4 * K)), // neighbours overlap
+  ].map((start) => Array.from({ length: K }, (_, k) => start(k)));
+  const variables = starts.map(() => constantWeight([D, K], 0)); // how far each has moved from its start
+  const [logits, mu, logScale] = variables.map((moved, i) => () => moved.mul(travel).add(starts[i]!)) as [Table, Table, Table]; // prettier-ignore
   return {
     variables,
     each: (z) =>
