@@ -47,6 +47,11 @@ export const chapters: readonly Chapter[] = [
     exercises: async () => (await import('./checks/04-circuits.js')).exercises,
     ...(hasHidden && { hidden: async () => (await import('./hidden/04-circuits.js')).hidden }),
   },
+  {
+    name: '07-integer-flows',
+    exercises: async () => (await import('./checks/07-integer-flows.js')).exercises,
+    ...(hasHidden && { hidden: async () => (await import('./hidden/07-integer-flows.js')).hidden }),
+  },
 ];
 
 /** The chapter with its hidden checks after the public ones, and with the known mistakes: what grading runs. */

@@ -196,8 +196,8 @@ interface Prior {
 function logisticMixture(D: number, { components: K, low, high, travel }: IntegerFlowConfig): Prior {
   const starts = [
     () => 0,
-    (k: number) => low + ((k + 0.5) * (high - low)) / K,
-    () => Math.log((high - low) / (4 * K)), // neighbours overlap
+    (k: number) => (K === 1 ? (low + high) / 2 : low + (k * (high - low)) / (K - 1)),
+    () => Math.log((high - low) / (2 * K)), // neighbours overlap
   ].map((start) => Array.from({ length: K }, (_, k) => start(k)));
   const variables = starts.map(() => constantWeight([D, K], 0)); // how far each has moved from its start
   const [logits, mu, logScale] = variables.map((moved, i) => () => moved.mul(travel).add(starts[i]!)) as [Table, Table, Table]; // prettier-ignore
