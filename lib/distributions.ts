@@ -79,6 +79,24 @@ export function logInterval(x: tf.Tensor, low: number, high: number): tf.Tensor 
 }
 
 /**
+ * The mass that a logistic with mean mu and scale s = exp logScale has between x − ½ and x + ½, elementwise:
+ *   ln [σ((x + ½ − mu) / s) − σ((x − ½ − mu) / s)],
+ * which sums to 1 over all integers x; nothing is clipped (Salimans et al., PixelCNN++, 2017, give the ends all that
+ * lies beyond them). With b and a the two arguments it is computed as ln σ(b) + ln σ(−a) + ln(1 − e^(a − b)), the same
+ * number: far out σ(b) − σ(a) would be 0.
+ * @param x [...], integers @param mu and logScale of the same shape, or one that broadcasts @returns [...]
+ */
+export function logDiscretisedLogistic(x: tf.Tensor, mu: tf.Tensor, logScale: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const sharpness = logScale.neg().exp(); // 1 / s
+    const above = x.sub(mu).add(0.5).mul(sharpness);
+    const below = x.sub(mu).sub(0.5).mul(sharpness);
+    const width = sharpness.neg().expm1().neg().log(); // ln(1 − e^(−1/s))
+    return width.sub(above.neg().softplus()).sub(below.softplus());
+  });
+}
+
+/**
  * KL[N(mu, exp logVar) ‖ N(muP, exp logVarP)]
  * = ½ Σ_d (logVarP − logVar − 1 + (exp logVar + (mu − muP)²) / exp logVarP).
  * @param mu [B, ...event]; the second Gaussian is standard normal unless given @returns [B], ≥ 0

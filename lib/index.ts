@@ -2,6 +2,7 @@
 import { startEager } from './engine/eager';
 import { convolutionalAutoregressive, transformerAutoregressive } from './families/autoregressive';
 import { circuit } from './families/circuit';
+import { integerFlow } from './families/integer-flow';
 import { nice, planarFlow, realNvp, splineFlow, sylvesterFlow } from './families/flow';
 import { categoricalMixture, gaussianMixture } from './families/mixture';
 import { gatedPixelCnn, maskedPixelCnn } from './families/pixelcnn';
@@ -39,6 +40,7 @@ export * from './weights';
 export * from './families/autoregressive';
 export * from './families/circuit';
 export * from './families/flow';
+export * from './families/integer-flow';
 export * from './families/mixture';
 export * from './families/pixelcnn';
 export type { ChartOptions } from './jupyter/chart';
@@ -66,6 +68,7 @@ export const families: readonly Family<any>[] = [
   splineFlow,
   planarFlow,
   sylvesterFlow,
+  integerFlow,
 ];
 
 startEager();
