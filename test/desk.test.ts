@@ -164,7 +164,7 @@ describe.skipIf(missing !== undefined || !CHROMIUM)('a student at the desk', () 
   const prompt = (one: Locator): Locator => one.locator('.jp-InputPrompt');
   const idle = () => page.locator('.dgm-status[data-state=idle]').waitFor();
   const kept = (id: string) => {
-    const notebook = parseNotebook(readFileSync(join(root, 'notebooks', NOTEBOOK), 'utf8'));
+    const notebook = parseNotebook(readFileSync(join(root, 'notebooks', NOTEBOOK), 'utf8'), NOTEBOOK);
     return notebook.cells.find((one) => one.id === id) as CodeCell;
   };
   const press = (name: string) => page.getByRole('toolbar').getByRole('button', { name, exact: true }).click();
@@ -359,6 +359,6 @@ const POLL = { timeout: 30_000, interval: 50 };
 
 /** The exercise as its authors solve it. */
 function solution(): string {
-  const { cells } = parseNotebook(readFileSync(join(ROOT, 'solutions', NOTEBOOK), 'utf8'));
+  const { cells } = parseNotebook(readFileSync(join(ROOT, 'solutions', NOTEBOOK), 'utf8'), NOTEBOOK);
   return (cells.find(({ id }) => id === 'log-normal') as CodeCell).source;
 }
