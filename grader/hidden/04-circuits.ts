@@ -50,9 +50,9 @@ const violationChecks: readonly Check[] = [
       const wide: Node[] = [leaf(3), leaf(35), { kind: 'product', children: [0, 1] }];
       await checkViolation(call, wide, -1, 'variables 3 and 35 are different');
       const product = (...children: number[]): Node => ({ kind: 'product', children });
-      const digits = [leaf(1), leaf(12), leaf(11), leaf(2), product(0, 1), product(2, 3)];
+      const digits = [leaf(1), leaf(1112), leaf(11), leaf(112), product(0, 1), product(2, 3)];
       const mixed: Node[] = [...digits, { kind: 'sum', children: [4, 5], weights: [0.5, 0.5] }];
-      await checkViolation(call, mixed, 6, 'the scopes {1, 12} and {11, 2} are different');
+      await checkViolation(call, mixed, 6, 'the scopes {1, 1112} and {11, 112} are different');
     },
   },
 ];
