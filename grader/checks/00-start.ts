@@ -73,6 +73,15 @@ const standardise: Exercise = {
         }
       },
     },
+    {
+      name: 'works in any unit, however small the numbers',
+      run: ({ call, rng }) =>
+        checkStandardise(
+          call,
+          normal(rng, 'x', [8, 3], 1e-4),
+          'no constant is added to the variance: no column is constant',
+        ),
+    },
   ],
 };
 

@@ -226,6 +226,15 @@ const adversarialExercise: Exercise = {
         ),
     },
     {
+      name: 'a pixel that the loss does not depend on stays as it is',
+      run: ({ call }) =>
+        checkAdversarial(
+          call,
+          { loss: 'bowl', x: tf.tensor2d([[5, 3], [7, 5]]), epsilon: 2, largest: 16 }, // prettier-ignore
+          'at the bottom of the bowl, 5, the gradient is 0, and the sign of 0 is 0',
+        ),
+    },
+    {
       name: 'does not leave the scale',
       run: ({ call }) =>
         checkAdversarial(
