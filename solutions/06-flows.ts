@@ -5,7 +5,7 @@
 //
 // $$\ln p(\mathbf{x}) = \ln p(\mathbf{z}) + \ln \left| \det \frac{\partial \mathbf{z}}{\partial \mathbf{x}} \right| \qquad \text{with} \quad \mathbf{z} = f(\mathbf{x}).$$
 //
-// Everything in this chapter is about the second term: which functions $f$ are flexible, can be inverted, and have a determinant that costs less than the $O(D^3)$ of a general matrix. By the end you have written the bends that made history (planar, additive, affine, spline, Householder, Sylvester, the exponential of a convolution), have turned them into a model of integer pictures, and have found a published mistake that makes such a model look 44 nats better than it is. Everything printed below was computed by running this file (`npm run solutions -- 06`).
+// Everything in this chapter is about the second term: which functions $f$ are flexible, can be inverted, and have a determinant that costs less than the $O(D^3)$ of a general matrix. By the end you have written bends that made history (planar maps, affine and spline couplings, reflections, the exponential of a matrix), have seen them become a model of integer pictures, and have found a published mistake that makes such a model look 44 nats better than it is. Everything printed below was computed by running this file (`npm run solutions -- 06`; what is kept in the workbook, with `--budget full`).
 
 // %% tags=["setup"] id="setup"
 import * as tf from '@tensorflow/tfjs';
@@ -497,7 +497,7 @@ table(
 // %% [markdown] id="optimiser"
 // ## 4 Optimiser
 //
-// * **AdamW**, learning rate 0.001 for RealNVP. Weight decay matters: with a thousand pictures, the networks of the couplings overfit within twenty passes.
+// * **AdamW**, learning rate 0.001 for NICE and RealNVP, and 0.002 for splines, whose logits have further to go. Weight decay matters: with a thousand pictures, the networks of the couplings overfit within twenty passes.
 // * **Zero at the start.** The last layer of every coupling's network starts at 0, so that the flow starts as a simple map and the bends grow from there (Kingma and Dhariwal, 2018).
 // * **Activation normalisation**: a learnt scale and shift for each coordinate between couplings, in place of batch normalisation, whose determinant would depend on the other examples.
 // * **Clipped gradients**, against the one minibatch in which an $e^s$ explodes.
@@ -536,7 +536,7 @@ const niceRun = await train(additiveFlow, digits, rng.fork('nice run'), {
 lossCurve(niceRun, { title: 'NICE, uniform noise', unit: 'nats per image, a bound' });
 
 // %% [markdown] id="train-reading"
-// Both RealNVPs turn round after some twenty passes, and the training loss goes on falling: a million weights, a thousand pictures. NICE cannot overfit as fast, since it can only shift.
+// Both RealNVPs turn round after some twenty passes, and the training loss goes on falling: 700,000 weights, a thousand pictures. NICE takes longer, since it can only shift.
 //
 // What noise is worth, and what draws are worth, on the validation set. The first column is what training minimised.
 
@@ -875,7 +875,7 @@ await check('flow.dequantise', lowerBound);
 // %% [markdown] id="costs"
 // ## What it costs
 //
-// Measured on this machine, now: one pass towards the latents (a likelihood), and one back (a sample), eagerly, in a batch of 100. Couplings cost the same in both directions; planar and Sylvester maps pay for the missing closed form some 26 times over.
+// Measured on this machine, now: one pass towards the latents (a likelihood), and one back (a sample), eagerly, in a batch of 100. Couplings cost the same in both directions; planar and Sylvester maps pay for the missing closed form with 26 halvings for every direction.
 
 // %% id="measure-costs"
 const timed = (body: () => tf.Tensor) => {
