@@ -602,7 +602,7 @@ card(integerFlow.card);
 // %% [markdown] id="bug"
 // ## The bug to find
 //
-// A flow that starts as the identity trains better. A published model got there by a trainable factor $\beta$, at first 0, in front of the translation, and it permutes the coordinates after each coupling (here: reverses them). Its sampler was written from the same template. Up to notation:
+// A flow that starts as the identity trains better. A published model got there by a trainable factor $\beta$, at first 0, in front of the translation, and it permutes the coordinates after each coupling (here: reverses them). Below it is, up to notation, with a way back that was written in the order of the way there. IDF++ has such a factor as well, and has it right.
 //
 // ### Exercise: repair it
 //
@@ -669,7 +669,7 @@ tf.tidy(() => {
 await check('integerFlow.permuted', permutedCoupling);
 
 // %% [markdown] id="bug-reading"
-// A sum over the lattice does not always see this bug. With a *single* coupling, the given code sums to 1 as well: for every $x_a$ the shifted cells still tile the line. From the second coupling on they do not, and with a narrow prior the sum is far off. Samples always tell: real translations undone from integer latents are not integers.
+// A sum over the lattice does not always see this bug. With a *single* coupling, the given code sums to 1 as well: for every $x_a$ the shifted cells still tile the line. From the second coupling on they do not: here the given code sums to 1.06. Samples always tell: real translations undone from integer latents are not integers.
 
 // %% [markdown] id="costs"
 // ## What it costs
