@@ -92,7 +92,8 @@ function createIntegerFlow(config: IntegerFlowConfig, rng: Rng): IntegerFlowMode
 
   const steps = masksOf(config).map((mask, i): IntegerStep => {
     const network = mlp([D, ...config.hidden, D], rng.fork(`step ${i}`));
-    for (const variable of network.variables.slice(-2)) tf.tidy(() => variable.assign(tf.zerosLike(variable))); // f starts as the identity
+    // the last layer's weights are 0 at first, so that f is the identity (Kingma and Dhariwal, Glow, 2018)
+    for (const variable of network.variables.slice(-2)) tf.tidy(() => variable.assign(tf.zerosLike(variable)));
     const scaled = (x: tf.Tensor) => x.sub((low + high) / 2).div((high - low) / 2);
     return {
       mask,
@@ -161,7 +162,7 @@ function createIntegerFlow(config: IntegerFlowConfig, rng: Rng): IntegerFlowMode
       },
     ],
 
-    // 4 Optimiser: AdamW (`learningRate`): the networks overfit a thousand pictures at once without weight decay
+    // 4 Optimiser: AdamW (`learningRate`) with little weight decay: more pulls the translations back to 0
     // 5 Training: `fit` (training.ts), best with a moving average of the weights (`ema`)
 
     // 6 Likelihood of new inputs: exact
@@ -174,7 +175,7 @@ function createIntegerFlow(config: IntegerFlowConfig, rng: Rng): IntegerFlowMode
   };
 }
 
-/** Of every step the coordinates it moves, [D] of 0 and 1. In round r, row i and column j are in group ((r + 1) i + j) mod groups. */
+/** Of every step the coordinates it moves, [D] of 0 and 1: in round r, row i and column j, group ((r + 1) i + j) mod groups. */
 function masksOf({ eventShape, width, groups, rounds }: IntegerFlowConfig): number[][] {
   const D = sizeOf(eventShape);
   if (!Number.isInteger(groups) || groups < 2 || groups > width)
