@@ -1,4 +1,5 @@
 /** What the reader can do in a notebook, by the keys of Jupyter. */
+import type { YNotebook } from '@jupyter/ydoc';
 import { SessionContextDialogs } from '@jupyterlab/apputils';
 import { type Notebook, NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 import { CommandRegistry } from '@lumino/commands';
@@ -44,7 +45,12 @@ function bind(
 function commandsOf(panel: NotebookPanel) {
   const { content, sessionContext, context } = panel;
   const act = (action: (notebook: Notebook) => unknown) => () => action(content);
-  const type = (name: 'code' | 'markdown') => () => NotebookActions.changeCellType(content, name);
+  /** Undone by itself, not with what was done shortly before. */
+  const step = (action: (notebook: Notebook) => unknown) => () => {
+    (content.model?.sharedModel as YNotebook | undefined)?.undoManager.stopCapturing();
+    return action(content);
+  };
+  const type = (name: 'code' | 'markdown') => step((notebook) => NotebookActions.changeCellType(notebook, name));
   const restart = async () => {
     if (!isDead(panel)) return new SessionContextDialogs().restart(sessionContext);
     await revive(sessionContext);
@@ -65,22 +71,22 @@ function commandsOf(panel: NotebookPanel) {
         if (await restart()) await runAll();
       },
     },
-    addAbove: { label: 'Add cell above', execute: act(NotebookActions.insertAbove), commandKeys: ['A'] },
-    addBelow: { label: 'Add cell below', execute: act(NotebookActions.insertBelow), commandKeys: ['B'] },
-    moveUp: { label: 'Move cell up', execute: act(NotebookActions.moveUp), commandKeys: ['Ctrl Shift ArrowUp'] },
+    addAbove: { label: 'Add cell above', execute: step(NotebookActions.insertAbove), commandKeys: ['A'] },
+    addBelow: { label: 'Add cell below', execute: step(NotebookActions.insertBelow), commandKeys: ['B'] },
+    moveUp: { label: 'Move cell up', execute: step(NotebookActions.moveUp), commandKeys: ['Ctrl Shift ArrowUp'] },
     moveDown: {
       label: 'Move cell down',
-      execute: act(NotebookActions.moveDown),
+      execute: step(NotebookActions.moveDown),
       commandKeys: ['Ctrl Shift ArrowDown'],
     },
-    remove: { label: 'Delete cell', execute: act(NotebookActions.deleteCells), commandKeys: ['D, D'] },
+    remove: { label: 'Delete cell', execute: step(NotebookActions.deleteCells), commandKeys: ['D, D'] },
     undo: { label: 'Undo', execute: act(NotebookActions.undo), commandKeys: ['Z'] },
     redo: { label: 'Redo', execute: act(NotebookActions.redo), commandKeys: ['Shift Z'] },
-    cut: { label: 'Cut cell', execute: act(NotebookActions.cut), commandKeys: ['X'] },
+    cut: { label: 'Cut cell', execute: step(NotebookActions.cut), commandKeys: ['X'] },
     copy: { label: 'Copy cell', execute: act(NotebookActions.copy), commandKeys: ['C'] },
     paste: {
       label: 'Paste cell',
-      execute: act((notebook) => NotebookActions.paste(notebook)),
+      execute: step((notebook) => NotebookActions.paste(notebook)),
       commandKeys: ['V'],
     },
     code: { label: 'Code', execute: type('code'), commandKeys: ['Y'] },

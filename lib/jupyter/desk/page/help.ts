@@ -3,6 +3,7 @@ import { CompletionProviderManager, KernelCompleterProvider } from '@jupyterlab/
 import { Text } from '@jupyterlab/coreutils';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { RenderMimeRegistry } from '@jupyterlab/rendermime';
+import type { Kernel } from '@jupyterlab/services';
 import { Tooltip } from '@jupyterlab/tooltip';
 import { Widget } from '@lumino/widgets';
 
@@ -47,12 +48,29 @@ export function createSignatures(panel: NotebookPanel, rendermime: RenderMimeReg
     const kernel = panel.sessionContext.session?.kernel;
     if (!editor || !kernel) return;
     const code = editor.model.sharedModel.getSource();
-    const cursor_pos = Text.jsIndexToCharIndex(editor.getOffsetAt(editor.getCursorPosition()), code);
-    const { content } = await kernel.requestInspect({ code, cursor_pos, detail_level: 0 });
-    if (content.status !== 'ok' || !content.found) return;
-    shown = new Tooltip({ anchor: panel.content, bundle: content.data, editor, rendermime });
+    const cursor = editor.getOffsetAt(editor.getCursorPosition());
+    const bundle = (await inspect(kernel, code, cursor)) ?? (await inspect(kernel, code, calledAt(code, cursor)));
+    if (!bundle) return;
+    shown = new Tooltip({ anchor: panel.content, bundle, editor, rendermime });
     Widget.attach(shown, document.body);
   }
 
   return { show, hide };
+}
+
+async function inspect(kernel: Kernel.IKernelConnection, code: string, at: number | undefined) {
+  if (at === undefined) return undefined;
+  const cursor_pos = Text.jsIndexToCharIndex(at, code);
+  const { content } = await kernel.requestInspect({ code, cursor_pos, detail_level: 0 });
+  return content.status === 'ok' && content.found ? content.data : undefined;
+}
+
+/** Where the function is named among whose arguments the cursor is. */
+function calledAt(code: string, cursor: number): number | undefined {
+  let closed = 0;
+  for (let at = cursor - 1; at >= 0; at--) {
+    if (code[at] === ')') closed++;
+    else if (code[at] === '(' && closed-- === 0) return at;
+  }
+  return undefined;
 }
