@@ -2,6 +2,7 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Banner } from './banner';
 import { element } from './elements';
+import { isDead, restart } from './kernel';
 
 const WORDS: Readonly<Record<string, string>> = {
   idle: 'idle',
@@ -23,7 +24,7 @@ export function createStatus(panel: NotebookPanel, banner: Banner): HTMLElement 
   const title = document.title;
 
   const show = (): void => {
-    const state = WORDS[sessionContext.kernelDisplayStatus] ?? 'starting';
+    const state = isDead(sessionContext) ? 'dead' : (WORDS[sessionContext.kernelDisplayStatus] ?? 'starting');
     node.dataset['state'] = state;
     if (word.textContent !== state) word.textContent = state;
     document.title = `${context.model.dirty ? '• ' : ''}${state === 'busy' ? 'running: ' : ''}${title}`;
@@ -41,6 +42,6 @@ export function createStatus(panel: NotebookPanel, banner: Banner): HTMLElement 
 function died({ sessionContext }: NotebookPanel) {
   return {
     text: 'The kernel has died, and its variables with it; the cell that ran says why. Your text is safe.',
-    remedy: { label: 'Restart the kernel', act: () => sessionContext.restartKernel() },
+    remedy: { label: 'Restart the kernel', act: () => restart(sessionContext) },
   };
 }
