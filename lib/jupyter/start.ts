@@ -14,8 +14,8 @@ import { failureText, runChapter } from './run';
 
 const HELP = `npm start -- [CHAPTER] [options]
 
-Opens the workbook in the browser, at the chapter (a number or a name; without one, at the first): in Jupyter, or
-where there is none, in the workbook's own front end, the desk.
+Opens the workbook in the browser, at the chapter (a number or a name), else at the beginning: in Jupyter, or where
+there is none, in the workbook's own front end, the desk.
 
   --desk           the desk, even where there is a Jupyter
   --jupyter PATH   this Jupyter: a program such as venv/bin/jupyter-lab, or the folder it is in
@@ -172,13 +172,7 @@ async function tryDesk(options: StartOptions, makeBundle: typeof bundle): Promis
   });
   if (files === undefined) return undefined;
   const desk = await startDesk({ root, bundle: files, env, ...(port !== undefined && { port }) });
-  let asked = false;
-  const stop = () => {
-    if (asked) process.exit(1); // kernels are killed on the way out
-    asked = true;
-    void desk.stop();
-  };
-  return { address: desk.address(first && `${first.name}.ipynb`), ended: desk.ended, stop };
+  return { address: desk.address(first && `${first.name}.ipynb`), ended: desk.ended, stop: () => void desk.stop() };
 }
 
 // As a page

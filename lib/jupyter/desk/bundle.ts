@@ -182,6 +182,7 @@ async function build(page: string, packages: string, folder: string): Promise<vo
     assetNames: 'fonts/[name]',
     // Packages made for Node look for these
     define: { 'process.env.NODE_ENV': '"production"', 'process.env': '{}', global: 'globalThis', __dirname: '"/"' },
+    banner: { js: 'globalThis.process ??= { cwd: () => "/" };' }, // relative paths of pictures are resolved with it
   };
   const pictures = { name: 'pictures', setup: setUpPictures };
   const tildes = { name: 'tildes', setup: setUpTildes };

@@ -96,8 +96,9 @@ export function startKernel(name: string, options: Omit<SessionOptions, 'onMessa
 
   function die(how: string): void {
     if (state === 'dead') return;
+    const traceback = [`KernelDied: ${how}`, 'Its variables are gone. Restart it, and run the cells above again.'];
     for (const header of journal.unfinished())
-      publish('error', header, { ename: 'KernelDied', evalue: how, traceback: how.split('\n') });
+      publish('error', header, { ename: 'KernelDied', evalue: how, traceback });
     abandon();
     state = 'dead';
     tell(dead());

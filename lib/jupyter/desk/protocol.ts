@@ -20,7 +20,9 @@
  *
  * A kernel that ends by itself says so: each of its unfinished cells gets an `error` (ename `KernelDied`, evalue how
  * it ended and what it said last) and a `status` idle, and then the kernel is `dead`. `POST …/restart` starts it
- * again. A restart that was asked for sends no `restarting` (JupyterLab takes that for one that was not).
+ * again. A restart that was asked for sends no `restarting` (JupyterLab takes that for one that was not). JupyterLab
+ * itself cannot restart a kernel that it knows to be dead: its page asks for another (`PATCH /api/sessions/ID` with
+ * `{"kernel":{"name":"dgm"}}`, `sessionContext.changeKernel`), and the dead one is forgotten.
  *
  * ## A page that is loaded again while cells run
  *

@@ -3,7 +3,7 @@
  * kernels. It speaks the part of Jupyter's protocol that its page needs (`protocol.ts`), on Node alone.
  */
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFile, realpath } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -44,21 +44,22 @@ export interface DeskServer {
 
 /** @throws when the port is taken: remedy */
 export async function startDesk({ root, bundle, port, env = process.env }: DeskOptions): Promise<DeskServer> {
+  const folder = await realpath(join(root, 'notebooks'));
+  const kernelSpec = JSON.parse(await readFile(join(KERNEL_FOLDER, 'kernel.json'), 'utf8')) as Json;
   const server = createServer({ maxHeaderSize: 64 * 1024 });
-  const bound = await listen(server, port);
+  const bound = await listen(server, port); // last, since what listens keeps the process alive
   const door = createDoor(bound);
-  const folder = join(root, 'notebooks');
   const desk: Desk = {
     folder,
     bundle,
     progressFile: progressFileOf(root, env),
-    kernelSpec: JSON.parse(readFileSync(join(KERNEL_FOLDER, 'kernel.json'), 'utf8')) as Json,
+    kernelSpec,
     contents: createContents(folder, join(root, '.ipynb_checkpoints')),
     sessions: createSessions(folder, env),
     started: new Date().toISOString(),
     cookie: door.cookie,
   };
-  await desk.sessions.warm();
+  desk.sessions.warm();
   const sockets = new WebSocketServer({ noServer: true, maxPayload: LARGEST_BODY, handleProtocols: chooseProtocol });
   server.on('request', (request, response) => void respond(desk, door, request, response));
   server.on('upgrade', (request, socket, head) => upgrade(desk.sessions, door, sockets, request, socket, head));

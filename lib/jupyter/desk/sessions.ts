@@ -40,7 +40,7 @@ export interface Sessions {
     remove(id: string): Promise<void>;
   };
   /** Starts a kernel for the first notebook: it gets ready while the browser loads the page. */
-  warm(): Promise<void>;
+  warm(): void;
   /** Ends every kernel; there will be no other. */
   endAll(): Promise<void>;
 }
@@ -49,7 +49,7 @@ export const KERNEL_NAME = 'dgm';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** @param folder of the notebooks: a kernel runs in the folder of its own */
+/** @param folder of the notebooks, without links: a kernel runs in the folder of its own */
 export function createSessions(folder: string, env: Environment): Sessions {
   const kernels = new Map<string, DeskKernel>();
   const sessions = new Map<string, Session>();
@@ -83,9 +83,8 @@ export function createSessions(folder: string, env: Environment): Sessions {
     return started;
   }
 
-  async function warm(): Promise<void> {
-    const cwd = await folderOf('');
-    if (!ending) spare = { cwd, kernel: startKernel(KERNEL_NAME, { cwd, env }) };
+  function warm(): void {
+    spare = { cwd: folder, kernel: startKernel(KERNEL_NAME, { cwd: folder, env }) };
   }
 
   function takeSpare(cwd: string): DeskKernel | undefined {
@@ -128,7 +127,8 @@ export function createSessions(folder: string, env: Environment): Sessions {
     one.path = path;
     if (body['name'] !== undefined) one.name = textIn(body, 'name');
     if (body['type'] !== undefined) one.type = textIn(body, 'type');
-    if (before !== one.kernel) await removeKernel(before.id);
+    const isUsed = [...sessions.values()].some((other) => other.kernel === before);
+    if (!isUsed && kernels.has(before.id)) await removeKernel(before.id);
     return modelOf(one);
   }
 
