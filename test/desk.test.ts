@@ -349,9 +349,41 @@ describe.skipIf(missing !== undefined || !CHROMIUM)('a student at the desk', () 
     expect(trouble).toEqual([]);
   });
 
+  test('a file that has changed on disk is not overwritten unasked', async () => {
+    const file = join(root, 'notebooks', NOTEBOOK);
+    const changed = readFileSync(file, 'utf8').replace('# 3 Mixture models', '# 3 Changed elsewhere');
+    writeFileSync(file, changed);
+    await write(cell('function logNormal('), 'changed here');
+    await press('Save');
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('has changed on disk').waitFor();
+    expect(readFileSync(file, 'utf8')).toBe(changed);
+    await dialog.getByRole('button', { name: 'Revert' }).click();
+    await page.locator('.jp-Notebook').getByText('3 Changed elsewhere').first().waitFor();
+  });
+
+  test('a kernel that dies is said, with what to do', async () => {
+    await press('Add cell below');
+    const added = page.locator('.jp-Notebook .jp-Cell.jp-mod-active');
+    await write(added, 'process.exit(3)');
+    await page.keyboard.press('Control+Enter');
+    const alert = page.getByRole('alert');
+    await alert.getByRole('button', { name: 'Restart the kernel' }).click();
+    await idle();
+    expect(await alert.textContent()).toBe('');
+    await write(added, '6 * 7');
+    await page.keyboard.press('Control+Enter');
+    await expect.poll(() => added.locator('.jp-OutputArea').textContent(), POLL).toContain('42');
+  });
+
+  test('a page without the token is told where to get it', async () => {
+    await page.context().clearCookies();
+    await page.getByRole('alert').getByText('npm start').waitFor();
+  });
+
   test('a server that is gone is said, with what to do', async () => {
     await desk.stop();
-    await page.getByRole('alert').getByText('npm start').waitFor();
+    await page.getByRole('alert').getByText('has stopped').waitFor();
   });
 });
 

@@ -1,10 +1,9 @@
 /** What the reader can do in a notebook, by the keys of Jupyter. */
 import type { YNotebook } from '@jupyter/ydoc';
-import { SessionContextDialogs } from '@jupyterlab/apputils';
 import { type Notebook, NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 import { CommandRegistry } from '@lumino/commands';
 import type { Completion, Signatures } from './help';
-import { isDead, revive } from './status';
+import { restart } from './kernel';
 
 interface Command {
   readonly label: string;
@@ -51,11 +50,7 @@ function commandsOf(panel: NotebookPanel) {
     return action(content);
   };
   const type = (name: 'code' | 'markdown') => step((notebook) => NotebookActions.changeCellType(notebook, name));
-  const restart = async () => {
-    if (!isDead(panel)) return new SessionContextDialogs().restart(sessionContext);
-    await revive(sessionContext);
-    return true;
-  };
+  const again = () => restart(sessionContext);
   const runAll = () => NotebookActions.runAll(content, sessionContext);
   return {
     save: { label: 'Save', execute: () => save(panel), keys: ['Accel S'] },
@@ -64,11 +59,11 @@ function commandsOf(panel: NotebookPanel) {
     runInsert: both('Run and insert', 'Alt Enter', () => NotebookActions.runAndInsert(content, sessionContext)),
     runAll: { label: 'Run all', execute: runAll },
     stop: { label: 'Stop', execute: () => sessionContext.session?.kernel?.interrupt(), commandKeys: ['I, I'] },
-    restart: { label: 'Restart', execute: restart, commandKeys: ['0, 0'] },
+    restart: { label: 'Restart', execute: again, commandKeys: ['0, 0'] },
     restartAndRunAll: {
       label: 'Restart and run all',
       execute: async () => {
-        if (await restart()) await runAll();
+        if (await again()) await runAll();
       },
     },
     addAbove: { label: 'Add cell above', execute: step(NotebookActions.insertAbove), commandKeys: ['A'] },

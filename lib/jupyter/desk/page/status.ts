@@ -2,6 +2,7 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Banner } from './banner';
 import { element } from './elements';
+import { isDead, restart } from './kernel';
 
 const WORDS: Readonly<Record<string, string>> = {
   idle: 'idle',
@@ -23,7 +24,7 @@ export function createStatus(panel: NotebookPanel, banner: Banner): HTMLElement 
   const title = document.title;
 
   const show = (): void => {
-    const state = isDead(panel) ? 'dead' : (WORDS[sessionContext.kernelDisplayStatus] ?? 'starting');
+    const state = isDead(sessionContext) ? 'dead' : (WORDS[sessionContext.kernelDisplayStatus] ?? 'starting');
     node.dataset['state'] = state;
     if (word.textContent !== state) word.textContent = state;
     document.title = `${context.model.dirty ? '• ' : ''}${state === 'busy' ? 'running: ' : ''}${title}`;
@@ -38,19 +39,9 @@ export function createStatus(panel: NotebookPanel, banner: Banner): HTMLElement 
   return node;
 }
 
-/** JupyterLab calls it unconnected, since it has given up the connection. */
-export function isDead({ sessionContext }: Pick<NotebookPanel, 'sessionContext'>): boolean {
-  return sessionContext.session?.kernel?.status === 'dead';
-}
-
-/** A connection to a kernel that has died is of no use to its successor: the notebook gets another kernel. */
-export async function revive(sessionContext: NotebookPanel['sessionContext']): Promise<void> {
-  await sessionContext.changeKernel({ name: sessionContext.session?.kernel?.name ?? sessionContext.prevKernelName });
-}
-
 function died({ sessionContext }: NotebookPanel) {
   return {
     text: 'The kernel has died, and its variables with it; the cell that ran says why. Your text is safe.',
-    remedy: { label: 'Restart the kernel', act: () => revive(sessionContext) },
+    remedy: { label: 'Restart the kernel', act: () => restart(sessionContext) },
   };
 }
