@@ -359,7 +359,7 @@ describe.skipIf(missing !== undefined || !CHROMIUM)('a student at the desk', () 
     await dialog.getByText('has changed on disk').waitFor();
     expect(readFileSync(file, 'utf8')).toBe(changed);
     await dialog.getByRole('button', { name: 'Revert' }).click();
-    await page.getByRole('heading', { name: '3 Changed elsewhere' }).waitFor();
+    await page.locator('.jp-Notebook').getByText('3 Changed elsewhere').first().waitFor();
   });
 
   test('a kernel that dies is said, with what to do', async () => {
