@@ -85,7 +85,7 @@ function evaluate(source: string): unknown {
 function toHtml(exercise: Exercise, report: ExerciseReport, help: Help): string {
   const head = `<b>${escape(exercise.id)}</b>: ${escape(exercise.title)}`;
   const rows = report.notWritten
-    ? exercise.checks.map(({ name }) => row(MARKS.open, '#888', name, []))
+    ? exercise.checks.map(({ name }) => row(MARKS.open, COLOURS.open, name, []))
     : report.checks.map((check) => htmlRow(check));
   const paragraph = (text: string | undefined) => (text === undefined ? '' : `<div>${escape(text)}</div>`);
   const table = `<table style="margin:0.5em 0">${rows.join('')}</table>`;
@@ -93,15 +93,23 @@ function toHtml(exercise: Exercise, report: ExerciseReport, help: Help): string 
   return `<div class="dgm-check">${head}${paragraph(leadOf(exercise, report))}${table}${foot}</div>`;
 }
 
+// Behind white marks (contrast 5.8 : 1 or more): no colour of a text is readable on light and on dark pages alike
+const COLOURS = { passed: '#1b6e3c', failed: '#a3262c', open: '#5f6670' } as const;
+
 function htmlRow(check: CheckReport): string {
   const passed = check.status === 'passed';
-  return row(passed ? MARKS.passed : MARKS.failed, passed ? '#2a7d2a' : '#b3261e', check.name, details(check));
+  return row(
+    passed ? MARKS.passed : MARKS.failed,
+    passed ? COLOURS.passed : COLOURS.failed,
+    check.name,
+    details(check),
+  );
 }
 
 function row(mark: string, colour: string, name: string, notes: readonly string[]): string {
   const cell = 'style="text-align:left;vertical-align:top;border:none"';
   const more = notes.map((note) => `<br><code>${escape(note)}</code>`).join('');
-  return `<tr><td ${cell}><b style="color:${colour}">${mark}</b></td><td ${cell}>${escape(name)}${more}</td></tr>`;
+  return `<tr><td ${cell}><b style="color:#ffffff;background-color:${colour};padding:0 0.3em">${mark}</b></td><td ${cell}>${escape(name)}${more}</td></tr>`;
 }
 
 function escape(text: string): string {

@@ -52,6 +52,16 @@ export const chapters: readonly Chapter[] = [
     exercises: async () => (await import('./checks/05-autoregressive.js')).exercises,
     ...(hasHidden && { hidden: async () => (await import('./hidden/05-autoregressive.js')).hidden }),
   },
+  {
+    name: '06-flows',
+    exercises: async () => (await import('./checks/06-flows.js')).exercises,
+    ...(hasHidden && { hidden: async () => (await import('./hidden/06-flows.js')).hidden }),
+  },
+  {
+    name: '07-integer-flows',
+    exercises: async () => (await import('./checks/07-integer-flows.js')).exercises,
+    ...(hasHidden && { hidden: async () => (await import('./hidden/07-integer-flows.js')).hidden }),
+  },
 ];
 
 /** The chapter with its hidden checks after the public ones, and with the known mistakes: what grading runs. */

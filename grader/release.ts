@@ -45,7 +45,7 @@ const LEFT_OUT: readonly RegExp[] = [
 ];
 
 /** The scripts of package.json that work in a release. */
-const SCRIPTS = ['prestart', 'start', 'predoctor', 'doctor'];
+const SCRIPTS = ['prestart', 'start', 'prekernel', 'kernel', 'predoctor', 'doctor'];
 
 /**
  * Writes the release, and reads it again to see that it shows no solution and no hidden check.

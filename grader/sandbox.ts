@@ -79,18 +79,16 @@ export function openSandbox(limits: Limits, tier: Tier): Sandbox {
       pending = { id, resolve, reject };
       line.output.write(`${JSON.stringify({ ...question, id } as Request)}\n`);
     }).finally(() => clearTimeout(timer));
-    if ('thrown' in reply) throw noticeMemory(toThrown(reply['thrown'], places));
+    if ('thrown' in reply) throw noticeLimit(toThrown(reply['thrown'], places));
     return reply['value'];
   };
-  /** A failed allocation is the limit at work, also when JavaScript gets to see it as an exception. */
-  const noticeMemory = (thrown: Thrown): Thrown | Fault => {
-    if (
-      !/^RangeError$/.test(thrown.thrown) ||
-      !/allocation failed|out of memory|could not allocate/i.test(thrown.message)
-    )
-      return thrown;
-    fail('out_of_memory', `needed more than ${limits.memoryMb} MiB`);
-    return fault!;
+  /** A limit at work, also when JavaScript gets to see it as an exception: what fills the process stays in it. */
+  const noticeLimit = (thrown: Thrown): Thrown | Fault => {
+    const { thrown: name, message } = thrown;
+    if (name === 'RangeError' && /allocation failed|out of memory|could not allocate/i.test(message))
+      fail('out_of_memory', `needed more than ${limits.memoryMb} MiB`);
+    else if (/^Worker initialization failure/.test(message)) fail('died', 'started more threads than it may');
+    return fault ?? thrown;
   };
 
   const tail = boundOutput(command.line === 'own' ? [child.stdout!, child.stderr!] : [child.stderr!], limits, fail);

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { npmCommand } from './npm.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const OLDEST_NODE = [20, 19]; // the first that can `require` an ES module
@@ -61,24 +62,13 @@ function install() {
 
 /** Exit code, or a text that says why there is none. */
 function npm(args) {
-  const program = npmProgram();
-  const onWindows = process.platform === 'win32'; // there npm is a script, which only a shell can start
-  const options = { cwd: ROOT, stdio: ['ignore', 2, 2] };
-  const { status, signal, error } = program
-    ? spawnSync(process.execPath, [program, ...args], options)
-    : spawnSync('npm', args, { ...options, shell: onWindows });
+  const { command, before, shell } = npmCommand();
+  const { status, signal, error } = spawnSync(command, [...before, ...args], {
+    cwd: ROOT,
+    stdio: ['ignore', 2, 2],
+    shell,
+  });
   return status ?? (error ? error.message : `ended by ${signal}`);
-}
-
-/** The npm that runs us, else the one that came with this Node; so that PATH does not matter. */
-function npmProgram() {
-  const beside = dirname(process.execPath);
-  const candidates = [
-    process.env.npm_execpath,
-    join(beside, 'node_modules', 'npm', 'bin', 'npm-cli.js'),
-    join(beside, '..', 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js'),
-  ];
-  return candidates.find((path) => path && /npm-cli\.c?js$/.test(path) && existsSync(path));
 }
 
 /** The folders that `tsc -b` compiles. */

@@ -157,11 +157,12 @@ export function evaluateCircuit({ structure, tables }: Circuit, x: readonly (num
   return values.at(-1)![0]!;
 }
 
-/** ln Σ_j w_j exp a_j */
+/** ln Σ_j w_j exp a_j: the largest term is taken out with its weight, lest a weight of 0 drown the others. */
 function logDot(weights: readonly number[], a: readonly number[]): number {
-  const top = Math.max(...a);
+  const terms = weights.map((w, j) => Math.log(w) + a[j]!);
+  const top = Math.max(...terms);
   if (top === -Infinity) return -Infinity;
-  return top + Math.log(weights.reduce((sum, w, j) => sum + w * Math.exp(a[j]! - top), 0));
+  return top + Math.log(terms.reduce((sum, term) => sum + Math.exp(term - top), 0));
 }
 
 // Structures

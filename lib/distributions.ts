@@ -23,6 +23,17 @@ export function logNormal(x: tf.Tensor, mu: tf.Tensor, logVar: tf.Tensor): tf.Te
 }
 
 /**
+ * Independent logistic variables: with y = (x − mu) / exp logScale, Σ_d −logScale_d − ln(1 + e^y_d) − ln(1 + e^−y_d).
+ * @param x [B, ...event] @returns [B], a density (may exceed 0)
+ */
+export function logLogistic(x: tf.Tensor, mu: tf.Tensor, logScale: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const y = x.sub(mu).mul(logScale.neg().exp());
+    return sumEvent(tf.softplus(y).add(tf.softplus(y.neg())).add(logScale).neg());
+  });
+}
+
+/**
  * Independent coins, given by their logits l = ln (p / (1 − p)): Σ_d x_d l_d − ln(1 + exp l_d).
  * Any other value, such as a grey pixel, has probability 0, so its row is −∞.
  * @param x [B, ...event] of 0 and 1 @returns [B]
@@ -56,6 +67,32 @@ export function logLattice(x: tf.Tensor, values: number): tf.Tensor {
     const inside = value.equal(value.floor()).logicalAnd(value.greaterEqual(0)).logicalAnd(value.less(values));
     const all = inside.reshape([x.shape[0]!, -1]).all(1);
     return tf.where(all, tf.zeros([x.shape[0]!]), tf.fill([x.shape[0]!], -Infinity));
+  });
+}
+
+/** 0 where every coordinate lies in [low, high], else −∞: [B, ...event] → [B]. */
+export function logInterval(x: tf.Tensor, low: number, high: number): tf.Tensor {
+  return withoutGradient(x, (value) => {
+    const inside = value.greaterEqual(low).logicalAnd(value.lessEqual(high)).reshape([x.shape[0]!, -1]).all(1);
+    return tf.where(inside, tf.zeros([x.shape[0]!]), tf.fill([x.shape[0]!], -Infinity));
+  });
+}
+
+/**
+ * The mass that a logistic with mean mu and scale s = exp logScale has between x − ½ and x + ½, elementwise:
+ *   ln [σ((x + ½ − mu) / s) − σ((x − ½ − mu) / s)],
+ * which sums to 1 over all integers x; nothing is clipped (Salimans et al., PixelCNN++, 2017, give the ends all that
+ * lies beyond them). With b and a the two arguments it is computed as ln σ(b) + ln σ(−a) + ln(1 − e^(a − b)), the same
+ * number: far out σ(b) − σ(a) would be 0.
+ * @param x [...], integers @param mu and logScale of the same shape, or one that broadcasts @returns [...]
+ */
+export function logDiscretisedLogistic(x: tf.Tensor, mu: tf.Tensor, logScale: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const sharpness = logScale.neg().exp(); // 1 / s
+    const above = x.sub(mu).add(0.5).mul(sharpness);
+    const below = x.sub(mu).sub(0.5).mul(sharpness);
+    const width = sharpness.neg().expm1().neg().log(); // ln(1 − e^(−1/s))
+    return width.sub(above.neg().softplus()).sub(below.softplus());
   });
 }
 

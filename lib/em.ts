@@ -11,7 +11,7 @@ import { evaluate } from './evaluation';
 import { host } from './host';
 import type { GenerativeModel, Rng } from './model';
 import { progressLine } from './progress';
-import type { Best, Epoch, TrainingData } from './training';
+import type { Best, Epoch, EpochListener, TrainingData } from './training';
 import { getWeights, setWeights } from './weights';
 
 /** A model whose latent variable takes K values, and whose M-step has a closed form. */
@@ -51,6 +51,8 @@ export interface EmOptions {
   readonly patience?: number;
   readonly rng: Rng;
   readonly signal?: AbortSignal;
+  /** Called after every iteration, for a live figure. */
+  readonly onEpoch?: ((iteration: Epoch) => void) & Pick<EpochListener, 'done'>;
   readonly quiet?: boolean;
 }
 
@@ -95,7 +97,8 @@ export async function em(
       history.push(record);
       if (record.validation !== undefined && record.validation < (best?.validation ?? Infinity))
         best = { epoch: record.epoch, validation: record.validation, weights: getWeights(model) };
-      line.update(describe(record));
+      line.update(status(record, iterations, performance.now() - started));
+      options.onEpoch?.(record);
       if (gain < tolerance) stopped = 'tolerance';
       else if (options.patience !== undefined && best && record.epoch - best.epoch >= options.patience)
         stopped = 'patience';
@@ -104,6 +107,7 @@ export async function em(
     }
   } finally {
     if (best) setWeights(model, best.weights);
+    options.onEpoch?.done?.();
   }
   const milliseconds = performance.now() - started;
   line.done(
@@ -148,6 +152,12 @@ function measure(model: GenerativeModel, data: TrainingData, epoch: number, rng:
 
 function interrupted(signal: AbortSignal | undefined): boolean {
   return (signal?.aborted ?? false) || (host()?.interruptSignal().aborted ?? false);
+}
+
+function status(record: Epoch, iterations: number, elapsed: number): string {
+  const each = elapsed / record.epoch;
+  const left = (each * (iterations - record.epoch)) / 1000;
+  return `iteration ${record.epoch}/${iterations} · ${describe(record)} · ${each.toFixed(1)} ms/iteration · at most ${left.toFixed(1)} s left`;
 }
 
 function describe({ loss, validation }: Epoch): string {

@@ -36,8 +36,14 @@ function writer(): (text: string, final: boolean) => void {
   };
 }
 
-/** A pipe or log file gets the final line only. */
+/**
+ * A pipe or log file gets the final line only. While it lives, a line is cut to the width of the terminal: one that
+ * wraps would leave its first rows behind at every rewrite.
+ */
 function terminal(text: string, final: boolean): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${text}${final ? '\n' : ''}`);
+  const { isTTY, columns = 80 } = process.stderr;
+  if (isTTY) process.stderr.write(`\r\x1b[2K${final ? `${text}\n` : cut(text, columns - 1)}`);
   else if (final) process.stderr.write(`${text}\n`);
 }
+
+const cut = (text: string, width: number): string => (text.length > width ? `${text.slice(0, width - 1)}…` : text);

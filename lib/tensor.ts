@@ -59,6 +59,14 @@ export function withoutGradient(x: tf.Tensor, f: (x: tf.Tensor) => tf.Tensor): t
   return tf.customGrad(() => ({ value: f(x), gradFunc: () => [] }))();
 }
 
+/**
+ * The nearest integer, halves to the even one; backwards the identity, since the slope of a rounding is 0 wherever it
+ * has one ("straight through": Bengio, Léonard and Courville, 2013).
+ */
+export function roundThrough(x: tf.Tensor): tf.Tensor {
+  return tf.customGrad((v) => ({ value: (v as tf.Tensor).round(), gradFunc: (dy) => dy }))(x);
+}
+
 /** Sum over every axis but the first: [B, ...event] → [B]. */
 export function sumEvent(x: tf.Tensor): tf.Tensor {
   return tf.tidy(() => x.reshape([x.shape[0]!, -1]).sum(1));

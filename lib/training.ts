@@ -37,13 +37,20 @@ export interface FitOptions {
   /** A checkpoint to go on from: the result is the same as if training had never stopped. */
   readonly resume?: Checkpoint;
   /** Called after every epoch, for a live figure or to save the checkpoint. */
-  readonly onEpoch?: (epoch: Epoch, checkpoint: Checkpoint) => void;
+  readonly onEpoch?: EpochListener;
   /** 'eager' runs every step on TensorFlow.js, for comparison. Default: 'auto', compiled where the loss can be traced. */
   readonly engine?: 'auto' | 'eager';
   /** What compiled steps run on: the fastest when measured, or a named one. Default: DGM_DEVICE, else 'auto'. */
   readonly device?: Device;
   /** No progress line. */
   readonly quiet?: boolean;
+}
+
+/** Hears of every epoch, and of the end if it wants to. */
+export interface EpochListener {
+  (epoch: Epoch, checkpoint: Checkpoint): void;
+  /** Called once when training has ended, also by the stop button or by an error. */
+  readonly done?: () => void;
 }
 
 /** One pass over the training set, in nats per example. */
@@ -107,6 +114,7 @@ export async function fit(model: GenerativeModel, data: TrainingData, options: F
     await run.steppers.dispose();
     if (run.best) setWeights(model, run.best.weights);
     else run.steppers.writeAverage();
+    options.onEpoch?.done?.();
   }
   const milliseconds = performance.now() - started;
   line.done(summary(run, stopped, milliseconds));

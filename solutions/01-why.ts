@@ -172,7 +172,7 @@ table(
 // %% [markdown] id="why-reading"
 // The far point lies on the blue side of the boundary, far from it, and so the classifier is surer of it than of many points it was trained on. Nothing in $p(y\mid\mathbf{x})$ can say otherwise: it sums to 1 over the labels wherever $\mathbf{x}$ lies. $p(\mathbf{x})$ says that such a point does not occur. Five uses follow from that alone (Tomczak, 2024, section 1.1): has it been seen before? how far may the decision be trusted? what is uncertain about the surroundings? which example should a person label next? and what does a new one look like?
 //
-// There is a case against it. "One should solve the problem directly and never solve a more general problem as an intermediate step" (Vapnik, 1998, section 1.9): who only wants labels, for inputs that are sure to be of the known kind, is served with less by a classifier. The rest of this chapter is about inputs that are not.
+// There is a case against it. "One should solve the problem directly and never solve a more general problem as an intermediate step" (Vapnik, 1998, in the words of Ng and Jordan, 2002): who only wants labels, for inputs that are sure to be of the known kind, is served with less by a classifier. The rest of this chapter is about inputs that are not.
 //
 // ### Exercise: the decision
 //
@@ -202,7 +202,7 @@ await check('why.decide', decide);
 // %% [markdown] id="decline-exercise"
 // ### Exercise: decide or decline
 //
-// A number such as $-\ln p(\mathbf{x}) = 40$ says little by itself. Compared with inputs known to be good it says a lot: let $r(\mathbf{x})$ be the share of $N$ held-out inputs whose $\ln p$ is **at most** that of $\mathbf{x}$. A good input is odder than a share $\alpha$ of them about that often. So decline where $r(\mathbf{x}) < \alpha$, and otherwise take the most probable class; this wrongly declines about a share $\alpha$ of good inputs, whatever $p$ is.
+// A number such as $-\ln p(\mathbf{x}) = 40$ says little by itself. Compared with inputs known to be good it says a lot: let $r(\mathbf{x})$ be the share of $N$ held-out inputs whose $\ln p$ is **at most** that of $\mathbf{x}$. A good input is odder than a share $\alpha$ of them about that often. So decline where $r(\mathbf{x}) < \alpha$, and otherwise take the most probable class; this wrongly declines about a share $\alpha$ of good inputs, whatever $p$ is, as long as they come from where the held-out ones came from.
 
 // %% id="decide-or-decline"
 /**
@@ -339,7 +339,7 @@ const rows = [{ epsilon: 0, noise: 'worst' as Noise }, ...settings].map(({ epsil
 table(rows, { caption: '447 test digits, by noise in grey levels', digits: 2 });
 
 // %% [markdown] id="deceive-reading"
-// *Worst against random.* The classifier breaks under noise in its worst direction and suffers much less from random noise of the same size. Its stated confidence does not tell the two apart. The mixture knows nothing of the classifier and declines every image of both kinds, for a simple reason: much of a scan is exactly black, and noise is not. So deceptions are caught, and harmless noise with them.
+// *Worst against random.* The classifier breaks under noise in its worst direction and suffers much less from random noise of the same size. Its stated confidence is little warning: at four grey levels it is wrong about every image, and surer of itself than under random noise. The mixture knows nothing of the classifier and declines every image of both kinds, for a simple reason: much of a scan is exactly black, and noise is not. So deceptions are caught, and harmless noise with them. (Of the scans themselves fewer are declined than one in twenty: the data set is split in the order of its file, and the validation scans happen to be odder to this mixture than the test scans. A share promised for inputs of one kind holds for no other.)
 //
 // *On ink.* An attacker who knows that leaves black pixels black. Such images stay almost as probable as scans, few are declined, and most deceptions pass. $p(\mathbf{x})$ sees what is unusual, and shades of grey within a stroke are not. It is a second question put to an input, and no proof of safety. For large images and deep models the second question has turned out to be harder than it looks (Nalisnick and others, 2019; chapter 13).
 //
@@ -629,4 +629,4 @@ table(
 // %% [markdown] id="sources"
 // ### Sources
 //
-// J. Tomczak, *Deep Generative Modeling* (2024), chapter 1. V. Vapnik, *Statistical Learning Theory* (1998). C. Szegedy, W. Zaremba, I. Sutskever, J. Bruna, D. Erhan, I. Goodfellow, R. Fergus, *Intriguing properties of neural networks*, ICLR 2014. I. Goodfellow, J. Shlens, C. Szegedy, *Explaining and harnessing adversarial examples*, ICLR 2015. E. Nalisnick, A. Matsukawa, Y. W. Teh, D. Gorur, B. Lakshminarayanan, *Do deep generative models know what they don't know?*, ICLR 2019. A. Kolmogorov, *Grundbegriffe der Wahrscheinlichkeitsrechnung* (1933). E. Gavves, *Introduction to Deep Generative Models* (University of Amsterdam, Deep Learning 2). The bug: issue 57 of phlippe/uvadlc_notebooks (github.com).
+// J. Tomczak, *Deep Generative Modeling* (2024), chapter 1. V. Vapnik, *Statistical Learning Theory* (1998). A. Ng, M. Jordan, *On discriminative vs. generative classifiers: a comparison of logistic regression and naive Bayes*, NIPS 14 (2002). C. Szegedy, W. Zaremba, I. Sutskever, J. Bruna, D. Erhan, I. Goodfellow, R. Fergus, *Intriguing properties of neural networks*, ICLR 2014. I. Goodfellow, J. Shlens, C. Szegedy, *Explaining and harnessing adversarial examples*, ICLR 2015. E. Nalisnick, A. Matsukawa, Y. W. Teh, D. Gorur, B. Lakshminarayanan, *Do deep generative models know what they don't know?*, ICLR 2019. A. Kolmogorov, *Grundbegriffe der Wahrscheinlichkeitsrechnung* (1933). E. Gavves, *Introduction to Deep Generative Models* (University of Amsterdam, Deep Learning 2). The bug: issue 57 of phlippe/uvadlc_notebooks (github.com).

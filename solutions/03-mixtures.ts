@@ -500,7 +500,7 @@ tf.dispose([learnt, unseen]);
 // One component pays 1.5 nats for the empty middle, four still pay for the ground between neighbours, and eight are enough: sixteen do no better. What is left at the end is not the number of components but their shape. Within a cell the source is flat, and bells are not.
 
 // %% [markdown] id="new-inputs-text"
-// The rest is shape (a pixel that is either dark or bright has two humps, a bell has one) and the slack of the bound. The categorical mixture speaks the data's own language, and passes the histogram with five tables. Ten tables that EM found without a label come within half a nat of the ten that were made with the labels.
+// Back to the digits. The probability that the 25 Gaussians (EM) waste off the scale is 8 of the 18 nats by which they lose to the histogram. The rest is shape (a pixel that is either dark or bright has two humps, a bell has one) and the slack of the bound. The categorical mixture speaks the data's own language, and passes the histogram with five tables. Ten tables that EM found without a label come within half a nat of the ten that were made with the labels.
 //
 // **New inputs.** Which test digits does the model find least likely, and which most? And what does it make of inputs that are no digits? Nobody showed it any.
 

@@ -125,7 +125,7 @@ await check('circuit.violation', violation);
 //
 // Evaluate a circuit from the leaves to the root, in logarithms: a product adds, a sum takes $\ln \sum_j w_j e^{a_j}$ with the largest term taken out first, as in chapter 3. Where `x` holds `null`, the variable is summed out.
 //
-// Weights of 0, and values of probability 0, give $-\infty$. Take care that $-\infty - (-\infty)$, which is NaN, never happens.
+// Weights of 0, and values of probability 0, give $-\infty$. Take care that $-\infty - (-\infty)$, which is NaN, never happens. The largest term is the largest $\ln w_j + a_j$: an input of weight 0 must not drown the others, however probable it is.
 
 // %% id="evaluate"
 /**
@@ -142,9 +142,9 @@ function logCircuit(nodes: readonly Node[], x: readonly (number | null)[]): numb
     } else if (unit.kind === 'product') {
       logs.push(unit.children.reduce((sum, child) => sum + logs[child]!, 0));
     } else {
-      const inputs = unit.children.map((child) => logs[child]!);
-      const largest = inputs.reduce((a, b) => Math.max(a, b));
-      const total = inputs.reduce((sum, a, j) => sum + unit.weights[j]! * Math.exp(a - largest), 0);
+      const terms = unit.children.map((child, j) => Math.log(unit.weights[j]!) + logs[child]!); // ln w + a
+      const largest = terms.reduce((a, b) => Math.max(a, b));
+      const total = terms.reduce((sum, term) => sum + Math.exp(term - largest), 0);
       logs.push(largest === -Infinity ? -Infinity : largest + Math.log(total));
     }
   }
@@ -527,7 +527,7 @@ card(circuit.card);
 //
 // ### Exercise: repair it
 //
-// Two things are wrong with it. Which evidence hides both? Return probabilities that sum to 1, also when the evidence is a thousand nats unlikely, and when it is impossible under all inputs but one.
+// Two things are wrong with it. Which evidence hides both? Return probabilities that sum to 1, also when the evidence is a thousand nats unlikely, when it is impossible under all inputs but one, and when the input that explains it best has the weight 0.
 //
 // The picture after it fills in lower halves with whatever your function says now, in a circuit with a single sum: a mixture of ten tables.
 
@@ -541,9 +541,9 @@ function choiceProbabilities(weights: tf.Tensor, a: tf.Tensor): tf.Tensor {
   // The code that was given multiplies a probability by a logarithm, and leaves the result unnormalised. Once a sampler
   // has normalised it, the input that explains the evidence worst is chosen most often; only where all inputs explain it
   // equally well does nothing show.
-  const shifted = a.sub(a.max(1, true)); // [B, J], at most 0
-  const joint = weights.mul(shifted.exp()); // [B, J]
-  return joint.div(joint.sum(1, true));
+  const joint = a.add(weights.log()); // ln of prior times likelihood: [B, J]
+  const shares = joint.sub(joint.max(1, true)).exp(); // [B, J], the largest is 1
+  return shares.div(shares.sum(1, true));
   // END SOLUTION
   // BEGIN GIVEN
   // return weights.mul(a); // [B, J]
@@ -587,7 +587,7 @@ await check('circuit.choose', choiceProbabilities);
 // %% [markdown] id="costs"
 // ## What it costs
 //
-// Measured on this machine, now, for the hidden Chow–Liu tree: one iteration of EM over the 1,000 training pictures, the marginal of one half of a picture, and one picture drawn. All grow with the weights, as the card says; small sizes show the fixed cost of a call. A marginal is one pass up, as a likelihood is; it runs step by step here, where training is compiled.
+// Measured on this machine, now, for the hidden Chow–Liu tree: one iteration of EM over the 1,000 training pictures, the marginal of one half of a picture, and one picture drawn. As the card says, the first two grow with the weights, and the third only with the number of nodes times $K$; small sizes show the fixed cost of a call. A marginal is one pass up, as a likelihood is; it runs step by step here, where training is compiled.
 
 // %% id="measure-costs"
 const costs = [];
@@ -620,7 +620,7 @@ table(costs, { caption: 'Cost of a hidden Chow–Liu tree on the digits', digits
 // On data whose entropy $H$ is known, the divergence is a number: $\mathrm{KL}[p \,\|\, q] = \text{NLL} - H$. Three worlds, 4,000 training examples each, and circuits over their own Chow–Liu trees:
 //
 // * **a Markov chain** of three symbols: a tree says all there is to say, given three states to say it with;
-// * **the Ising model** on $4 \times 4$ pixels: its graph is full of loops, and a tree cuts most of them. More states buy some of that back, at a price that grows as $K^2$;
+// * **the Ising model** on $4 \times 4$ pixels: its graph is full of loops, and a tree, which has none, keeps 15 of its 24 edges. More states buy some of that back, at a price that grows as $K^2$;
 // * **even parity**: eight coins that show an even number of heads. Every pair, indeed every seven of them, is independent: mutual information is 0 everywhere, so the tree is drawn by noise. A circuit with two states a latent could represent it exactly (a state that remembers the parity so far). EM sees nothing that pulls it there.
 
 // %% id="failure-known-entropy"

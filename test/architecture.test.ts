@@ -9,7 +9,7 @@ import { expect, test } from 'vitest';
 
 const DOOR_OF_LIB = '^lib/dist/(jupyter/)?index\\.js$';
 const FAMILY_NEEDS =
-  '^lib/(model|random|tensor|distributions|networks|circuits|ancestral|causal-networks|pixel-networks)\\.ts$';
+  '^lib/(model|random|tensor|distributions|networks|circuits|ancestral|causal-networks|pixel-networks|bijections|matrix-bijections|transforms|dequantisation)\\.ts$';
 
 const rules: readonly (IForbiddenRuleType & { readonly name: string })[] = [
   { name: 'no cycles, not even of types', from: {}, to: { circular: true } },

@@ -19,7 +19,8 @@ let root: string;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'bootstrap-'));
   write('lib/bootstrap.mjs', '');
-  copyFileSync(join(import.meta.dirname, '../lib/bootstrap.mjs'), join(root, 'lib/bootstrap.mjs'));
+  for (const file of ['lib/bootstrap.mjs', 'lib/npm.mjs'])
+    copyFileSync(join(import.meta.dirname, '..', file), join(root, file));
   write('tsconfig.json', { references: [{ path: 'lib' }, { path: 'grader' }] });
   write('package-lock.json', lock({ 'node_modules/typescript': { version: '1.0.0' } }));
   write('lib/index.ts', 'export {};');

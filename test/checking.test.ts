@@ -3,6 +3,8 @@ import { createRng, installHost, type MimeBundle, type Rng } from 'dgm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checkIn } from '../grader/cell';
 import { brief, runChecks, scoreOf, Thrown } from '../grader/checking';
+import { exercises as mixtures } from '../grader/checks/03-mixtures';
+import { smallestFirst } from '../grader/checks/common';
 import { expectArray, expectClose, expectFields, expectNumber, expectTensor } from '../grader/compare';
 import { given, Mismatch, NotWritten, type Check, type Exercise, type Value } from '../grader/exercise';
 import { didYouMean, nearest } from '../grader/nearest';
@@ -166,6 +168,21 @@ describe('runChecks', () => {
     expect((await run(async () => 1, disposes)).checks[0]!.input).toBe('tensor [2] of float32');
     const unwritten = await run(() => Promise.reject(new Thrown('NotWritten', 'a.b is not written yet')), calls);
     expect(unwritten.checks[0]).not.toHaveProperty('input');
+  });
+
+  test('shows the smallest of the inputs that a check tries, where a function is wrong on all of them', async () => {
+    const logNormal = mixtures.find(({ id }) => id === 'mixture.logNormal')!;
+    const sizes: number[] = [];
+    const wrong = async (...[x, mu]: readonly Value[]) => {
+      const [B, D, K] = [...(x as tf.Tensor).shape, (mu as tf.Tensor).shape[0]] as [number, number, number];
+      sizes.push(B * D * K);
+      return tf.fill([B, K], 1);
+    };
+    const { checks } = await runChecks(logNormal, () => wrong, 1);
+    const formula = checks.findIndex(({ name }) => name.includes('for other sizes'));
+    expect(sizes[formula]).toBe(6); // one call a check, since the first is wrong
+    expect(checks[formula]!.input).not.toContain('more'); // nothing of it is left out
+    expect(smallestFirst([[3, 3], [2, 5], [1, 4]])).toEqual([[1, 4], [3, 3], [2, 5]]); // prettier-ignore
   });
 
   test('reports what the function threw, and goes on; a fault ends it', async () => {

@@ -234,6 +234,20 @@ describe('a structure that is none', () => {
   });
 });
 
+test('an input of weight 0 adds nothing, however probable it is', () => {
+  const D = 40; // 10⁻³⁰ for each of them is 0 in double precision
+  const leaves = Array.from({ length: D }, (_, variable) => ({ kind: 'leaf', variable, units: 2 }) as const);
+  const children = leaves.map((_, d) => d);
+  const structure: Structure = {
+    variables: D,
+    values: 2,
+    nodes: [...leaves, { kind: 'product', children }, { kind: 'sum', children: [D], units: 1 }],
+  };
+  const tables = [...leaves.map(() => [[1, 0], [1e-30, 1]]), [], [[0, 1]]]; // prettier-ignore
+  const got = evaluateCircuit({ structure, tables }, new Array<number>(D).fill(0));
+  expect(got).toBeCloseTo(D * Math.log(1e-30), 8);
+});
+
 test('a random circuit sums to 1', () => {
   const made = randomCircuit({ variables: 3, values: 2, units: 3 }, rng);
   const logProb = (x: tf.Tensor) => tf.tensor1d((x.arraySync() as number[][]).map((row) => evaluateCircuit(made, row)));

@@ -20,10 +20,10 @@ test('finds what every machine has, and gives a reason for everything', () => {
   expect(new Set(findings.map(({ part }) => part))).toEqual(new Set(['node', 'jupyter', 'engine', 'eager', 'data']));
 });
 
-test('without a Jupyter says how to get one', () => {
+test('without a Jupyter says that none is needed, and how to get one', () => {
   const env = { ...process.env, PATH: '' };
   const text = execFileSync(process.execPath, [DOCTOR], { encoding: 'utf8', stdio: 'pipe', env });
-  expect(text).toMatch(/^no +jupyter .*none on PATH\n +→ pip install jupyterlab/m);
+  expect(text).toMatch(/^no +jupyter .*none on PATH\n +→ none is needed, .*pip install jupyterlab/m);
 });
 
 test('shows the remedy under what is missing', () => {

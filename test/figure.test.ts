@@ -16,7 +16,9 @@ import {
   type FigureSpec,
   type MimeBundle,
 } from 'dgm';
+import { frameBundle, isTypedFrame } from '../lib/jupyter/table';
 import { COLOURS, INK } from '../lib/jupyter/theme';
+import { contrast } from './helpers';
 
 // What cells show: bundles that every front end can use, and errors that name what is wrong in the cell's own words.
 
@@ -155,8 +157,24 @@ describe('figure HTML in a page', () => {
     figure({ y: [1] }, { title: 'B', font: { color: 'red' } });
     const dom = page(html(0) + html(1), '<style>body { color: rgb(1, 2, 3); }</style>');
     const [a, b] = await load(dom);
-    expect(a![2]).toMatchObject({ font: { color: 'rgb(1, 2, 3)' }, title: { text: 'A' } });
-    expect(b![2]).toMatchObject({ font: { color: 'red' } });
+    expect(a![1]).toMatchObject({ layout: { font: { color: 'rgb(1, 2, 3)' }, title: { text: 'A' } } });
+    expect(b![1]).toMatchObject({ layout: { font: { color: 'red' } } });
+    dom.window.close();
+  });
+
+  test('and goes with it when the page turns dark', async () => {
+    figure({ y: [1] }, { title: 'A' });
+    figure({ y: [1] }, { title: 'B', font: { color: 'red' } });
+    const style = '<style>body { color: rgb(1, 2, 3) } body[data-jp-theme-light=false] { color: rgb(7, 8, 9) }</style>';
+    const dom = page(html(0) + html(1), style, 'data-jp-theme-light="true"');
+    const [a] = await load(dom);
+    const again: unknown[][] = [];
+    Object.assign((dom.window as unknown as { Plotly: object }).Plotly, {
+      relayout: (...call: unknown[]) => void again.push(call),
+    });
+    dom.window.document.body.setAttribute('data-jp-theme-light', 'false');
+    await settled();
+    expect(again).toEqual([[a![0], { 'font.color': 'rgb(7, 8, 9)' }]]);
     dom.window.close();
   });
 
@@ -174,16 +192,6 @@ describe('figure HTML in a page', () => {
 });
 
 describe('theme', () => {
-  const luminance = (colour: string): number => {
-    const [r, g, b] = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16) / 255);
-    const linear = (c: number) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * linear(r!) + 0.7152 * linear(g!) + 0.0722 * linear(b!);
-  };
-  const contrast = (a: string, b: string): number => {
-    const [light, dark] = [luminance(a), luminance(b)].sort((x, y) => y - x);
-    return (light! + 0.05) / (dark! + 0.05);
-  };
-
   test.each([...COLOURS, INK])('%s stands out from white and from dark pages', (colour) => {
     expect(contrast(colour, '#ffffff')).toBeGreaterThanOrEqual(3);
     expect(contrast(colour, '#111111')).toBeGreaterThanOrEqual(3);
@@ -443,6 +451,60 @@ describe('table', () => {
     table(Array.from({ length: 1000 }, (_, i) => ({ i })));
     expect(plain().split('\n')).toHaveLength(2 + 200 + 1);
     expect(plain()).toContain('… and 800 more rows');
+  });
+
+  describe('of a data frame that is the value of a cell', () => {
+    const shownRows = (text: unknown) => String(text).split('\n').slice(4).map((line) => line.trim().split(/ {2,}/)); // prettier-ignore
+
+    test('a short one is whole, with types; what is missing and what is no number can be told apart', () => {
+      const frame = pl.DataFrame({ a: ['<b>', null], b: [NaN, 0.5], c: [null, Infinity], d: [null, null] });
+      expect(isTypedFrame(frame)).toBe(true);
+      const bundle = frameBundle(frame as never);
+      const lines = String(bundle['text/plain']).split('\n');
+      expect(lines[0]).toBe('2 rows × 4 columns');
+      expect(lines[2]!.split(/ +/)).toEqual(['String', 'Float64', 'Float64', 'Float64']);
+      expect(shownRows(bundle['text/plain'])).toEqual([['<b>', 'NaN', 'null', 'null'], ['null', '0.5000', '∞', 'null']]); // prettier-ignore
+      const { document } = new JSDOM(String(bundle['text/html'])).window;
+      expect(document.querySelector('caption')!.textContent).toBe(lines[0]);
+      expect([...document.querySelectorAll('th small')].map((type) => type.textContent)).toContain('String');
+      expect(document.querySelector('td b')).toBeNull();
+    });
+
+    test('a long one shows its first and last rows, and only those leave polars', () => {
+      const frame = pl.DataFrame({ i: Array.from({ length: 100_000 }, (_, i) => i) });
+      const bundle = frameBundle(frame as never);
+      expect(String(bundle['text/plain'])).toMatch(/^100000 rows × 1 column\n/);
+      const rows = shownRows(bundle['text/plain']).map(([i]) => i);
+      expect(rows).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '…', '99995', '99996', '99997', '99998', '99999']); // prettier-ignore
+      expect(JSON.stringify(bundle).length).toBeLessThan(4000);
+    });
+
+    test('one row more than are shown is shown as well', () => {
+      const rowsOf = (height: number) =>
+        shownRows(frameBundle(pl.DataFrame({ i: Array.from({ length: height }, (_, i) => i) }) as never)['text/plain']).flat(); // prettier-ignore
+      expect(rowsOf(16)).toHaveLength(16);
+      expect(rowsOf(16)).not.toContain('…');
+      expect(rowsOf(17)).toContain('…');
+    });
+
+    test('a wide one shows its first and last columns', () => {
+      const frame = pl.DataFrame(Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`x${i}`, [i]])));
+      const [size, names] = String(frameBundle(frame as never)['text/plain']).split('\n');
+      expect(size).toBe('1 row × 64 columns');
+      expect(names!.trim().split(/ +/)).toEqual([...Array.from({ length: 8 }, (_, i) => `x${i}`), '…', ...Array.from({ length: 8 }, (_, i) => `x${56 + i}`)]); // prettier-ignore
+    });
+
+    test('types without their wrapping, and a frame without columns', () => {
+      const frame = pl.DataFrame({ list: [[1, 2]], day: [new Date(0)] });
+      const [, , types] = String(frameBundle(frame as never)['text/plain']).split('\n');
+      expect(types!.split(/ {2,}/).map((type) => type.trim())).toEqual(['List(Float64)', 'Datetime(ms)']);
+      expect(frameBundle(pl.DataFrame({}) as never)).toEqual({ 'text/plain': '0 rows × 0 columns' });
+    });
+
+    test('other values are none', () => {
+      for (const value of [null, 1, [], {}, pl.Series('s', [1]), { columns: [], toRecords: () => [] }])
+        expect(isTypedFrame(value)).toBe(false);
+    });
   });
 
   test.each([

@@ -206,6 +206,14 @@ async function later(box: Box): Promise<number> {
     expect(valueOf(await kernel.execute('new Promise(() => {})'))).toBe('Promise { <pending> }');
   });
 
+  test('shows a data frame as a table of some rows', async () => {
+    const frame = await kernel.execute(
+      `import pl from 'nodejs-polars'; pl.DataFrame({ a: Array.from({ length: 1000 }, (_, i) => i) })`,
+    );
+    expect(valueOf(frame)).toMatch(/^1000 rows × 1 column\n/);
+    expect(frame.outputs).toMatchObject([{ data: { 'text/html': expect.stringContaining('<table') } }]);
+  });
+
   test('displays several formats, and updates them from later cells', async () => {
     const shown = await kernel.execute(
       `import * as dgm from 'dgm';

@@ -11,7 +11,9 @@ import { figureSpec, PLOTLY_MIME } from '../lib/jupyter/figure';
 import { notebookPage, type PageOptions } from '../lib/jupyter/page';
 import { createMarkdown } from '../lib/jupyter/page-markdown';
 import { ansi } from '../lib/jupyter/page-output';
+import { STYLE } from '../lib/jupyter/page-style';
 import { createSanitiser } from '../lib/jupyter/sanitise';
+import { contrast } from './helpers';
 
 // A page holds everything it shows, asks nobody for anything, and runs nothing that a notebook brought with it.
 
@@ -283,6 +285,49 @@ describe('page', () => {
   });
 });
 
+describe('whoever does not see, or does not use a mouse', () => {
+  test('meets landmarks, a way past the contents, and a name for whatever is no text', async () => {
+    const moving = figureSpec(
+      [{ y: [1] }],
+      {},
+      { frames: ['a', 'b'].map((name, i) => ({ name, data: [{ y: [i] }] })) },
+    );
+    const document = await documentOf([
+      text('# T\n\n## One\n\n## Two'),
+      code(
+        '1',
+        figure,
+        display({ [PLOTLY_MIME]: moving, 'text/plain': 'two steps' }),
+        { output_type: 'error', ename: 'Error', evalue: 'bad', traceback: [] }, // prettier-ignore
+      ),
+    ]);
+    expect(document.documentElement.lang).toBe('en');
+    expect(document.querySelectorAll('main')).toHaveLength(1);
+    expect(document.querySelector('nav')!.getAttribute('aria-label')).toBe('Contents');
+    const skip = document.querySelector('body a')!; // the first that the keyboard reaches
+    expect(document.querySelector(skip.getAttribute('href')!)!.localName).toBe('main');
+    for (const element of document.querySelectorAll('[role="img"], [role="group"]'))
+      expect(element.getAttribute('aria-label')).toBeTruthy();
+    const [still, steps] = document.querySelectorAll('div.figure');
+    expect([still!.getAttribute('role'), still!.hasAttribute('tabindex')]).toEqual(['img', false]);
+    expect([steps!.getAttribute('role'), steps!.getAttribute('tabindex')]).toEqual(['group', '0']);
+    expect(document.querySelector('[role="alert"]')).toBeNull(); // nothing happens on a page that is read
+  });
+
+  test('no colour of a text falls below 4.5 : 1 on what it may stand on, by day and by night', () => {
+    const [light, dark] = [...STYLE.matchAll(/:root \{([^}]*)\}/g)].map(
+      ([, block]) =>
+        new Map([...block!.matchAll(/--([a-z-]+): (#[0-9a-f]{6})/g)].map(([, name, hex]) => [name!, hex!])),
+    );
+    for (const colours of [light!, dark!])
+      for (const paper of ['paper', 'panel', 'error'])
+        for (const [name, colour] of colours)
+          if (!['paper', 'panel', 'line', 'error', 'error-line'].includes(name))
+            expect(contrast(colour, colours.get(paper)!), `${name} on ${paper}`).toBeGreaterThanOrEqual(4.5);
+    expect(light!.size).toBe(dark!.size);
+  });
+});
+
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/google-chrome'].find((path) => existsSync(path));
 
 describe.skipIf(!CHROMIUM)('page in a browser', () => {
@@ -310,6 +355,28 @@ describe.skipIf(!CHROMIUM)('page in a browser', () => {
       await page.emulateMedia({ colorScheme: 'dark', media: 'print' });
       await expect.poll(titleColour).toBe('rgb(0, 0, 0)');
       expect(trouble).toEqual([]);
+    } finally {
+      await browser.close();
+    }
+  });
+
+  test('arrow keys move through the steps of a figure', async () => {
+    const file = join(folder, 'steps.html');
+    const frames = ['first', 'second'].map((name, i) => ({ name, data: [{ y: [i, i + 1] }] }));
+    const moving = display({ [PLOTLY_MIME]: figureSpec([{ y: [0, 1] }], {}, { frames }), 'text/plain': 'two steps' });
+    writeFileSync(file, await pageOf([text('# T'), code('1', moving)]));
+    const browser = await chromium.launch({ executablePath: CHROMIUM!, args: ['--no-sandbox', '--disable-gpu'] });
+    try {
+      const page = await browser.newPage();
+      await page.goto(pathToFileURL(file).href);
+      await page.locator('.js-plotly-plot .slider-container').waitFor();
+      const y = () => page.locator('.js-plotly-plot').evaluate((element) => (element as unknown as { data: { y: number[] }[] }).data[0]!.y); // prettier-ignore
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('ArrowRight');
+      await expect.poll(y).toEqual([1, 2]);
+      await page.keyboard.press('ArrowRight'); // there is none after the last
+      await page.keyboard.press('ArrowLeft');
+      await expect.poll(y).toEqual([0, 1]);
     } finally {
       await browser.close();
     }

@@ -2,7 +2,21 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { createCanvas, loadImage } from '@napi-rs/canvas';
+import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  calibrationPlot,
+  createRng,
+  density2d,
+  imageGrid,
+  installHost,
+  latentMap,
+  lossCurve,
+  rocPlot,
+  scoreField,
+  trajectories,
+  type MimeBundle,
+} from 'dgm';
 import { renderFigures, type CodeCell, type Notebook, type Output } from 'dgm/jupyter';
 import { openDrawing, type Drawing } from '../lib/jupyter/drawing';
 import { figureSpec, PLOTLY_MIME, type FigureSpec } from '../lib/jupyter/figure';
@@ -260,3 +274,77 @@ describe('renderFigures', () => {
     expect(await renderFigures(plain)).toBe(plain);
   });
 });
+
+test('a chapter with twenty figures stays under 2 MB, as its kernel leaves it and as it is committed', async () => {
+  const shown: MimeBundle[] = [];
+  const uninstall = installHost({
+    display: (data) => void shown.push(data),
+    interruptSignal: () => new AbortController().signal,
+  });
+  try {
+    for (let n = 0; n < 20; n++) drawOne(n);
+  } finally {
+    uninstall();
+  }
+  expect(shown).toHaveLength(20);
+  for (const data of shown) {
+    const { data: series, frames = [] } = data[PLOTLY_MIME] as FigureSpec;
+    const beside = JSON.stringify(data).length - 2 * JSON.stringify([series, frames]).length;
+    expect(beside).toBeLessThan(7000 + 450 * frames.length); // the theme and the layout, twice, the slider's steps, and the script that draws
+  }
+  const cells = shown.map((data, i): CodeCell => ({
+    cell_type: 'code',
+    id: `c${i}`,
+    metadata: {},
+    source: 'figure',
+    execution_count: i,
+    outputs: [{ output_type: 'display_data', data, metadata: {} }],
+  }));
+  const live: Notebook = { nbformat: 4, nbformat_minor: 5, metadata: {}, cells };
+  expect(Buffer.byteLength(JSON.stringify(live))).toBeLessThan(2_000_000);
+  const committed = await renderFigures(live);
+  expect(Buffer.byteLength(JSON.stringify(committed))).toBeLessThan(2_000_000);
+  for (const cell of committed.cells) expect((cell as CodeCell).outputs[0]).toHaveProperty(['data', 'image/png']);
+});
+
+/** Figures of the kinds and the sizes that chapters have. */
+function drawOne(n: number): void {
+  const rng = createRng(n + 1);
+  const points = tf.tidy(() => rng.normal([300, 2]).arraySync()) as number[][];
+  const ticks = Array.from({ length: 41 }, (_, i) => -3 + 0.15 * i);
+  const density = ticks.flatMap((y) => ticks.map((x) => Math.exp(-(x * x + y * y) / 2)));
+  const coarse = ticks.filter((_, i) => i % 4 === 0);
+  const kinds = [
+    () =>
+      lossCurve({
+        history: points.slice(0, 100).map(([loss], i) => ({ epoch: i + 1, loss: loss!, validation: loss! + 1 })),
+      }),
+    () => density2d({ x: ticks, y: ticks, density }, points),
+    () =>
+      imageGrid(
+        Array.from({ length: 60 }, () => points.flat().slice(0, 64)),
+        { height: 8, width: 8 },
+      ),
+    () =>
+      latentMap(
+        points,
+        points.map((_, i) => i % 10),
+      ),
+    () =>
+      scoreField(
+        [1, 2, 3, 4, 5].map((s) => ({
+          x: coarse,
+          y: coarse,
+          vectors: coarse.flatMap((y) => coarse.map((x) => [-x / s, -y])),
+        })),
+      ),
+    () => trajectories(Array.from({ length: 20 }, (_, t) => points.slice(0, 60).map(([x, y]) => [x! * t, y! - t]))),
+    () => rocPlot({ scores: points.map(([x]) => x!), positive: points.map(([x, y]) => x! + y! > 0) }),
+    () =>
+      calibrationPlot({
+        scores: points.map(([x]) => 1 / (1 + Math.exp(-x!))),
+        positive: points.map(([x, y]) => x! + y! > 0),
+      }),
+  ];
+  kinds[n % kinds.length]!();
+}

@@ -49,7 +49,14 @@ describe('a release', () => {
 
   test('installs without what only development needs', async () => {
     const [project, lockFile] = [await json('package.json'), await json('package-lock.json')];
-    expect(Object.keys(project['scripts']!).sort()).toEqual(['doctor', 'predoctor', 'prestart', 'start']);
+    expect(Object.keys(project['scripts']!).sort()).toEqual([
+      'doctor',
+      'kernel',
+      'predoctor',
+      'prekernel',
+      'prestart',
+      'start',
+    ]);
     expect(project).not.toHaveProperty('devDependencies');
     const packages = Object.entries(lockFile['packages']!) as [string, Record<string, object>][];
     expect(packages.filter(([, entry]) => entry['dev'])).toEqual([]);

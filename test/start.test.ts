@@ -19,9 +19,11 @@ import { chaptersIn, chosen, workbookRoot, writeWhole } from '../lib/jupyter/fil
 import { findJupyter, jupyterAt } from '../lib/jupyter/find-jupyter';
 import { startServer, writeRedirect } from '../lib/jupyter/jupyter-server';
 import { start, startOptions, type StartOptions } from '../lib/jupyter/start';
+import { isAlive } from './kernel-helpers';
 
 // `npm start` on machines of every kind: with this Jupyter, with that one, with a broken one, with none. The
 // Jupyters are scripts that behave as the real ones do where we look; the last test asks a real one, if there is.
+// The desk is the real one, with an empty page.
 
 let root: string; // a workbook with one tiny chapter
 let bin: string; // what PATH leads to
@@ -92,18 +94,21 @@ function jupyter(name: string, version: string, path = '/', folder = bin): strin
   );
 }
 
+const noPage = () => Promise.reject(new Error('no network'));
+
 const started = () =>
   JSON.parse(readFileSync(join(root, 'started.json'), 'utf8')) as { args: string[] } & Record<string, string>;
 const options = (...args: string[]): StartOptions => startOptions(args, { root, env }) as StartOptions;
 
 describe('options', () => {
   test('all of them', () => {
-    expect(options('03', '--no-browser', '--port', '9000', '--jupyter', 'venv/bin', '--page')).toMatchObject({
+    expect(options('03', '--no-browser', '--port', '9000', '--jupyter', 'venv/bin', '--page', '--desk')).toMatchObject({
       chapter: '03',
       browser: false,
       port: 9000,
       jupyter: 'venv/bin',
       page: true,
+      desk: true,
     });
     expect(startOptions(['--help'], { root, env })).toBe('help');
   });
@@ -265,18 +270,23 @@ describe('start', () => {
     await expect(start(options('07'))).rejects.toThrow('no chapter "07"; there are 01-tiny');
   });
 
-  test('without Jupyter: the solved chapter as a page, run once', async () => {
+  test('without Jupyter and without network: the solved chapter as a page, run once', async () => {
     const solution = chapter('solutions', '01-tiny', "console.log('answer', 6 * 7)");
-    expect(await start(options('--no-browser'))).toBe(true);
+    expect(await start(options('--no-browser'), noPage)).toBe(true);
     const page = join(root, 'lib', 'dist', 'pages', '01-tiny.html');
-    expect(said.join('\n')).toContain('read-only view');
-    expect(said.join('\n')).toContain('pip install jupyterlab');
+    expect(said.join('\n')).toMatch(/cannot be made: no network[^]*pip install jupyterlab[^]*read-only view/);
     expect(said.at(-1)).toBe(`Page: ${page}`);
     expect(readFileSync(page, 'utf8')).toContain('answer 42');
     expect(readFileSync(solution, 'utf8')).not.toContain('answer 42'); // the notebook itself is left alone
     const { mtimeMs } = statSync(page);
-    expect(await start(options('--no-browser'))).toBe(true);
+    expect(await start(options('--no-browser'), noPage)).toBe(true);
     expect(statSync(page).mtimeMs).toBe(mtimeMs);
+  });
+
+  test('who asks for the desk or for a port is not helped by a page', async () => {
+    expect(await start(options('--desk', '--no-browser'), noPage)).toBe(false);
+    expect(await start(options('--port', '9123', '--no-browser'), noPage)).toBe(false);
+    expect(said.join('\n')).not.toContain('read-only view');
   });
 
   test('a page whose chapter fails shows how far it came, says where, and is not kept', async () => {
@@ -335,6 +345,86 @@ test('addresses are opened by the desktop, and not at all without one', () => {
   expect(opener({ WAYLAND_DISPLAY: 'wayland-0' }, 'linux')).toEqual(['xdg-open']);
   expect(opener({}, 'darwin')).toEqual(['open']);
   expect(opener({}, 'win32')![0]).toBe('rundll32');
+});
+
+describe('the desk', () => {
+  /** `npm start` with arguments, in a process of its own; resolves when it tells its address. */
+  async function run(...args: string[]) {
+    const program = `
+      const { start, startOptions } = require(${JSON.stringify(join(import.meta.dirname, '../lib/dist/jupyter/start.js'))});
+      const options = startOptions(process.argv.slice(1), { root: ${JSON.stringify(root)}, env: process.env });
+      start(options, async () => ${JSON.stringify(bin)}).then(
+        (ok) => process.exit(ok ? 0 : 1),
+        (error) => { console.log('failed: ' + error.message); process.exit(1); },
+      );
+      process.on('exit', () => console.log('loaded:', Object.keys(require.cache).join()));`;
+    const temporary = join(root, 'temporary');
+    mkdirSync(temporary, { recursive: true });
+    const child = spawn(process.execPath, ['-e', program, '--', '--no-browser', ...args], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+      env: { ...env, TMPDIR: temporary },
+    });
+    let output = '';
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+    const address = await new Promise<string | undefined>((resolve) => {
+      child.stdout.on('data', (chunk: Buffer) => {
+        const found = /Workbook: (\S+)\n/.exec((output += chunk.toString()));
+        if (found) resolve(found[1]);
+      });
+      void ended.then(() => resolve(undefined));
+    });
+    return { child, ended, address, temporary, output: () => output };
+  }
+
+  test('opens where there is no Jupyter, at the chapter, and ends with all that it started', async () => {
+    const { child, ended, address, temporary, output } = await run('tiny');
+    const { host, pathname, searchParams } = new URL(address!);
+    expect([host.split(':')[0], pathname]).toEqual(['127.0.0.1', '/notebooks/01-tiny.ipynb']);
+    const headers = { authorization: `token ${searchParams.get('token')}` };
+    const made = await fetch(`http://${host}/api/kernels`, { method: 'POST', headers });
+    expect(made.status).toBe(201);
+    child.kill('SIGINT');
+    expect(await ended).toBe(0);
+    expect(readdirSync(temporary)).toEqual([]);
+    expect(output()).not.toMatch(/loaded:.*@tensorflow/); // which takes a second to load
+    await expect(fetch(address!)).rejects.toThrow();
+  });
+
+  test('--desk opens it although there is a Jupyter; the port is the one that was asked for, or none', async () => {
+    jupyter('jupyter-lab', '4.6.4');
+    const first = await run('--desk');
+    const { port, pathname } = new URL(first.address!);
+    expect(pathname).toBe('/');
+    const second = await run('--desk', '--port', port);
+    expect(second.address).toBeUndefined();
+    expect(second.output()).toContain(`failed: port ${port} is taken by another program; choose another with --port`);
+    const third = await run('--desk');
+    expect(new URL(third.address!).port).not.toBe(port);
+    for (const { child } of [first, third]) child.kill('SIGTERM');
+    expect(await Promise.all([first.ended, third.ended])).toEqual([0, 0]);
+  });
+
+  test('ends when npm was killed', async () => {
+    const child = spawn(process.execPath, [
+      '-e',
+      `const child = require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(
+        `require(${JSON.stringify(join(import.meta.dirname, '../lib/dist/jupyter/start.js'))}).start(
+          { root: ${JSON.stringify(root)}, env: process.env, browser: false, page: false, desk: true },
+          async () => ${JSON.stringify(bin)},
+        );`,
+      )}], { stdio: ['ignore', 'inherit', 'ignore'], env: { ...process.env, npm_lifecycle_event: 'start' } });
+      console.log('pid ' + child.pid);`,
+    ]);
+    const pid = await new Promise<number>((resolve) => {
+      let output = '';
+      child.stdout.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+        if (output.includes('Workbook: ')) resolve(Number(/pid (\d+)/.exec(output)![1]));
+      });
+    });
+    child.kill('SIGKILL');
+    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+  });
 });
 
 const REAL = spawnSync('jupyter-notebook', ['--version'], { encoding: 'utf8' }).status === 0;

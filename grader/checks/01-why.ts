@@ -3,7 +3,18 @@ import * as tf from '@tensorflow/tfjs';
 import type { Rng } from 'dgm';
 import { expectClose, expectFields, expectTensor } from '../compare';
 import { given, type Exercise, type Value } from '../exercise';
-import { logSumExp, matrix, matrixTensor, meanOf, normal, softmax, vector, type Matrix, type Vector } from './common';
+import {
+  logSumExp,
+  matrix,
+  matrixTensor,
+  meanOf,
+  normal,
+  smallestFirst,
+  softmax,
+  vector,
+  type Matrix,
+  type Vector,
+} from './common';
 
 const chapter = '01-why';
 
@@ -46,11 +57,11 @@ const decide: Exercise = {
     {
       name: 'agrees with the formula for other sizes',
       async run({ call, rng }) {
-        for (const [B, K] of [
+        for (const [B, K] of smallestFirst([
           [5, 3],
           [3, 3],
           [1, 4],
-        ] as const) {
+        ] as const)) {
           const here = rng.fork(`${B} ${K}`);
           const logGiven = normal(here, 'a', [B, K], 3);
           await checkDecide(call, logGiven, logFrequencies(here, K), 'sum over the classes, row by row');
@@ -151,10 +162,10 @@ const decideOrDecline: Exercise = {
       name: 'agrees with counting for other sizes',
       async run({ call, rng }) {
         for (const [B, K, N, alpha] of [
-          [30, 4, 50, 0.1],
-          [20, 2, 20, 0.5],
           [1, 3, 10, 0.2],
           [12, 3, 1, 0.5],
+          [20, 2, 20, 0.5],
+          [30, 4, 50, 0.1],
         ] as const) {
           const input = declineInput(rng.fork(`${B} ${K} ${N}`), B, K, N, alpha);
           await checkDecline(call, input, 'the share of held-out inputs whose ln p is at most that of x');
@@ -212,6 +223,15 @@ const adversarialExercise: Exercise = {
           call,
           { loss: 'bowl', x: tf.tensor2d([[3, 7, 9]]), epsilon: 1, largest: 16 },
           'it raises the loss, and every pixel moves by epsilon',
+        ),
+    },
+    {
+      name: 'a pixel that the loss does not depend on stays as it is',
+      run: ({ call }) =>
+        checkAdversarial(
+          call,
+          { loss: 'bowl', x: tf.tensor2d([[5, 3], [7, 5]]), epsilon: 2, largest: 16 }, // prettier-ignore
+          'at the bottom of the bowl, 5, the gradient is 0, and the sign of 0 is 0',
         ),
     },
     {
@@ -355,8 +375,8 @@ const gridDensity: Exercise = {
       name: 'the area is 1 for any f, also for large ones',
       async run({ call, rng }) {
         for (const [G, step, level] of [
-          [30, 0.25, 0],
           [7, 3, 500],
+          [30, 0.25, 0],
           [50, 0.01, -500],
         ] as const) {
           const f = vector(normal(rng, `f ${G}`, [G], 2)).map((v) => v + level);

@@ -44,6 +44,15 @@ export const normal = (rng: Rng, label: string, shape: number[], scale = 1) =>
 export const integers = (rng: Rng, label: string, shape: number[], values: number) =>
   tf.tidy(() => rng.fork(label).uniform(shape).mul(values).floor());
 
+/**
+ * Sizes in the order of how much they make a student read: a check ends at the first call that is wrong, and the input
+ * of that call is the one that is shown.
+ */
+export function smallestFirst<Sizes extends readonly number[]>(all: readonly Sizes[]): Sizes[] {
+  const numbers = (sizes: Sizes) => sizes.reduce((product, size) => product * size, 1);
+  return [...all].sort((a, b) => numbers(a) - numbers(b));
+}
+
 // Random numbers
 
 /**

@@ -50,6 +50,12 @@ const standardiseMistakes: readonly Mistake[] = [
     replace: 'centred.square().mean(0)',
     by: 'centred.square().sum(0).div(x.shape[0]! - 1)',
   },
+  {
+    name: 'a constant added to the variance',
+    source: 'common: as in batch normalisation; columns of small numbers then shrink',
+    replace: 'variance.sqrt()',
+    by: 'variance.add(1e-5).sqrt()',
+  },
 ];
 
 const twoDiceChecks: readonly Check[] = [
@@ -67,11 +73,13 @@ const twoDiceChecks: readonly Check[] = [
     },
   },
   {
-    name: 'a single throw is one number from 2 to 12',
+    name: 'a single throw is the sum of two dice, and odd in half of all cases',
     async run({ call, rng }) {
       const seen = [];
       for (let n = 0; n < 200; n++) seen.push((await throwTwo(call, rng.fork(`throw ${n}`), 1))[0]!);
       expectWithin(meanOf(seen), 7, Math.sqrt(35 / 6 / seen.length), 'the mean of 200 single throws');
+      const odd = meanOf(seen.map((sum) => sum % 2));
+      expectWithin(odd, 0.5, Math.sqrt(0.25 / seen.length), 'the share of odd ones', 'two dice, not one twice');
     },
   },
 ];
@@ -82,6 +90,12 @@ const twoDiceMistakes: readonly Mistake[] = [
     source: 'common: two forks with the same label are the same stream, so only doubles come',
     replace: "throwOne('two')",
     by: "throwOne('one')",
+  },
+  {
+    name: 'the other die is the first one read backwards',
+    source: 'common: the same numbers in another order; every throw then has a twin, and a single one is a double',
+    replace: "throwOne('two')",
+    by: "throwOne('one').reverse()",
   },
   {
     name: 'rounded in place of rounded down',

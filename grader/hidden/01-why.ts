@@ -156,6 +156,18 @@ const adversarialMistakes: readonly Mistake[] = [
     by: 'tf.grad(loss)(x)',
   },
   {
+    name: 'the gradient divided by its size',
+    source: 'common: 0 / 0 where the loss does not depend on a pixel',
+    replace: 'tf.grad(loss)(x).sign()',
+    by: '((g: tf.Tensor) => g.div(g.abs()))(tf.grad(loss)(x))',
+  },
+  {
+    name: 'up or down, and never still',
+    source: 'common: pixels on which nothing depends move as well',
+    replace: 'tf.grad(loss)(x).sign()',
+    by: 'tf.grad(loss)(x).greaterEqual(0).toFloat().mul(2).sub(1)',
+  },
+  {
     name: 'not clipped',
     source: 'common: pixels darker than black, for which no model of images has a probability',
     replace: '.clipByValue(0, largest)',

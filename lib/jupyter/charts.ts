@@ -1,10 +1,7 @@
 /** The pictures every chapter needs, each a few lines on top of `figure`. */
-import { figure, type FigureOptions, type Layout, type Trace } from './figure';
+import { largest, rounded, show, type Chart, type ChartOptions } from './chart';
+import type { Layout, Trace } from './figure';
 import { COLOURS } from './theme';
-
-export interface ChartOptions extends FigureOptions {
-  readonly title?: string;
-}
 
 // Loss by epoch
 
@@ -15,8 +12,17 @@ export interface Training {
 }
 
 /** Training and validation loss by epoch, the epoch whose weights were kept marked. */
-export function lossCurve(training: Training, options: ChartOptions & { readonly unit?: string } = {}): void {
-  const { history, best } = training;
+export function lossCurve(training: Training, options: LossOptions = {}): void {
+  show(lossChart(training, options), options);
+}
+
+export interface LossOptions extends ChartOptions {
+  /** Of the losses. Default: 'nats per example'. */
+  readonly unit?: string;
+}
+
+/** What `lossCurve` shows. */
+export function lossChart({ history, best }: Training, options: LossOptions): Chart {
   if (history.length === 0) throw new Error('lossCurve: the history is empty: training did not finish one epoch');
   const epochs = history.map(({ epoch }) => epoch);
   const validation = history.map((e) => e.validation ?? null);
@@ -33,7 +39,7 @@ export function lossCurve(training: Training, options: ChartOptions & { readonly
     xaxis: { title: 'epoch' },
     yaxis: { title: options.unit ?? 'nats per example', ...rangeOfEnd(values) },
   };
-  show('lossCurve', traces, layout, options);
+  return { name: 'lossCurve', traces, layout };
 }
 
 function bestEpoch({ epoch, validation }: { epoch: number; validation: number }): Trace {
@@ -114,7 +120,7 @@ export function imageGrid(images: readonly ArrayLike<number>[], options: ImageGr
   };
   const size = { height: height * scale + margin.t + margin.b, width: width * scale + margin.l + margin.r };
   const alt = `${options.title ?? 'Images'} (${images.length} grey images of ${H} × ${W} pixels)`;
-  show('imageGrid', [trace], layout, { alt, ...options, ...size });
+  show({ name: 'imageGrid', traces: [trace], layout }, { alt, ...options, ...size });
 }
 
 const HIDDEN = { visible: false, fixedrange: true };
@@ -189,7 +195,7 @@ export function ladder(rungs: readonly Rung[], options: ChartOptions & { readonl
     showlegend: true,
   };
   const height = 34 * sorted.length + (options.title ? 130 : 105);
-  show('ladder', traces, layout, { height, ...options });
+  show({ name: 'ladder', traces, layout }, { height, ...options });
 }
 
 const CATEGORIES = { type: 'category', categoryorder: 'array', showgrid: false, ticks: '', ticklabelstandoff: 6 };
@@ -278,12 +284,14 @@ export function density2d(
     layout.annotations = panels.map((panel, i) => panelTitle(panel, i));
     layout.margin = { l: 56, r: 24, t: options.title ? 76 : 40, b: 48 };
   }
-  show('density2d', traces, layout, { height: panels.length > 1 ? 360 : 440, ...options });
+  show({ name: 'density2d', traces, layout }, { height: panels.length > 1 ? 360 : 440, ...options });
 }
 
-const suffix = (i: number): string => (i === 0 ? '' : String(i + 1));
+/** Of the i-th pair of axes. */
+export const suffix = (i: number): string => (i === 0 ? '' : String(i + 1));
 
-function contours({ x, y, density }: DensityGrid, i: number, peak: number): Trace {
+/** A density on the grid, as areas between contours. */
+export function contours({ x, y, density }: DensityGrid, i: number, peak: number): Trace {
   const rows = Array.from({ length: y.length }, (_, row) =>
     Array.from({ length: x.length }, (_, column) => rounded(density[row * x.length + column]!, peak / 2000)),
   );
@@ -356,7 +364,8 @@ function panelTitle({ title = '' }: DensityGrid, i: number): object {
   return { text: title, ...at, yshift: 4, font: { size: 14 } };
 }
 
-function checkGrid({ x, y, density }: DensityGrid): void {
+/** @throws when the density does not fit its grid, or is none */
+export function checkGrid({ x, y, density }: DensityGrid): void {
   if (x.length < 2 || y.length < 2)
     throw new Error(
       `density2d: a grid needs two coordinates or more each way, got ${x.length} of x and ${y.length} of y`,
@@ -372,28 +381,4 @@ function checkGrid({ x, y, density }: DensityGrid): void {
     );
   if (largest(density) === 0)
     throw new Error('density2d: the density is 0 everywhere on the grid; does the grid cover the data?');
-}
-
-// Shared
-
-function largest(values: ArrayLike<number>): number {
-  return Array.from(values).reduce((a, b) => Math.max(a, b), -Infinity);
-}
-
-/** To a multiple of a power of ten not above `step`: fewer characters, and nothing that one could see. */
-function rounded(value: number, step: number): number {
-  const power = 10 ** Math.ceil(-Math.log10(step));
-  return Math.round(value * power) / power;
-}
-
-/** Errors of `figure` then name the chart that the cell called. */
-function show(chart: string, traces: readonly Trace[], layout: Layout, { title, ...options }: ChartOptions): void {
-  const { alt, height, width } = options;
-  const size = { ...(alt && { alt }), ...(height && { height }), ...(width && { width }) };
-  try {
-    figure(traces, { ...layout, ...(title && { title }) }, size);
-  } catch (error) {
-    if (error instanceof Error) error.message = error.message.replace(/^figure:/, `${chart}:`);
-    throw error;
-  }
 }

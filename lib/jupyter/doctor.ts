@@ -3,7 +3,9 @@ import { parseArgs } from 'node:util';
 import { datasets, load } from '../data';
 import { eagerBackends } from '../engine/eager';
 import { availability, PROVIDERS } from '../engine/providers';
+import { workbookRoot } from './files';
 import { findJupyter } from './find-jupyter';
+import { dataFolder, standing } from './kernelspec';
 
 export interface Finding {
   readonly part: 'node' | 'jupyter' | 'engine' | 'eager' | 'data';
@@ -21,7 +23,7 @@ and whether the data are in order; with the remedy for what is missing.`;
 /** Everything, tried now. */
 export async function examine(): Promise<Finding[]> {
   const node: Finding = { part: 'node', name: 'Node', ok: true, reason: `${process.version} at ${process.execPath}` };
-  return [node, ...(await jupyters()), ...engine(), ...(await eager()), ...data()];
+  return [node, ...(await jupyters()), await kernelspec(), ...engine(), ...(await eager()), ...data()];
 }
 
 async function jupyters(): Promise<Finding[]> {
@@ -32,8 +34,12 @@ async function jupyters(): Promise<Finding[]> {
   const failing = broken.map((reason): Finding => ({ part: 'jupyter', name: 'jupyter', ok: false, reason }));
   if (working.length > 0) return [...working, ...failing];
   const remedy =
-    'pip install jupyterlab, or on Debian apt install jupyter-notebook; npm start shows a page to read until then';
+    'none is needed, npm start has a front end of its own; else pip install jupyterlab, or on Debian apt install jupyter-notebook';
   return [...failing, { part: 'jupyter', name: 'jupyter', ok: false, reason: 'none on PATH', remedy }];
+}
+
+async function kernelspec(): Promise<Finding> {
+  return { part: 'jupyter', name: 'kernel', ...(await standing(dataFolder(process.env), workbookRoot())) };
 }
 
 function engine(): Finding[] {
@@ -46,7 +52,9 @@ function engine(): Finding[] {
 
 async function eager(): Promise<Finding[]> {
   const backends = await eagerBackends();
-  return backends.map(({ name, available, reason, remedy }) => {
+  return backends.map((backend) => {
+    const { available, reason, remedy } = backend;
+    const name = backend.name === 'tensorflow' ? backend.package.replace('@tensorflow/', '') : backend.name; // of two packages
     return { part: 'eager', name, ok: available, reason, ...(remedy && { remedy }) };
   });
 }

@@ -3,9 +3,9 @@
  * a page, from the notebook server itself: the launcher puts it where each kind of server serves extra files.
  */
 import { createHash } from 'node:crypto';
+import { PLOTLY_FILE } from './plotly-names';
 
-/** Under `nbextensions/` for Notebook 6, under `labextensions/` for JupyterLab 4 and Notebook 7. */
-export const PLOTLY_FILE = 'dgm/plotly.min.js';
+export { PLOTLY_FILE };
 
 /**
  * A fragment of HTML that draws a figure in place. The same figure gives the same fragment.
@@ -36,12 +36,16 @@ export function escapeHtml(text: string): string {
 /* eslint-disable @typescript-eslint/no-explicit-any -- what follows is sent to the page as text and uses its globals */
 interface Page {
   readonly document: any;
-  Plotly?: { newPlot(...args: unknown[]): Promise<unknown> };
+  Plotly?: { newPlot(...args: unknown[]): Promise<unknown>; relayout(...args: unknown[]): unknown };
   dgmPlotly?: Promise<unknown> | undefined;
 }
 
 /** Runs in the page: finds the figure's element, loads plotly unless another figure did, draws. Self-contained. */
-function draw(spec: { data: unknown; layout: any; config: unknown }, key: string, file: string): void {
+function draw(
+  spec: { data: unknown; layout: any; config: unknown; frames?: unknown },
+  key: string,
+  file: string,
+): void {
   const page = globalThis as unknown as Page;
   const { document } = page;
   const address = (): string => {
@@ -67,9 +71,14 @@ function draw(spec: { data: unknown; layout: any; config: unknown }, key: string
   const plot = (element: any) => {
     element.setAttribute('data-drawn', '');
     element.textContent = '';
-    const colour = (globalThis as any).getComputedStyle(element).color;
-    const layout = { ...spec.layout, font: { color: colour, ...spec.layout.font } };
-    void page.Plotly!.newPlot(element, spec.data, layout, spec.config);
+    const colour = () => (globalThis as any).getComputedStyle(element).color;
+    const layout = { ...spec.layout, font: { color: colour(), ...spec.layout.font } };
+    void page.Plotly!.newPlot(element, { ...spec, layout });
+    if (spec.layout.font?.color) return;
+    // JupyterLab says there whether it is light or dark; an output that was drawn stays when that changes
+    const recolour = () => page.Plotly!.relayout(element, { 'font.color': colour() });
+    const theme = { attributes: true, attributeFilter: ['data-jp-theme-light'] };
+    new (globalThis as any).MutationObserver(recolour).observe(document.body, theme);
   };
   const complain = (error: Error) =>
     elements().forEach((element) => {

@@ -2,8 +2,10 @@
  * Figures in a cell. A figure is plain data in plotly's schema; the page that shows it draws it, so a cell
  * pays for building JSON and for nothing else.
  */
-import { display } from '../host';
+import { display, type MimeBundle } from '../host';
+import { controls } from './animation';
 import { figureHtml } from './figure-html';
+import { PLOTLY_MIME } from './plotly-names';
 import { theme } from './theme';
 
 /** One series of a figure, in plotly's schema: https://plotly.com/javascript/reference/ */
@@ -37,16 +39,27 @@ export interface FigureOptions {
   readonly height?: number;
   /** In pixels. Default: as wide as the page. */
   readonly width?: number;
+  /** The steps of an animation, which a button and a slider under the figure move through; it begins with the first. */
+  readonly frames?: readonly AnimationFrame[];
 }
+
+/** One step of an animation: what replaces the first traces of the figure, in their order. */
+export interface AnimationFrame {
+  /** What the slider says at this step; names differ. */
+  readonly name: string;
+  readonly data: readonly Trace[];
+}
+
+export { PLOTLY_MIME };
 
 /** What `application/vnd.plotly.v1+json` holds. */
 export interface FigureSpec {
   readonly data: readonly Record<string, unknown>[];
   readonly layout: Readonly<Record<string, unknown>>;
   readonly config: Readonly<Record<string, unknown>>;
+  readonly frames?: readonly { readonly name: string; readonly data: readonly Record<string, unknown>[] }[];
 }
 
-export const PLOTLY_MIME = 'application/vnd.plotly.v1+json';
 const DEFAULT_HEIGHT = 400;
 const LARGEST_FIGURE = 10_000_000; // characters of JSON: beyond that browsers stop answering
 
@@ -56,18 +69,23 @@ const LARGEST_FIGURE = 10_000_000; // characters of JSON: beyond that browsers s
  * @throws when there is nothing to draw, or a number is not finite
  */
 export function figure(data: Trace | readonly Trace[], layout: Layout = {}, options: FigureOptions = {}): void {
-  const spec = figureSpec(Array.isArray(data) ? data : [data as Trace], layout, options);
+  display(figureBundle(Array.isArray(data) ? data : [data as Trace], layout, options));
+}
+
+/** The figure in every format that a front end may ask for. */
+export function figureBundle(data: readonly Trace[], layout: Layout, options: FigureOptions): MimeBundle {
+  const spec = figureSpec(data, layout, options);
   const alt = options.alt ?? describe(spec);
   const json = JSON.stringify(spec);
   if (json.length > LARGEST_FIGURE)
     throw new Error(
       `figure: the data take ${(json.length / 1e6).toFixed(0)} MB, more than a page can show; draw fewer points, for example every tenth`,
     );
-  display({
+  return {
     [PLOTLY_MIME]: JSON.parse(json) as unknown,
     'text/html': figureHtml(json, alt, heightOf(spec)),
     'text/plain': alt,
-  });
+  };
 }
 
 /** The figure as data, checked and with the course's theme; `figure` shows it. */
@@ -77,13 +95,32 @@ export function figureSpec(data: readonly Trace[], layout: Layout = {}, options:
   checkSize('width', options.width);
   const clean = data.map((trace, i) => cleaned(trace, `data[${i}]`) as Record<string, unknown>);
   clean.forEach(checkTrace);
+  const frames = options.frames && cleanedFrames(options.frames, clean.length);
   const size = { height: options.height ?? DEFAULT_HEIGHT, ...(options.width && { width: options.width }) };
-  const margin = { l: 56, r: 24, t: layout.title ? 52 : 24, b: 48 };
+  const margin = { l: 56, r: 24, t: layout.title ? 52 : 24, b: frames ? 120 : 48 };
   return {
     data: clean,
-    layout: { template: theme, ...size, margin, ...(cleaned(layout, 'layout') as object) },
+    layout: {
+      template: theme,
+      ...size,
+      margin,
+      ...(cleaned(layout, 'layout') as object),
+      ...(frames && controls(frames.map(({ name }) => name))),
+    },
     config: CONFIG,
+    ...(frames && { frames }),
   };
+}
+
+function cleanedFrames(frames: readonly AnimationFrame[], traces: number): FigureSpec['frames'] & object {
+  if (frames.length < 2) throw new Error(`figure: an animation has two frames or more, got ${frames.length}`);
+  return frames.map(({ name, data }, i) => {
+    if (frames.findIndex((frame) => frame.name === name) !== i)
+      throw new Error(`figure: two frames have the name "${name}"; names must differ`);
+    if (data.length > traces)
+      throw new Error(`figure: frames[${i}] has ${data.length} traces, the figure itself ${traces}`);
+    return { name, data: data.map((trace, j) => cleaned(trace, `frames[${i}].data[${j}]`) as Record<string, unknown>) };
+  });
 }
 
 // By default plotly offers to send a figure's data to its makers
@@ -146,8 +183,9 @@ function heightOf(spec: FigureSpec): number {
 }
 
 /** "Figure: Loss (train, validation)" */
-function describe({ data, layout }: FigureSpec): string {
-  const title = (layout['title'] as { text?: string } | undefined)?.text ?? 'untitled';
-  const names = data.map((trace) => trace['name'] ?? trace['type'] ?? 'scatter');
-  return `Figure: ${title} (${[...new Set(names)].join(', ')})`;
+function describe({ data, layout, frames }: FigureSpec): string {
+  const title = (layout['title'] as { text?: string } | undefined)?.text;
+  const names = [...new Set(data.map((trace) => trace['name'] ?? trace['type'] ?? 'scatter'))].join(', ');
+  const steps = frames ? `; ${frames.length} steps` : '';
+  return title === undefined ? `Figure: ${names}${steps}` : `Figure: ${title} (${names}${steps})`;
 }

@@ -13,7 +13,7 @@ export function workbookRoot(from: string = __dirname): string {
 }
 
 /** Writes all of a file or nothing of it: an interrupted run leaves the old file as it was. */
-export async function writeWhole(path: string, text: string): Promise<void> {
+export async function writeWhole(path: string, text: string | Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
   try {

@@ -15,7 +15,9 @@ export interface Message {
   readonly identities: readonly Uint8Array[];
   readonly header: Header;
   readonly parent: Header | null;
+  readonly metadata?: Readonly<Record<string, unknown>>;
   readonly content: Readonly<Record<string, unknown>>;
+  readonly buffers?: readonly Uint8Array[];
 }
 
 /** The connection file that Jupyter writes for a kernel. */
@@ -55,14 +57,14 @@ export function encode(
   key: string,
   message: Omit<Message, 'content'> & { readonly content: object | string },
 ): (Uint8Array | string)[] {
-  const { identities, header, parent, content } = message;
+  const { identities, header, parent, metadata = {}, content, buffers = [] } = message;
   const parts = [
     JSON.stringify(header),
     JSON.stringify(parent ?? {}),
-    '{}',
+    JSON.stringify(metadata),
     typeof content === 'string' ? content : JSON.stringify(content),
   ];
-  return [...identities, DELIMITER, signature(key, parts), ...parts];
+  return [...identities, DELIMITER, signature(key, parts), ...parts, ...buffers];
 }
 
 /** @throws when the frames are no message or were not signed with our key */
@@ -72,8 +74,9 @@ export function decode(key: string, frames: readonly Buffer[]): Message {
   if (start < 0 || !signed || parts.length < 4) throw new Error('not a Jupyter message');
   if (key !== '' && !sameText(signed.toString(), signature(key, parts.slice(0, 4))))
     throw new Error('a message with a wrong signature; it was not written by our partner');
-  const [header, parent, , content] = parts.map((part, i) => (i < 4 ? JSON.parse(part.toString()) : null));
-  return { identities: frames.slice(0, start), header, parent: parent.msg_id ? parent : null, content };
+  const [header, parent, metadata, content] = parts.slice(0, 4).map((part) => JSON.parse(part.toString()));
+  const message = { identities: frames.slice(0, start), header, parent: parent.msg_id ? parent : null };
+  return { ...message, metadata, content, buffers: parts.slice(4) };
 }
 
 /** An empty key means no signature: the protocol allows it, and Jupyter never does it by itself. */

@@ -77,6 +77,15 @@ export function parseNotebook(text: string, where: string): Notebook {
   };
 }
 
+/** The first heading. */
+export function titleOf(notebook: Notebook): string {
+  for (const cell of notebook.cells) {
+    const heading = cell.cell_type === 'markdown' && /^#+\s+(.+)$/m.exec(cell.source);
+    if (heading) return heading[1]!;
+  }
+  return 'Notebook';
+}
+
 type Json = Readonly<Record<string, unknown>>;
 
 const REMEDY = 'take the original file again, or undo the edit';

@@ -15,7 +15,7 @@ export function outputHtml(output: Output, context: OutputContext): string {
     return `<pre class="stream ${output.name === 'stderr' ? 'stderr' : ''}">${ansi(output.text)}</pre>`;
   if (output.output_type === 'error') {
     const trace = output.traceback.length > 0 ? output.traceback.join('\n') : `${output.ename}: ${output.evalue}`;
-    return `<pre class="error" role="alert">${ansi(trace)}</pre>`;
+    return `<pre class="error" role="group" aria-label="Error">${ansi(trace)}</pre>`;
   }
   return bundleHtml(output.data, context);
 }
@@ -60,11 +60,14 @@ function pngWidth(base64: string): number {
 function figure(spec: FigureSpec, alt: string, drawn: string | undefined): string {
   const height = Number((spec.layout as Record<string, unknown> | undefined)?.['height']) || 400;
   return [
-    `<div class="figure" role="img" aria-label="${escapeHtml(alt)}" style="min-height:${height}px">`,
+    `<div class="figure" ${roleOf(spec)} aria-label="${escapeHtml(alt)}" style="min-height:${height}px">`,
     `<script type="application/json">${scriptSafe(JSON.stringify(spec))}</script></div>`,
     `<noscript>${drawn ?? `<p>${escapeHtml(alt)}</p>`}</noscript>`,
   ].join('');
 }
+
+/** A picture is one thing to who hears it; what has steps is moved through by the keyboard. */
+const roleOf = ({ frames }: FigureSpec): string => (frames ? 'role="group" tabindex="0"' : 'role="img"');
 
 const COLOUR_NAMES = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'];
 

@@ -13,12 +13,15 @@ export const STYLE = `
   }
 }
 * { box-sizing: border-box; }
-html { scroll-behavior: smooth; scroll-padding-top: 1rem; }
+html { scroll-padding-top: 1rem; }
+@media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 17px/1.62 Inter, system-ui, -apple-system, "Segoe UI", "Liberation Sans", sans-serif; }
 main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.25rem 5rem; }
 h1, h2, h3, h4 { line-height: 1.25; margin: 2.2em 0 0.6em; text-wrap: balance; }
 h1 { font-size: 2.1rem; margin-top: 0.5em; } h2 { font-size: 1.5rem; padding-top: 0.6em; border-top: 1px solid var(--line); } h3 { font-size: 1.2rem; } h4 { font-size: 1rem; }
 p, ul, ol, blockquote, table { margin: 0 0 1em; }
+.skip { position: absolute; left: -100rem; } .skip:focus { left: 1rem; top: 1rem; padding: 0.4rem 0.8rem; background: var(--paper); z-index: 1; }
+:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 a { color: var(--link); text-underline-offset: 0.15em; }
 img { max-width: 100%; height: auto; }
 blockquote { margin-left: 0; padding-left: 1rem; border-left: 3px solid var(--line); color: var(--faint); }

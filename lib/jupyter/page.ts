@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, extname, join, resolve, sep } from 'node:path';
 import { escapeHtml } from './figure-html';
-import type { CodeCell, Notebook, NotebookCell, TextCell } from './notebook';
+import { titleOf, type CodeCell, type Notebook, type NotebookCell, type TextCell } from './notebook';
 import { createMarkdown, highlight, type Heading, type Markdown } from './page-markdown';
 import { outputHtml, type OutputContext } from './page-output';
 import { STYLE } from './page-style';
@@ -25,21 +25,16 @@ export async function notebookPage(notebook: Notebook, options: PageOptions = {}
   const hasHtml = outputsOf(notebook).some((output) => 'data' in output && 'text/html' in output.data);
   const context = { markdown, clean: hasHtml ? await createSanitiser() : escapeHtml };
   const cells = notebook.cells.map((cell) => cellHtml(cell, context, options.folder)).join('\n');
-  const body = `${contents(markdown.headings)}<main>\n${cells}\n</main>`;
+  const list = contents(markdown.headings);
+  const body = `${list && SKIP}${list}<main id="content" tabindex="-1">\n${cells}\n</main>`;
   const scripts = body.includes('<div class="figure"') ? [plotly(), DRAW] : [];
   return page(options.title ?? titleOf(notebook), body, scripts);
 }
 
+const SKIP = '<a class="skip" href="#content">Skip the contents</a>\n';
+
 function outputsOf(notebook: Notebook) {
   return notebook.cells.flatMap((cell) => (cell.cell_type === 'code' ? cell.outputs : []));
-}
-
-function titleOf(notebook: Notebook): string {
-  for (const cell of notebook.cells) {
-    const heading = cell.cell_type === 'markdown' && /^#+\s+(.+)$/m.exec(cell.source);
-    if (heading) return heading[1]!;
-  }
-  return 'Notebook';
 }
 
 // Cells
@@ -141,7 +136,11 @@ function plotly(): string {
   return source.replaceAll('</script', '<\\/script').replaceAll('<!--', '<\\!--');
 }
 
-/** Draws the figures in the colour of the page's text, and again when the reader changes between light and dark. */
+/**
+ * Draws the figures in the colour of the page's text, and again when the reader changes between light and dark. The
+ * arrow keys move through the steps of one that has steps, since plotly's own slider knows the mouse only; nothing
+ * moves by itself.
+ */
 const DRAW = `
 (function () {
   var figures = Array.from(document.querySelectorAll('div.figure')).map(function (element) {
@@ -153,10 +152,21 @@ const DRAW = `
   figures.forEach(function (figure) {
     var font = Object.assign({ color: colour() }, figure.spec.layout.font);
     var layout = Object.assign({}, figure.spec.layout, { font: font });
-    Plotly.newPlot(figure.element, figure.spec.data, layout, figure.spec.config).catch(function (error) {
+    Plotly.newPlot(figure.element, Object.assign({}, figure.spec, { layout: layout })).then(function () {
+      if (figure.spec.frames) figure.element.addEventListener('keydown', function (event) { step(figure, event); });
+    }).catch(function (error) {
       figure.element.textContent = figure.element.getAttribute('aria-label') + ' (' + error.message + ')';
     });
   });
+  function step(figure, event) {
+    var move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!move) return;
+    event.preventDefault();
+    var names = figure.spec.frames.map(function (frame) { return frame.name; });
+    var to = names[figure.element._fullLayout.sliders[0].active + move];
+    if (to !== undefined)
+      Plotly.animate(figure.element, [to], { mode: 'immediate', transition: { duration: 0 }, frame: { duration: 0 } });
+  }
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', function () {
     figures.forEach(function (figure) {
       if (!(figure.spec.layout.font || {}).color) Plotly.relayout(figure.element, { 'font.color': colour() });

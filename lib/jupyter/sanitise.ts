@@ -29,6 +29,8 @@ const STYLES: Readonly<Record<string, RegExp>> = {
   'white-space': /^(normal|nowrap|pre|pre-wrap)$/,
   border: /^none$/,
   color: /^(#[0-9a-f]{3,8}|[a-z]+)$/i,
+  'background-color': /^(#[0-9a-f]{3,8}|[a-z]+)$/i,
+  padding: /^0 0\.3em$/,
 };
 
 /** Loads the HTML parser; the function it gives cleans one fragment. */

@@ -12,10 +12,17 @@ export interface SessionOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly kernel?: readonly string[];
+  /** Takes what answers a message that went out by `send`, and what no message asked for. */
+  readonly onMessage?: (channel: Channel, message: Message) => void;
 }
+
+export type Channel = 'shell' | 'control' | 'stdin' | 'iopub';
+export type Outgoing = Exclude<Channel, 'iopub'>;
 
 export interface Session {
   readonly pid: number;
+  /** Resolves, never rejects, with how the kernel ended and what it said last. */
+  readonly ended: Promise<string>;
   /** Resolves with the reply's content once the kernel is idle again; rejects when the kernel dies. */
   request(
     channel: 'shell' | 'control',
@@ -23,6 +30,8 @@ export interface Session {
     content: object,
     onOutput?: (message: Message) => void,
   ): Promise<Message['content']>;
+  /** Passes on a message of somebody else. */
+  send(channel: Outgoing, message: Message): void;
   /** Asks the kernel to end; a moment later it is killed. */
   end(): Promise<void>;
   /** Kills the kernel; open requests reject with this reason. */
@@ -33,13 +42,25 @@ export interface Session {
 const SHARE = [join(__dirname, 'share'), resolve(__dirname, '..', '..', 'jupyter', 'share')].find((path) =>
   existsSync(path),
 );
-const KERNEL = join(SHARE ?? '', 'kernels', 'dgm', 'kernel.mjs');
+/** The project's kernelspec. */
+export const KERNEL_FOLDER = join(SHARE ?? '', 'kernels', 'dgm');
+const KERNEL = join(KERNEL_FOLDER, 'kernel.mjs');
 const END_GRACE_MS = 2000;
 const RECONNECT_MS = 20;
 const PROBE_MS = 100;
 
 /** Starts the kernel; resolves when requests reach it and its outputs reach us. */
 export async function startSession(options: SessionOptions): Promise<Session> {
+  const session = await openSession(options);
+  await ready(session).catch(async (error: Error) => {
+    await session.end();
+    throw error;
+  });
+  return session;
+}
+
+/** Starts the process; `ready` tells when it listens. */
+export async function openSession(options: SessionOptions): Promise<Session> {
   const folder = mkdtempSync(join(tmpdir(), 'dgm-'));
   const connection = await createConnection(folder);
   const file = join(folder, 'connection.json');
@@ -47,12 +68,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
   const command = (options.kernel ?? [process.execPath, KERNEL, '{connection_file}']).map((argument) =>
     argument.replace('{connection_file}', file),
   );
-  const session = connect(connection, spawnKernel(command, options), folder);
-  await ready(session).catch(async (error: Error) => {
-    await session.end();
-    throw error;
-  });
-  return session;
+  return connect(connection, spawnKernel(command, options, folder), folder, options.onMessage);
 }
 
 /** Sockets in the folder where the system has them: no port to be taken by another program, none open to others. */
@@ -86,14 +102,24 @@ interface KernelProcess {
   readonly ended: Promise<string>;
 }
 
-const running = new Set<ChildProcess>();
-process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+const running = new Map<ChildProcess, string>();
+process.once('exit', () =>
+  running.forEach((folder, child) => {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  }),
+);
 
-function spawnKernel([program, ...args]: readonly string[], { cwd, env }: SessionOptions): KernelProcess {
-  // By this variable the kernel knows that it shall not outlive us.
-  const environment = { ...process.env, JPY_PARENT_PID: String(process.pid), ...env };
+function spawnKernel(
+  [program, ...args]: readonly string[],
+  { cwd, env }: SessionOptions,
+  folder: string,
+): KernelProcess {
+  // By these variables the kernel knows that it shall not outlive us, and what is left to be removed if we die first.
+  const ours = { JPY_PARENT_PID: String(process.pid), DGM_CONNECTION_FOLDER: folder };
+  const environment = { ...process.env, ...ours, ...env };
   const child = spawn(program!, args, { cwd, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
-  running.add(child);
+  running.set(child, folder);
   const said = tail(child);
   const ended = new Promise<string>((done) => {
     child.once('error', (error) => done(`the kernel did not start: ${error.message}`));
@@ -122,7 +148,12 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-function connect(connection: Connection, { child, ended }: KernelProcess, folder: string): Session {
+function connect(
+  connection: Connection,
+  { child, ended }: KernelProcess,
+  folder: string,
+  onMessage: SessionOptions['onMessage'] = () => undefined,
+): Session {
   const { key } = connection;
   const id = randomUUID();
   const pending = new Map<string, Pending>();
@@ -131,19 +162,29 @@ function connect(connection: Connection, { child, ended }: KernelProcess, folder
   let ending: Promise<void> | null = null;
 
   const options = { linger: 0, reconnectInterval: RECONNECT_MS, receiveHighWaterMark: 0 };
-  const sockets = { shell: new Dealer(options), control: new Dealer(options), iopub: new Subscriber(options) };
-  const senders = { shell: createSender(sockets.shell, fail), control: createSender(sockets.control, fail) };
+  const dealers = { shell: new Dealer(options), control: new Dealer(options), stdin: new Dealer(options) };
+  const sockets = { ...dealers, iopub: new Subscriber(options) };
+  const senders = {
+    shell: createSender(dealers.shell, fail),
+    control: createSender(dealers.control, fail),
+    stdin: createSender(dealers.stdin, fail),
+  };
   for (const [name, socket] of Object.entries(sockets))
     socket.connect(addressOf(connection, connection[`${name as 'shell'}_port`]));
   sockets.iopub.subscribe();
-  void receive(sockets.shell, onReply);
-  void receive(sockets.control, onReply);
-  void receive(sockets.iopub, onOutput);
+  void receive('shell', onReply);
+  void receive('control', onReply);
+  void receive('stdin', onReply);
+  void receive('iopub', onOutput);
   void ended.then((how) => fail(new Error(how)));
 
-  async function receive(socket: Dealer | Subscriber, handle: (message: Message) => void): Promise<void> {
+  async function receive(channel: Channel, handle: (message: Message) => void): Promise<void> {
     try {
-      for await (const frames of socket) handle(decode(key, frames));
+      for await (const frames of sockets[channel]) {
+        const message = decode(key, frames);
+        if (message.parent?.session === id) handle(message);
+        else onMessage(channel, message);
+      }
     } catch (error) {
       fail(error);
     }
@@ -196,6 +237,10 @@ function connect(connection: Connection, { child, ended }: KernelProcess, folder
 
   return {
     pid: child.pid ?? -1,
+    ended,
+    send(channel, message) {
+      if (!dead) senders[channel].send(encode(key, message));
+    },
     request(channel, type, content, handle = () => undefined) {
       if (dead) return Promise.reject(dead);
       const [msgId, message] = frames(type, content);
@@ -209,8 +254,11 @@ function connect(connection: Connection, { child, ended }: KernelProcess, folder
   };
 }
 
-/** Asks until an answer comes back on both ways: what a kernel publishes before we are subscribed is lost. */
-async function ready(session: Session): Promise<void> {
+/**
+ * Asks until an answer comes back on both ways: what a kernel publishes before we are subscribed is lost.
+ * @throws when the kernel ends first, with what it said on stderr
+ */
+export async function ready(session: Session): Promise<void> {
   for (let answered = false; !answered;) {
     const answer = session.request('shell', 'kernel_info_request', {}).then(() => true);
     answer.catch(() => undefined); // of several questions one is awaited

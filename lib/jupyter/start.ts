@@ -1,10 +1,12 @@
-/** `npm start`: the workbook in the Jupyter that this machine has, or else a solved chapter as a page to read. */
+/** `npm start`: the workbook in the Jupyter that this machine has, or else in the front end of its own. */
 import { existsSync, statSync } from 'node:fs';
 import { rm, utimes } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openInBrowser } from './browser';
+import { bundle } from './desk/bundle';
+import { startDesk } from './desk/server';
 import { chaptersIn, chosen, readNotebook, workbookRoot, writeWhole, type Chapter } from './files';
 import { findJupyter, jupyterAt, type Jupyter } from './find-jupyter';
 import { startServer, writeRedirect, type JupyterServer } from './jupyter-server';
@@ -12,13 +14,14 @@ import { failureText, runChapter } from './run';
 
 const HELP = `npm start -- [CHAPTER] [options]
 
-Opens the workbook in Jupyter, at the chapter (a number or a name; without one, at the first).
-Where there is no Jupyter, runs the solved chapter and opens it as one page to read.
+Opens the workbook in the browser, at the chapter (a number or a name), else at the beginning: in Jupyter, or where
+there is none, in the workbook's own front end, the desk.
 
-  --no-browser     prints the address only
-  --port N         the port of the Jupyter server, which else takes the first free one from 8888 on
+  --desk           the desk, even where there is a Jupyter
   --jupyter PATH   this Jupyter: a program such as venv/bin/jupyter-lab, or the folder it is in
-  --page           the page to read, even where there is a Jupyter
+  --no-browser     prints the address only
+  --port N         the port of the server, which else takes the first free one from 8888 on
+  --page           no server: runs the solved chapter and opens it as one page to read
 `;
 
 export interface StartOptions {
@@ -27,6 +30,7 @@ export interface StartOptions {
   readonly chapter?: string;
   readonly browser: boolean;
   readonly page: boolean;
+  readonly desk: boolean;
   readonly port?: number;
   readonly jupyter?: string;
 }
@@ -40,7 +44,14 @@ export function startOptions(args: readonly string[], setting: Setting): StartOp
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { 'no-browser': flag, page: flag, port: string, jupyter: string, help: { ...flag, short: 'h' } },
+    options: {
+      'no-browser': flag,
+      page: flag,
+      desk: flag,
+      port: string,
+      jupyter: string,
+      help: { ...flag, short: 'h' },
+    },
   });
   if (values.help) return 'help';
   if (positionals.length > 1) throw new Error(`one chapter at a time, got ${positionals.join(', ')}`);
@@ -51,25 +62,35 @@ export function startOptions(args: readonly string[], setting: Setting): StartOp
     ...setting,
     browser: !values['no-browser'],
     page: values.page ?? false,
+    desk: values.desk ?? false,
     ...(positionals[0] !== undefined && { chapter: positionals[0] }),
     ...(values.port !== undefined && { port }),
     ...(values.jupyter !== undefined && { jupyter: values.jupyter }),
   };
 }
 
-/** Opens the workbook and stays until Jupyter ends; false when a cell of the page failed. */
-export async function start(options: StartOptions): Promise<boolean> {
+/** A server that shows the workbook: a Jupyter or the desk. */
+type Shown = Pick<JupyterServer, 'address' | 'ended' | 'stop'>;
+
+/**
+ * Opens the workbook and stays until its server ends; false when there is none, or when a cell of the page failed.
+ * @param makeBundle of the desk's page
+ */
+export async function start(options: StartOptions, makeBundle = bundle): Promise<boolean> {
   if (options.page) return readOnly(options);
-  const { found, asked } = await jupyters(options);
-  for (const jupyter of found) {
-    const server = await tryServer(jupyter, options);
-    if (server) return serve(server, options);
+  if (!options.desk) {
+    const { found, asked } = await jupyters(options);
+    for (const jupyter of found) {
+      const server = await tryServer(jupyter, options);
+      if (server) return serve(server, options);
+    }
+    if (asked) return false; // who asks for this one is not helped by another
+    console.error('No Jupyter that works was found; the workbook opens in its own front end.');
   }
-  if (asked || options.port !== undefined) return false; // who asks for a server is not helped by a page
-  console.error(
-    'No Jupyter that works was found, so this is the read-only view: the solved chapter as a page.\n' +
-      'To work through the exercises, install one (pip install jupyterlab, or apt install jupyter-notebook) and start again.',
-  );
+  const desk = await tryDesk(options, makeBundle);
+  if (desk) return serve(desk, options);
+  if (options.desk || options.port !== undefined) return false; // who asks for a server is not helped by a page
+  console.error('So this is the read-only view: the solved chapter as a page.');
   return readOnly(options);
 }
 
@@ -97,26 +118,61 @@ async function tryServer(jupyter: Jupyter, options: StartOptions): Promise<Jupyt
   }
 }
 
-async function serve(server: JupyterServer, { root, env, browser }: StartOptions): Promise<boolean> {
+async function serve(server: Shown, { root, env, browser }: StartOptions): Promise<boolean> {
   console.log(`Workbook: ${server.address}`);
   const redirect = join(root, 'lib', 'dist', 'pages', `open-${process.pid}.html`);
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, server.stop);
+  const watch = whenOrphaned(env, server.stop);
   try {
     if (browser) await openServer(server.address, redirect, env);
     console.error('Ctrl-C ends it; save your notebooks first.');
     await server.ended;
   } finally {
     for (const signal of signals) process.off(signal, server.stop);
+    clearInterval(watch);
     await rm(redirect, { force: true });
   }
   return true;
+}
+
+const PARENT_POLL_MS = 1000;
+
+/** When npm was killed it could not tell us, and nobody is left to press Ctrl-C. */
+function whenOrphaned(env: StartOptions['env'], then: () => void): NodeJS.Timeout | undefined {
+  if (env['npm_lifecycle_event'] === undefined) return undefined;
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    then();
+  }, PARENT_POLL_MS);
+  return watch;
 }
 
 async function openServer(address: string, redirect: string, env: StartOptions['env']): Promise<void> {
   await writeRedirect(redirect, address);
   if (!(await openInBrowser(pathToFileURL(redirect).href, env)))
     console.error('No browser could be started: open the address above.');
+}
+
+// In the desk
+
+/** @throws when the port is taken, or the chapter is not there */
+async function tryDesk(options: StartOptions, makeBundle: typeof bundle): Promise<Shown | undefined> {
+  const { root, env, chapter, port } = options;
+  const folder = join(root, 'notebooks');
+  const [first] = chapter === undefined ? [] : chosen(await chaptersIn(folder), [chapter], folder);
+  const files = await makeBundle({ root, onProgress: (line) => console.error(line) }).catch((error: Error) => {
+    console.error(
+      `The front end cannot be made: ${error.message}\n` +
+        'It needs the network once, for its packages: connect and start again, behind a proxy after npm config set proxy.\n' +
+        'Or install Jupyter (pip install jupyterlab, or apt install jupyter-notebook), and the workbook opens in that.',
+    );
+  });
+  if (files === undefined) return undefined;
+  const desk = await startDesk({ root, bundle: files, env, ...(port !== undefined && { port }) });
+  return { address: desk.address(first && `${first.name}.ipynb`), ended: desk.ended, stop: () => void desk.stop() };
 }
 
 // As a page

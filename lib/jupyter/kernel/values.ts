@@ -1,18 +1,23 @@
 /** How the value of a cell's last expression is shown. */
 import { inspect } from 'node:util';
 import type { MimeBundle } from '../../host';
+import { frameBundle, isTypedFrame } from '../table';
 
 const DISPLAY = Symbol.for('Jupyter.display');
 
 /**
  * A value's formats as JSON; null for what has nothing to show. A value may bring its own formats, by the method
- * that other JavaScript kernels ask for as well.
+ * that other JavaScript kernels ask for as well. A data frame does, with all of its rows: we show some, and how many.
  */
 export function present(value: unknown): string | null {
   if (value === undefined || value === null) return null;
+  return JSON.stringify(bundleOf(formatsOf(value)));
+}
+
+function formatsOf(value: object): MimeBundle {
+  if (isTypedFrame(value)) return frameBundle(value);
   const own = (value as { [DISPLAY]?: unknown })[DISPLAY];
-  const bundle = typeof own === 'function' ? (own.call(value) as MimeBundle) : { 'text/plain': plain(value) };
-  return JSON.stringify(bundleOf(bundle));
+  return typeof own === 'function' ? (own.call(value) as MimeBundle) : { 'text/plain': plain(value) };
 }
 
 function plain(value: unknown): string {

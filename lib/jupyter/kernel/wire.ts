@@ -2,6 +2,7 @@
  * The kernel's sockets, in a thread of their own. While a cell keeps the main thread busy, its outputs leave from
  * here, heartbeats are answered, and stop and shutdown requests are heard.
  */
+import { rmSync } from 'node:fs';
 import { type MessagePort, workerData } from 'node:worker_threads';
 import { Publisher, Reply, Router } from 'zeromq';
 import {
@@ -182,12 +183,18 @@ async function close(): Promise<void> {
   Atomics.notify(flags, CLOSED);
 }
 
-/** A kernel whose Jupyter died ends too. Jupyter (and our client) says by this variable that it is the parent. */
+/**
+ * A kernel whose Jupyter died ends too. Jupyter (and our client) says by one variable that it is the parent; our
+ * client by another, in which folder of its own the sockets are.
+ */
 function watchParent(): void {
-  if (!process.env['JPY_PARENT_PID']) return;
+  const { JPY_PARENT_PID: watched, DGM_CONNECTION_FOLDER: folder } = process.env;
+  if (!watched) return;
   const parent = process.ppid;
   setInterval(() => {
-    if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL');
+    if (process.ppid === parent) return;
+    if (folder) rmSync(folder, { recursive: true, force: true });
+    process.kill(process.pid, 'SIGKILL');
   }, PARENT_POLL_MS).unref();
 }
 

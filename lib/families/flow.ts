@@ -1,0 +1,318 @@
+/**
+ * Normalising flows:  p(x) = p(z) |det ∂z/∂x|  with  z = f(x), for an f that can be inverted and whose determinant has
+ * a closed form.
+ *
+ * Members by what f is made of: additive couplings (NICE), affine couplings (RealNVP), splines over coordinates from
+ * coarse to fine, planar and Sylvester maps. Integers are made real by noise (dequantisation.ts); the likelihood is
+ * then a lower bound, and exact for real data.
+ * Sources: Rippel and Adams (2013); Dinh, Krueger and Bengio, NICE (2015); Rezende and Mohamed (2015); Dinh,
+ * Sohl-Dickstein and Bengio, RealNVP (2017); Papamakarios et al., Normalizing Flows (2021).
+ * Left out: masked autoregressive flows, whose one way takes D passes, and continuous-time flows (chapter 12).
+ */
+import * as tf from '@tensorflow/tfjs';
+import { bases, chain, checkerboard, coarseToFine, coupling, couplingNetwork, elementwise, logit, others, reversal, standardise, type Base, type Bijection } from '../bijections'; // prettier-ignore
+import { dequantised, learntNoise, uniformNoise } from '../dequantisation';
+import { logInterval } from '../distributions';
+import { convolutionExponential, householder, planar, sylvester, type Orthogonality } from '../matrix-bijections';
+import type { Card, Family, GenerativeModel, Rng } from '../model';
+import { sequential } from '../networks';
+import { expectShape } from '../tensor';
+import { additive, affine, linearSpline, rationalQuadraticSpline, type Latent } from '../transforms';
+
+// 1 Family: a bijection, and the density of its latents
+
+export interface FlowModel extends GenerativeModel {
+  /** Of the density of real x, flattened: [B, D]. */
+  readonly bijection: Bijection;
+  /** x [B, ...event], real → z [B, D] and logDet [B] */
+  toLatent(x: tf.Tensor): Latent;
+  /** z [B, D] → x [B, ...event], real */
+  toData(z: tf.Tensor): tf.Tensor;
+}
+
+export interface FlowConfig {
+  readonly eventShape: readonly number[];
+  /** Data are integers 0 … values − 1, made real by noise; null: they are real numbers. */
+  readonly values: number | null;
+  /** 'uniform' on [0, 1), or 'learnt': variational dequantisation. Of no effect on real data. */
+  readonly noise: 'uniform' | 'learnt';
+  /**
+   * Where real x lie. 'interval': nowhere but in [low, high], which is mapped onto the line, or onto [0, 1].
+   * 'reals': mostly there; x is only brought to mean 0 and variance 1 as if uniform on it.
+   */
+  readonly domain: 'interval' | 'reals';
+  readonly low: number;
+  readonly high: number;
+  /** Layers, or couplings; not of splines, which have one for every group. */
+  readonly steps: number;
+  /** Widths of the hidden layers of a coupling's network. */
+  readonly hidden: readonly number[];
+  readonly learningRate: number;
+  readonly batchSize: number;
+}
+
+/** ln p(x) of real x, and the contract around it. */
+function createFlow(config: FlowConfig, bijection: Bijection, base: Base, rng: Rng): FlowModel {
+  const { eventShape, values, domain, low, high } = config;
+  const D = sizeOf(eventShape);
+  const toLatent = (x: tf.Tensor) => {
+    expectShape('flow: x', x, ['B', ...eventShape]);
+    return bijection.toLatent(x.reshape([-1, D]));
+  };
+  const toData = (z: tf.Tensor) => tf.tidy(() => bijection.toData(z).reshape([-1, ...eventShape]));
+  const logProb = (x: tf.Tensor) =>
+    tf.tidy(() => {
+      const { z, logDet } = toLatent(x);
+      const logP = base.logProb(z).add(logDet);
+      return domain === 'interval' ? logP.add(logInterval(x, low, high)) : logP;
+    });
+  const density: GenerativeModel = {
+    eventShape,
+
+    // 3 Objective: the mean negative log-likelihood, base and log-determinant
+    objectives: [
+      {
+        name: 'negative log-likelihood',
+        variables: bijection.variables,
+        loss: ({ x }) => tf.tidy(() => logProb(x).mean().neg()),
+      },
+    ],
+
+    // 4 Optimiser: AdamW (`learningRate`): weights that nothing holds back are what overfits first
+    // 5 Training: `fit` (training.ts), best with a moving average of the weights (`ema`)
+
+    // 6 Likelihood of new inputs: exact for real data; for integers a lower bound, which `importanceBound` tightens
+    likelihood: { kind: 'exact', logProb },
+
+    // 7 Sampling: latents from the base, then the bijection backwards
+    sample: (count, rng) => tf.tidy(() => toData(base.sample([count, D], rng))),
+  };
+  if (values === null) return { ...density, bijection, toLatent, toData };
+  const learnt = () => learntNoise(D, values, config.hidden[0]!, rng.fork('noise'));
+  const noise = config.noise === 'uniform' ? uniformNoise : learnt();
+  return { ...dequantised(density, { noise, values }), bijection, toLatent, toData };
+}
+
+// 2 Network h: MLPs that see some coordinates and say how to move others; planar and Sylvester maps have weights alone
+
+/** Data to about mean 0 and variance 1, with or without an end. */
+function prepared({ domain, low, high }: FlowConfig): Bijection {
+  if (domain === 'interval') return logit(low, high);
+  return standardise((low + high) / 2, (high - low) / Math.sqrt(12));
+}
+
+/** Half of the coordinates given the other half, then all in reverse order, `steps` times, and one scaling. */
+function additiveLayers(config: FlowConfig, rng: Rng): Bijection {
+  const D = sizeOf(config.eventShape);
+  const moved = others(D, []).slice(0, Math.floor(D / 2));
+  const kept = others(D, moved);
+  const layers = Array.from({ length: config.steps }, (_, i) => {
+    const network = couplingNetwork(kept.length, config.hidden, moved.length, rng.fork(`coupling ${i}`));
+    return chain(coupling({ D, kept, moved, transform: additive, network }), reversal(D));
+  });
+  return chain(prepared(config), ...layers, elementwise(D, affine(MOST)));
+}
+
+export interface CouplingFlowConfig extends FlowConfig {
+  /** The coordinates that the couplings move, in turn, given all others. */
+  readonly masks: readonly (readonly number[])[];
+  /** Before every coupling: nothing, D Householder reflections, or (pictures) the exponential of a convolution. */
+  readonly mixing: 'none' | 'householder' | 'convolution';
+}
+
+/** Activation normalisation and an affine coupling, `steps` times. */
+function affineLayers(config: CouplingFlowConfig, rng: Rng): Bijection {
+  const { eventShape, masks, steps, hidden } = config;
+  const D = sizeOf(eventShape);
+  const layers = Array.from({ length: steps }, (_, i) => {
+    const here = rng.fork(`coupling ${i}`);
+    const moved = masks[i % masks.length]!;
+    const kept = others(D, moved);
+    const network = couplingNetwork(kept.length, hidden, 2 * moved.length, here);
+    const mixed = mixingOf(config, here);
+    return chain(...mixed, elementwise(D, affine(MOST)), coupling({ D, kept, moved, transform: affine(2), network }));
+  });
+  return chain(prepared(config), ...layers, elementwise(D, affine(MOST)));
+}
+
+/** The largest |ln scale| of a normalisation, which sees all data at once and needs more room than a coupling. */
+const MOST = 4;
+
+function mixingOf({ mixing, eventShape }: CouplingFlowConfig, rng: Rng): Bijection[] {
+  const D = sizeOf(eventShape);
+  if (mixing === 'none') return [];
+  if (mixing === 'householder') return [householder(D, D, rng.fork('mixing'))];
+  const height = eventShape.length === 2 ? eventShape[0]! : Math.sqrt(D);
+  if (!Number.isInteger(height)) throw new Error(`flow: a convolution needs a picture; expected eventShape [H, W] or a square, got [${eventShape.join(', ')}]`); // prettier-ignore
+  return [convolutionExponential(height, D / height, 3, rng.fork('mixing'))];
+}
+
+export interface SplineFlowConfig extends FlowConfig {
+  /** Every coordinate once, in groups: each group is moved given the groups before it, the first given nothing. */
+  readonly groups: readonly (readonly number[])[];
+  readonly bins: number;
+  /** Straight lines, whose density is a histogram, or rational quadratics, whose density is continuous. */
+  readonly spline: 'linear' | 'rational-quadratic';
+}
+
+/** From the last group to the first, each is made uniform given the data that come before it. */
+function splineLayers(config: SplineFlowConfig, rng: Rng): Bijection {
+  const { eventShape, domain, low, high, hidden, groups, bins, spline } = config;
+  if (domain !== 'interval')
+    throw new Error(`flow: splines need an interval; expected domain 'interval', got '${domain}'`);
+  const D = sizeOf(eventShape);
+  const transform = (spline === 'linear' ? linearSpline : rationalQuadraticSpline)(bins, low, high);
+  const centred = (x: tf.Tensor) => x.sub((low + high) / 2).mul(2 / (high - low)); // [−1, 1]
+  const layers = groups.map((moved, g) => {
+    if (g === 0) return elementwise(D, transform, moved);
+    const kept = groups.slice(0, g).flat();
+    const outputs = moved.length * transform.parameters;
+    const network = sequential(centred, couplingNetwork(kept.length, hidden, outputs, rng.fork(`group ${g}`)));
+    return coupling({ D, kept, moved, transform, network });
+  });
+  return chain(...layers.reverse());
+}
+
+/** `steps` maps of one kind, between two normalisations. */
+function stacked(config: FlowConfig, rng: Rng, layer: (D: number, rng: Rng) => Bijection): Bijection {
+  const D = sizeOf(config.eventShape);
+  const layers = Array.from({ length: config.steps }, (_, i) => layer(D, rng.fork(`layer ${i}`)));
+  return chain(prepared(config), elementwise(D, affine(MOST)), ...layers, elementwise(D, affine(MOST)));
+}
+
+export interface SylvesterFlowConfig extends FlowConfig {
+  /** M, the rank of the map; 'householder' and 'triangular' need M = D. */
+  readonly rank: number;
+  readonly orthogonality: Orthogonality;
+}
+
+const card: Card = {
+  title: 'Normalising flow',
+  forward: 'O(B × weights): every layer once, and its log-determinant',
+  inference: 'O(weights), exact for real data: one pass gives z and p(x)',
+  sampling: 'O(weights) for one example where the inverse has a closed form, else some tens of passes',
+  objective: 'exact log-likelihood; of integers, a lower bound by dequantisation',
+  network: 'a chain of bijections with cheap determinants; the networks inside a coupling are free',
+  representation: 'z, as many numbers as x has: nothing is lost, nothing is compressed',
+  row: {
+    training: 'stable',
+    likelihood: 'exact',
+    sampling: 'fast or slow',
+    lossyCompression: false,
+    losslessCompression: true,
+    representation: false,
+  },
+};
+
+/** A family whose models also show their bijection. */
+export interface FlowFamily<Config extends FlowConfig> extends Family<Config> {
+  create(config: Readonly<Config>, rng: Rng): FlowModel;
+}
+
+type Parts<Config extends FlowConfig> = Pick<Family<Config>, 'name' | 'reference' | 'defaults' | 'grid' | 'tiny'> & {
+  readonly title: string;
+  readonly base: Base;
+  layers(config: Config, rng: Rng): Bijection;
+};
+
+function flowFamily<Config extends FlowConfig>({ title, base, layers, ...facts }: Parts<Config>): FlowFamily<Config> {
+  const create = (config: Config, rng: Rng) => createFlow(config, layers(config, rng.fork('layers')), base, rng);
+  return { ...facts, card: { ...card, title: `${card.title}: ${title}` }, create };
+}
+
+const digits: FlowConfig = {
+  eventShape: [64],
+  values: 17,
+  noise: 'uniform',
+  domain: 'interval',
+  low: -0.2, // a margin around 0 … 17: at the ends of the interval the logit is infinite
+  high: 17.2,
+  steps: 8,
+  hidden: [256, 256], // the book's RealNVP
+  learningRate: 0.001,
+  batchSize: 64,
+};
+
+const plane: FlowConfig = { ...digits, eventShape: [2], values: null, domain: 'reals', low: -2, high: 2, steps: 16, hidden: [64, 64], learningRate: 0.005, batchSize: 256 }; // prettier-ignore
+
+const tiny: FlowConfig = { ...plane, steps: 2, hidden: [8], learningRate: 0.02, batchSize: 50 };
+const support = { kind: 'continuous', low: -14, high: 14 } as const;
+
+/** Additive couplings, which keep volume, under one scaling; logistic base. */
+export const nice: FlowFamily<FlowConfig> = flowFamily({
+  name: 'nice',
+  reference: 'Dinh, Krueger and Bengio, NICE: non-linear independent components estimation (2015)',
+  title: 'additive couplings (NICE)',
+  base: bases.logistic,
+  layers: additiveLayers,
+  defaults: digits,
+  grid: { steps: [4, 8], hidden: [[128], [256, 256]] },
+  tiny: { config: tiny, support },
+});
+
+const chequered = checkerboard(8, 8);
+
+/** Affine couplings on the two colours of a chessboard in turn; normal base. */
+export const realNvp: FlowFamily<CouplingFlowConfig> = flowFamily({
+  name: 'realnvp',
+  reference: 'Dinh, Sohl-Dickstein and Bengio, Density estimation using RealNVP (2017)',
+  title: 'affine couplings (RealNVP)',
+  base: bases.normal,
+  layers: affineLayers,
+  defaults: { ...digits, masks: [chequered, others(64, chequered)], mixing: 'none' },
+  grid: { steps: [4, 8, 12], noise: ['uniform', 'learnt'] },
+  tiny: { config: { ...tiny, masks: [[1], [0]], mixing: 'none' }, support },
+});
+
+/** Splines on pixels from coarse to fine; the base is uniform. */
+export const splineFlow: FlowFamily<SplineFlowConfig> = flowFamily({
+  name: 'spline-flow',
+  reference: 'Müller et al., Neural Importance Sampling (2019); Durkan et al., Neural Spline Flows (2019)',
+  title: 'spline couplings, coarse to fine',
+  base: bases.uniform,
+  layers: splineLayers,
+  defaults: {
+    ...digits,
+    low: 0,
+    high: 17,
+    bins: 17, // a knot at every integer: the density is constant across a cell, so uniform noise costs next to nothing
+    spline: 'linear',
+    groups: coarseToFine(8, 8, 2),
+    steps: 1,
+    hidden: [128, 128],
+    learningRate: 0.002, // logits travel further than shifts
+  },
+  grid: { groups: [coarseToFine(8, 8, 1), coarseToFine(8, 8, 2)], hidden: [[64], [128, 128]] },
+  tiny: {
+    config: { ...tiny, domain: 'interval', low: 0, high: 4, bins: 4, spline: 'linear', groups: [[0], [1]] },
+    support: { kind: 'continuous', low: 0, high: 4 },
+  },
+});
+
+/** Rank-one maps: each folds the plane along one line. */
+export const planarFlow: FlowFamily<FlowConfig> = flowFamily({
+  name: 'planar-flow',
+  reference: 'Rezende and Mohamed, Variational inference with normalizing flows (2015)',
+  title: 'planar maps',
+  base: bases.normal,
+  layers: (config, rng) => stacked(config, rng, planar),
+  defaults: plane,
+  grid: { steps: [4, 16, 32] },
+  tiny: { config: tiny, support },
+});
+
+/** Maps of rank M. */
+export const sylvesterFlow: FlowFamily<SylvesterFlowConfig> = flowFamily<SylvesterFlowConfig>({
+  name: 'sylvester-flow',
+  reference: 'Van den Berg et al., Sylvester normalizing flows for variational inference (2018)',
+  title: 'Sylvester maps',
+  base: bases.normal,
+  layers: (config, rng) => stacked(config, rng, (D, here) => sylvester(D, config.rank, config.orthogonality, here)),
+  defaults: { ...plane, rank: 2, orthogonality: 'householder' },
+  grid: { steps: [4, 16], orthogonality: ['orthogonal', 'householder', 'triangular'] },
+  tiny: { config: { ...tiny, rank: 2, orthogonality: 'orthogonal' }, support },
+});
+
+function sizeOf(eventShape: readonly number[]): number {
+  return eventShape.reduce((size, n) => size * n, 1);
+}

@@ -1,0 +1,122 @@
+/** What the reader can do in a notebook, by the keys of Jupyter. */
+import type { YNotebook } from '@jupyter/ydoc';
+import { type Notebook, NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
+import { CommandRegistry } from '@lumino/commands';
+import type { Completion, Signatures } from './help';
+import { restart } from './kernel';
+
+interface Command {
+  readonly label: string;
+  readonly execute: () => unknown;
+  /** For the whole notebook, or by the mode that they need. */
+  readonly keys?: readonly string[];
+  readonly commandKeys?: readonly string[];
+  readonly editKeys?: readonly string[];
+}
+
+const NOTEBOOK = '.jp-Notebook';
+const COMMAND_MODE = '.jp-Notebook.jp-mod-commandMode:not(.jp-mod-readWrite) :focus:not(:read-write)';
+const EDIT_MODE = '.jp-Notebook.jp-mod-editMode';
+
+export type CommandName = keyof ReturnType<typeof commandsOf>;
+
+export function createCommands(panel: NotebookPanel, completion: Completion, signatures: Signatures) {
+  const commands = commandsOf(panel);
+  const registry = new CommandRegistry();
+  for (const [id, command] of Object.entries<Command>(commands)) {
+    registry.addCommand(id, { label: command.label, execute: command.execute });
+    bind(registry, id, [command.keys, 'body'], [command.commandKeys, COMMAND_MODE], [command.editKeys, EDIT_MODE]);
+  }
+  addHelp(registry, completion, signatures);
+  document.addEventListener('keydown', (event) => registry.processKeydownEvent(event), true);
+  return commands;
+}
+
+function bind(
+  registry: CommandRegistry,
+  command: string,
+  ...groups: readonly (readonly [readonly string[] | undefined, string])[]
+): void {
+  for (const [keys = [], selector] of groups)
+    for (const one of keys) registry.addKeyBinding({ command, selector, keys: one.split(', ') });
+}
+
+function commandsOf(panel: NotebookPanel) {
+  const { content, sessionContext, context } = panel;
+  const act = (action: (notebook: Notebook) => unknown) => () => action(content);
+  /** Undone by itself, not with what was done shortly before. */
+  const step = (action: (notebook: Notebook) => unknown) => () => {
+    (content.model?.sharedModel as YNotebook | undefined)?.undoManager.stopCapturing();
+    return action(content);
+  };
+  const type = (name: 'code' | 'markdown') => step((notebook) => NotebookActions.changeCellType(notebook, name));
+  const again = () => restart(sessionContext);
+  const runAll = () => NotebookActions.runAll(content, sessionContext);
+  return {
+    save: { label: 'Save', execute: () => save(panel), keys: ['Accel S'] },
+    run: both('Run', 'Shift Enter', () => NotebookActions.runAndAdvance(content, sessionContext)),
+    runHere: both('Run and stay', 'Accel Enter', () => NotebookActions.run(content, sessionContext)),
+    runInsert: both('Run and insert', 'Alt Enter', () => NotebookActions.runAndInsert(content, sessionContext)),
+    runAll: { label: 'Run all', execute: runAll },
+    stop: { label: 'Stop', execute: () => sessionContext.session?.kernel?.interrupt(), commandKeys: ['I, I'] },
+    restart: { label: 'Restart', execute: again, commandKeys: ['0, 0'] },
+    restartAndRunAll: {
+      label: 'Restart and run all',
+      execute: async () => {
+        if (await again()) await runAll();
+      },
+    },
+    addAbove: { label: 'Add cell above', execute: step(NotebookActions.insertAbove), commandKeys: ['A'] },
+    addBelow: { label: 'Add cell below', execute: step(NotebookActions.insertBelow), commandKeys: ['B'] },
+    moveUp: { label: 'Move cell up', execute: step(NotebookActions.moveUp), commandKeys: ['Ctrl Shift ArrowUp'] },
+    moveDown: {
+      label: 'Move cell down',
+      execute: step(NotebookActions.moveDown),
+      commandKeys: ['Ctrl Shift ArrowDown'],
+    },
+    remove: { label: 'Delete cell', execute: step(NotebookActions.deleteCells), commandKeys: ['D, D'] },
+    undo: { label: 'Undo', execute: act(NotebookActions.undo), commandKeys: ['Z'] },
+    redo: { label: 'Redo', execute: act(NotebookActions.redo), commandKeys: ['Shift Z'] },
+    cut: { label: 'Cut cell', execute: step(NotebookActions.cut), commandKeys: ['X'] },
+    copy: { label: 'Copy cell', execute: act(NotebookActions.copy), commandKeys: ['C'] },
+    paste: {
+      label: 'Paste cell',
+      execute: step((notebook) => NotebookActions.paste(notebook)),
+      commandKeys: ['V'],
+    },
+    code: { label: 'Code', execute: type('code'), commandKeys: ['Y'] },
+    markdown: { label: 'Markdown', execute: type('markdown'), commandKeys: ['M'] },
+    above: { label: 'Cell above', execute: act(NotebookActions.selectAbove), commandKeys: ['ArrowUp', 'K'] },
+    below: { label: 'Cell below', execute: act(NotebookActions.selectBelow), commandKeys: ['ArrowDown', 'J'] },
+    edit: { label: 'Edit', execute: act((notebook) => (notebook.mode = 'edit')), commandKeys: ['Enter'] },
+    leave: { label: 'Leave the editor', execute: act(leaveEditor), editKeys: ['Escape', 'Ctrl M'] },
+    revert: { label: 'Revert', execute: () => context.revert() },
+  };
+}
+
+function both(label: string, key: string, execute: () => unknown): Command {
+  return { label, execute, commandKeys: [key], editKeys: [key] };
+}
+
+/** Once more, or the reader cancelled: the dialog has said what there is to say. */
+async function save({ context }: NotebookPanel): Promise<void> {
+  await context.save().catch(() => undefined);
+}
+
+function leaveEditor(notebook: Notebook): void {
+  notebook.mode = 'command';
+  notebook.node.focus();
+}
+
+function addHelp(registry: CommandRegistry, completion: Completion, signatures: Signatures): void {
+  const editor = `${EDIT_MODE} .jp-InputArea-editor`;
+  const add = (command: string, key: string, selector: string, execute: () => unknown): void => {
+    registry.addCommand(command, { execute });
+    registry.addKeyBinding({ command, keys: [key], selector });
+  };
+  add('complete', 'Tab', `${NOTEBOOK} .jp-mod-completer-enabled`, completion.invoke);
+  add('complete-select', 'Enter', `${NOTEBOOK} .jp-mod-completer-active`, completion.select);
+  const inCode = ':not(.jp-mod-has-primary-selection):not(.jp-mod-in-leading-whitespace):not(.jp-mod-completer-active)';
+  add('signature', 'Shift Tab', `${editor}${inCode}`, signatures.show);
+  add('signature-hide', 'Escape', `body.jp-mod-tooltip ${NOTEBOOK}`, signatures.hide);
+}

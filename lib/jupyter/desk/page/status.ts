@@ -1,0 +1,47 @@
+/** What the kernel does, in the page's head line and its title; a kernel that died, in the banner. */
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import type { Banner } from './banner';
+import { element } from './elements';
+import { isDead, restart } from './kernel';
+
+const WORDS: Readonly<Record<string, string>> = {
+  idle: 'idle',
+  busy: 'busy',
+  starting: 'starting',
+  initializing: 'starting',
+  connecting: 'connecting',
+  restarting: 'restarting',
+  autorestarting: 'restarting',
+  terminating: 'ending',
+  dead: 'dead',
+  disconnected: 'not connected',
+};
+
+export function createStatus(panel: NotebookPanel, banner: Banner): HTMLElement {
+  const { sessionContext, context } = panel;
+  const word = element('span', {});
+  const node = element('span', { class: 'dgm-status', role: 'status' }, element('span', {}, 'Kernel: '), word);
+  const title = document.title;
+
+  const show = (): void => {
+    const state = isDead(sessionContext) ? 'dead' : (WORDS[sessionContext.kernelDisplayStatus] ?? 'starting');
+    node.dataset['state'] = state;
+    if (word.textContent !== state) word.textContent = state;
+    document.title = `${context.model.dirty ? '• ' : ''}${state === 'busy' ? 'running: ' : ''}${title}`;
+    if (state === 'dead') banner.show('kernel', died(panel));
+    else banner.hide('kernel');
+  };
+  sessionContext.statusChanged.connect(show);
+  sessionContext.connectionStatusChanged.connect(show);
+  sessionContext.kernelChanged.connect(show);
+  context.model.stateChanged.connect(show);
+  show();
+  return node;
+}
+
+function died({ sessionContext }: NotebookPanel) {
+  return {
+    text: 'The kernel has died, and its variables with it; the cell that ran says why. Your text is safe.',
+    remedy: { label: 'Restart the kernel', act: () => restart(sessionContext) },
+  };
+}
