@@ -628,18 +628,18 @@ if (fullBudget()) {
   const { model } = await trainRealNvp('learnt', here.fork('learnt'), EPOCHS);
   const spline = await trainSpline(winner.setting, here.fork('spline'), EPOCHS);
   brief.push(
-    { name: 'RealNVP, learnt noise, 16 draws (default budget)', model: sixteen([model]) },
-    { name: 'spline flow, 16 draws (default budget)', model: sixteen([spline]) },
+    { name: 'RealNVP, learnt, 16 draws, default', model: sixteen([model]) },
+    { name: 'spline flow, 16 draws, default', model: sixteen([spline]) },
   );
 }
 const rungs = rungsOf(
   [
     ...(await baselines(digits, rng.fork('baselines'))),
     { name: 'NICE, 1 draw', model: additiveFlow },
-    { name: 'RealNVP without the logit, 1 draw', model: withoutLogit },
-    { name: 'RealNVP, uniform noise, 1 draw', model: uniforms },
-    { name: 'RealNVP, uniform noise, 16 draws', model: sixteen(uniforms) },
-    { name: 'RealNVP, learnt noise, 16 draws', model: sixteen(learnts) },
+    { name: 'RealNVP without logit, 1 draw', model: withoutLogit },
+    { name: 'RealNVP, uniform, 1 draw', model: uniforms },
+    { name: 'RealNVP, uniform, 16 draws', model: sixteen(uniforms) },
+    { name: 'RealNVP, learnt, 16 draws', model: sixteen(learnts) },
     { name: 'spline flow, 1 draw', model: splinesOf },
     { name: 'spline flow, 16 draws', model: sixteen(splinesOf) },
     ...brief,
@@ -741,7 +741,7 @@ const densityOf = (model: GenerativeModel) =>
 const panelsOf = (names: readonly string[]) =>
   plotted
     .filter(([name]) => names.includes(name))
-    .map(([title, model]) => ({ x: ticks, y: ticks, density: densityOf(model), title }));
+    .map(([title, model]) => ({ x: ticks, y: ticks, density: densityOf(model), title: title.split(',')[0]! }));
 density2d(panelsOf(['the source', 'NICE, 8 couplings', 'planar, 16 maps']));
 density2d(panelsOf(['Sylvester (Householder), 16 maps', 'RealNVP with reflections, 8 couplings', 'linear spline']));
 
