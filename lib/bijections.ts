@@ -135,9 +135,8 @@ function columns(D: number, picked: readonly number[]): tf.Tensor2D {
 
 /** x with other values at the picked coordinates: x [B, D], values [B, n] → [B, D]. */
 function replaced(x: tf.Tensor, picked: readonly number[], values: tf.Tensor): tf.Tensor {
-  const D = x.shape[1]!;
-  const stays = range(D).map((d) => (picked.includes(d) ? 0 : 1));
-  return x.mul(tf.tensor1d(stays)).add(values.matMul(columns(D, picked), false, true));
+  const stays = range(x.shape[1]!).map((d) => (picked.includes(d) ? 0 : 1));
+  return x.mul(tf.tensor1d(stays)).add(values.matMul(columns(stays.length, picked), false, true));
 }
 
 // With weights
