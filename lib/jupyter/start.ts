@@ -119,10 +119,10 @@ async function tryServer(jupyter: Jupyter, options: StartOptions): Promise<Jupyt
 }
 
 async function serve(server: Shown, { root, env, browser }: StartOptions): Promise<boolean> {
-  console.log(`Workbook: ${server.address}`);
   const redirect = join(root, 'lib', 'dist', 'pages', `open-${process.pid}.html`);
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, server.stop);
+  for (const signal of signals) process.on(signal, server.stop); // before anybody knows that there is something to end
+  console.log(`Workbook: ${server.address}`);
   const watch = whenOrphaned(env, server.stop);
   try {
     if (browser) await openServer(server.address, redirect, env);
