@@ -174,7 +174,8 @@ describe('collecting outputs', () => {
 
 describe('messages', () => {
   const header = createHeader('execute_request', 'session');
-  const message = { identities: [], header, parent: null, content: { code: '1' } };
+  const rest = { metadata: { cellId: 'a' }, buffers: [Buffer.from('bytes')] };
+  const message = { identities: [], header, parent: null, content: { code: '1' }, ...rest };
   const frames = (key: string) => encode(key, message).map((frame) => Buffer.from(frame));
 
   test('come back as they were', () => {

@@ -51,48 +51,6 @@ export interface FlowConfig {
   readonly batchSize: number;
 }
 
-/** ln p(x) of real x, and the contract around it. */
-function createFlow(config: FlowConfig, bijection: Bijection, base: Base, rng: Rng): FlowModel {
-  const { eventShape, values, domain, low, high } = config;
-  const D = sizeOf(eventShape);
-  const toLatent = (x: tf.Tensor) => {
-    expectShape('flow: x', x, ['B', ...eventShape]);
-    return bijection.toLatent(x.reshape([-1, D]));
-  };
-  const toData = (z: tf.Tensor) => tf.tidy(() => bijection.toData(z).reshape([-1, ...eventShape]));
-  const logProb = (x: tf.Tensor) =>
-    tf.tidy(() => {
-      const { z, logDet } = toLatent(x);
-      const logP = base.logProb(z).add(logDet);
-      return domain === 'interval' ? logP.add(logInterval(x, low, high)) : logP;
-    });
-  const density: GenerativeModel = {
-    eventShape,
-
-    // 3 Objective: the mean negative log-likelihood, base and log-determinant
-    objectives: [
-      {
-        name: 'negative log-likelihood',
-        variables: bijection.variables,
-        loss: ({ x }) => tf.tidy(() => logProb(x).mean().neg()),
-      },
-    ],
-
-    // 4 Optimiser: AdamW (`learningRate`): weights that nothing holds back are what overfits first
-    // 5 Training: `fit` (training.ts), best with a moving average of the weights (`ema`)
-
-    // 6 Likelihood of new inputs: exact for real data; for integers a lower bound, which `importanceBound` tightens
-    likelihood: { kind: 'exact', logProb },
-
-    // 7 Sampling: latents from the base, then the bijection backwards
-    sample: (count, rng) => tf.tidy(() => toData(base.sample([count, D], rng))),
-  };
-  if (values === null) return { ...density, bijection, toLatent, toData };
-  const learnt = () => learntNoise(D, values, config.hidden[0]!, rng.fork('noise'));
-  const noise = config.noise === 'uniform' ? uniformNoise : learnt();
-  return { ...dequantised(density, { noise, values }), bijection, toLatent, toData };
-}
-
 // 2 Network h: MLPs that see some coordinates and say how to move others; planar and Sylvester maps have weights alone
 
 /** Data to about mean 0 and variance 1, with or without an end. */
@@ -184,6 +142,48 @@ export interface SylvesterFlowConfig extends FlowConfig {
   /** M, the rank of the map; 'householder' and 'triangular' need M = D. */
   readonly rank: number;
   readonly orthogonality: Orthogonality;
+}
+
+/** ln p(x) of real x, and the contract around it. */
+function createFlow(config: FlowConfig, bijection: Bijection, base: Base, rng: Rng): FlowModel {
+  const { eventShape, values, domain, low, high } = config;
+  const D = sizeOf(eventShape);
+  const toLatent = (x: tf.Tensor) => {
+    expectShape('flow: x', x, ['B', ...eventShape]);
+    return bijection.toLatent(x.reshape([-1, D]));
+  };
+  const toData = (z: tf.Tensor) => tf.tidy(() => bijection.toData(z).reshape([-1, ...eventShape]));
+  const logProb = (x: tf.Tensor) =>
+    tf.tidy(() => {
+      const { z, logDet } = toLatent(x);
+      const logP = base.logProb(z).add(logDet);
+      return domain === 'interval' ? logP.add(logInterval(x, low, high)) : logP;
+    });
+  const density: GenerativeModel = {
+    eventShape,
+
+    // 3 Objective: the mean negative log-likelihood, base and log-determinant
+    objectives: [
+      {
+        name: 'negative log-likelihood',
+        variables: bijection.variables,
+        loss: ({ x }) => tf.tidy(() => logProb(x).mean().neg()),
+      },
+    ],
+
+    // 4 Optimiser: AdamW (`learningRate`): weights that nothing holds back are what overfits first
+    // 5 Training: `fit` (training.ts), best with a moving average of the weights (`ema`)
+
+    // 6 Likelihood of new inputs: exact for real data; for integers a lower bound, which `importanceBound` tightens
+    likelihood: { kind: 'exact', logProb },
+
+    // 7 Sampling: latents from the base, then the bijection backwards
+    sample: (count, rng) => tf.tidy(() => toData(base.sample([count, D], rng))),
+  };
+  if (values === null) return { ...density, bijection, toLatent, toData };
+  const learnt = () => learntNoise(D, values, config.hidden[0]!, rng.fork('noise'));
+  const noise = config.noise === 'uniform' ? uniformNoise : learnt();
+  return { ...dequantised(density, { noise, values }), bijection, toLatent, toData };
 }
 
 const card: Card = {
