@@ -185,7 +185,7 @@ describe('messages', () => {
 
   test('are refused when signed with another key, changed, or cut', () => {
     expect(() => decode('key', frames('other'))).toThrow('wrong signature');
-    const changed = frames('key').with(-1, Buffer.from('{"code":"2"}'));
+    const changed = frames('key').with(-2, Buffer.from('{"code":"2"}'));
     expect(() => decode('key', changed)).toThrow('wrong signature');
     expect(() => decode('key', frames('key').slice(0, 3))).toThrow('not a Jupyter message');
   });
