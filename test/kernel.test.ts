@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -438,6 +438,20 @@ describe('the end of a kernel', () => {
     await once(parent, 'exit');
     await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
   });
+});
+
+test('a kernel ends when the program that started it is gone before the kernel first looks', async () => {
+  const parent = spawn(process.execPath, ['-e', '']); // its number is nobody's when it has ended
+  await once(parent, 'exit');
+  const folder = mkdtempSync(join(tmpdir(), 'kernel-test-'));
+  const file = join(folder, 'connection.json');
+  const ports = { shell_port: 1, iopub_port: 2, stdin_port: 3, control_port: 4, hb_port: 5 };
+  writeFileSync(file, JSON.stringify({ ip: join(folder, 'kernel'), transport: 'ipc', key: 'k', signature_scheme: 'hmac-sha256', ...ports })); // prettier-ignore
+  const program = join(import.meta.dirname, '../lib/jupyter/share/kernels/dgm/kernel.mjs');
+  const env = { ...process.env, JPY_PARENT_PID: String(parent.pid), DGM_CONNECTION_FOLDER: folder };
+  const kernel = spawn(process.execPath, [program, file], { env, stdio: 'ignore' });
+  expect(await once(kernel, 'exit')).toEqual([null, 'SIGKILL']);
+  expect(existsSync(folder)).toBe(false);
 });
 
 describe('a kernel that cannot start', () => {
