@@ -16,6 +16,7 @@ import { createEditors } from './editors';
 import { button, element } from './elements';
 import { createCompletion, createSignatures } from './help';
 import { guardChanges, labelCells, openNotebook } from './notebook';
+import { prepareFigures } from './plotly';
 import { createRendering } from './rendering';
 import { replay } from './replay';
 import { watchServer } from './server';
@@ -89,6 +90,7 @@ async function showNotebook(
   const host = element('div', { class: 'dgm-notebook' });
   body.append(createToolbar(panel, commands), host);
   attach(panel, host);
+  NotebookActions.executionScheduled.connect(prepareFigures);
   NotebookActions.executed.connect((_, { cell }) => {
     if (cell.model.getMetadata('dgm') !== undefined) void chapters.refresh();
   });

@@ -1,4 +1,4 @@
-/** Figures in an output: plotly draws them, in the colours of the page, once it is needed. */
+/** Figures in an output: plotly draws them, in the colours of the page, once it is needed or soon will be. */
 import { PageConfig } from '@jupyterlab/coreutils';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import { Widget } from '@lumino/widgets';
@@ -69,7 +69,12 @@ const inkOf = (node: HTMLElement): string => getComputedStyle(node.isConnected ?
 
 let loading: Promise<Plotly> | undefined;
 
-/** 4.8 MB, so not before the first figure. */
+/** Called when the first cell runs: figures are near, and the page has nothing else to do while the kernel works. */
+export function prepareFigures(): void {
+  loadPlotly().catch(() => undefined); // a figure that needs it tries again, and says why not
+}
+
+/** 4.8 MB, so not before a cell runs or a saved figure is shown. */
 function loadPlotly(): Promise<Plotly> {
   return (loading ??= new Promise((resolve, reject) => {
     const script = document.createElement('script');
