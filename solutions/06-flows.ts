@@ -650,7 +650,7 @@ const rungs = rungsOf(
 ladder(rungs);
 table(
   rungs.map((rung) => ({ ...rung })),
-  { caption: 'Test set: nats per image (models with several seeds: mean and spread of three)', digits: 1 },
+  { caption: 'Test set: nats per image (models with several seeds: mean and spread of three)', digits: 2 },
 );
 
 // %% [markdown] id="ladder-reading"

@@ -6,7 +6,17 @@ import * as tf from '@tensorflow/tfjs';
 import { permutation, type Rng } from 'dgm';
 import { expectArray, expectClose, expectTensor, expectTrue } from '../compare';
 import { given, type Exercise, type Value } from '../exercise';
-import { integers, logSumExp, matrix, normal, softmax, vector, type Matrix, type Vector } from './common';
+import {
+  integers,
+  logSumExp,
+  matrix,
+  normal,
+  smallestFirst,
+  softmax,
+  vector,
+  type Matrix,
+  type Vector,
+} from './common';
 
 const chapter = '05-autoregressive';
 
@@ -50,7 +60,7 @@ const logLikelihood: Exercise = {
     {
       name: 'agrees with the formula',
       async run({ call, rng }) {
-        for (const [B, D, V] of [[4, 3, 5], [3, 3, 3], [1, 6, 2], [2, 1, 4]] as const) {
+        for (const [B, D, V] of smallestFirst([[4, 3, 5], [3, 3, 3], [1, 6, 2], [2, 1, 4]] as const)) {
           const here = rng.fork(`${B} ${D} ${V}`);
           const x = integers(here, 'x', [B, D], V);
           await checkLogLikelihood(call, normal(here, 'logits', [B, D, V], 2), x, 'normalise over the values');
@@ -199,7 +209,7 @@ const causalConv: Exercise = {
     {
       name: 'agrees with the formula, for several examples and channels',
       async run({ call, rng }) {
-        for (const [B, T, C, O, K, dilation] of [[2, 6, 3, 2, 3, 1], [3, 9, 2, 4, 2, 3], [1, 4, 1, 1, 1, 2]] as const) {
+        for (const [B, T, C, O, K, dilation] of smallestFirst([[2, 6, 3, 2, 3, 1], [3, 9, 2, 4, 2, 3], [1, 4, 1, 1, 1, 2]] as const)) {
           const here = rng.fork(`${B} ${T} ${C} ${O} ${K}`);
           await checkCausalConv(call, normal(here, 'x', [B, T, C]), normal(here, 'w', [K, C, O]), dilation, 'y_t = Σ_k x_{t − k · dilation} w_k'); // prettier-ignore
         }
@@ -250,7 +260,7 @@ const kernelMask: Exercise = {
     {
       name: 'both of 5 × 5, and of one weight',
       async run({ call }) {
-        for (const size of [5, 1])
+        for (const size of [1, 5])
           for (const kind of ['A', 'B'] as const)
             await checkMask(call, size, kind, 'the centre is in row (size − 1) / 2');
       },
@@ -323,7 +333,7 @@ const draw: Exercise = {
     {
       name: 'each value is drawn given those before it',
       async run({ call, rng }) {
-        for (const [B, D] of [[6, 2], [5, 5], [1, 8]] as const)
+        for (const [B, D] of smallestFirst([[6, 2], [5, 5], [1, 8]] as const))
           await checkDraw(call, noiseFor(rng.fork(`${B} ${D}`), B, D, 2), 2, 'ask the network anew after every value');
       }, // prettier-ignore
     },
@@ -461,7 +471,7 @@ const attend: Exercise = {
     {
       name: 'several new steps see all before, and not each other’s future',
       async run({ call, rng }) {
-        for (const [P, S] of [[3, 2], [2, 5], [6, 3]] as const)
+        for (const [P, S] of smallestFirst([[3, 2], [2, 5], [6, 3]] as const))
           await checkAttend(call, attendInput(rng.fork(`${P} ${S}`), 2, P, S, 4), 'query i is step P + i');
       }, // prettier-ignore
     },

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { ksTest, logAbsDet, type Rng } from 'dgm';
 import { expectArray, expectClose, expectFields, expectTensor, expectTrue } from '../compare';
 import { given, type Exercise, type Given, type Value } from '../exercise';
-import { LOG_2PI, matrix, matrixTensor, normal, vector, type Matrix, type Vector } from './common';
+import { LOG_2PI, matrix, matrixTensor, normal, smallestFirst, vector, type Matrix, type Vector } from './common';
 
 const chapter = '06-flows';
 
@@ -160,7 +160,7 @@ const planar: Exercise = {
     {
       name: 'agrees with the formula where w·u is large',
       async run({ call, rng }) {
-        for (const [B, D] of [[5, 3], [3, 3], [1, 4], [4, 1]] as const) {
+        for (const [B, D] of smallestFirst([[5, 3], [3, 3], [1, 4], [4, 1]] as const)) {
           const hint = 'z = x + û tanh(w·x + b); a single û for all examples';
           await checkPlanar(call, planarInput(rng.fork(`${B} ${D}`), B, D, 2), hint);
         }
@@ -254,7 +254,7 @@ const couplingExercise: Exercise = {
     {
       name: 'agrees with the formula, for several sizes',
       async run({ call, rng }) {
-        for (const [B, D] of [[5, 4], [4, 4], [1, 6], [6, 2]] as const)
+        for (const [B, D] of smallestFirst([[5, 4], [4, 4], [1, 6], [6, 2]] as const))
           await checkCoupling(call, rng.fork(`${B} ${D}`), B, D, 'the network sees the first half, as it is');
       }, // prettier-ignore
     },
@@ -310,7 +310,7 @@ const toData: Exercise = {
     {
       name: 'undoes the step, for several sizes',
       async run({ call, rng }) {
-        for (const [B, D] of [[5, 4], [4, 4], [1, 6], [6, 2]] as const)
+        for (const [B, D] of smallestFirst([[5, 4], [4, 4], [1, 6], [6, 2]] as const))
           await checkToData(call, rng.fork(`${B} ${D}`), B, D, 'the network sees the kept half, in the coupling’s order');
       }, // prettier-ignore
     },
@@ -381,7 +381,7 @@ const spline: Exercise = {
     {
       name: 'agrees with the formula, for several sizes',
       async run({ call, rng }) {
-        for (const [B, D, K] of [[5, 3, 4], [3, 3, 3], [4, 4, 4], [1, 2, 17], [6, 1, 2]] as const) {
+        for (const [B, D, K] of smallestFirst([[5, 3, 4], [3, 3, 3], [4, 4, 4], [1, 2, 17], [6, 1, 2]] as const)) {
           const here = rng.fork(`${B} ${D} ${K}`);
           await checkHistogram(call, insideBins(here, B, D, K), normal(here, 'logits', [D, K], 1.5), 'each coordinate has a table of its own');
         }
@@ -439,7 +439,7 @@ const householder: Exercise = {
     {
       name: 'agrees with the formula, and keeps lengths',
       async run({ call, rng }) {
-        for (const [B, D] of [[4, 3], [3, 3], [1, 5], [5, 1]] as const) {
+        for (const [B, D] of smallestFirst([[4, 3], [3, 3], [1, 5], [5, 1]] as const)) {
           const here = rng.fork(`${B} ${D}`);
           const x = normal(here, 'x', [B, D]);
           const v = normal(here, 'v', [D], 3);
@@ -509,7 +509,7 @@ const exponential: Exercise = {
     {
       name: 'agrees with the series, for several sizes',
       async run({ call, rng }) {
-        for (const [B, D] of [[4, 3], [3, 3], [1, 4], [5, 1]] as const) {
+        for (const [B, D] of smallestFirst([[4, 3], [3, 3], [1, 4], [5, 1]] as const)) {
           const here = rng.fork(`${B} ${D}`);
           await checkExponential(call, normal(here, 'x', [B, D]), normal(here, 'M', [D, D], 0.6), 16, 'for every example the same trace');
         }
