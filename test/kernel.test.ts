@@ -361,6 +361,24 @@ async function later(box: Box): Promise<number> {
     ).toBe('KeyboardInterrupt');
   });
 
+  test('a cell that prints without end is cut, and can be stopped; the next one prints again', async () => {
+    const endless = 'console.log("ready"); for (let i = 0; ; i++) console.log("line", i);';
+    const flood = await executeAnd(kernel, endless, () => void kernel.interrupt());
+    expect(errorOf(flood).ename).toBe('KeyboardInterrupt');
+    const long = await kernel.execute('for (let i = 0; i < 300_000; i++) console.log("line", i);');
+    const notice = '[This cell has printed more than 1,000,000 characters: the rest is not shown.]';
+    expect(long.status).toBe('ok');
+    expect(printed(long).length).toBe(1_000_000 + notice.length + 2);
+    expect(printed(long).endsWith(`\n${notice}\n`)).toBe(true);
+    expect(printed(await kernel.execute('console.log("again")'))).toBe('again\n');
+  });
+
+  test('who writes with a callback is called back for each write', async () => {
+    await kernel.execute('let calls = 0; const called = () => void calls++;');
+    await kernel.execute(`for (const text of ['a', 'b', 'c']) process.stdout.write(text, called);`);
+    expect(valueOf(await kernel.execute('calls'))).toBe('3');
+  });
+
   test('a time limit interrupts, and the kernel goes on', async () => {
     await expect(kernel.execute('await new Promise(() => {})', { timeoutMs: 1 })).rejects.toThrow(
       'still running after 1 ms',

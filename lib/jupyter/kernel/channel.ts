@@ -5,8 +5,12 @@ import type { StreamName } from './output';
 import type { CellRun } from './run';
 import type { FromWire, ToWire } from './wire';
 
+/** What a cell may print: an endless loop that prints would otherwise fill every memory on the way to the page. */
+const MOST_PRINTED = 1_000_000; // characters
+const CUT = `\n[This cell has printed more than ${MOST_PRINTED.toLocaleString('en')} characters: the rest is not shown.]\n`;
+
 export interface Channel {
-  /** Text that a cell printed. */
+  /** Text that a cell printed, up to a limit. */
   stream(run: CellRun, name: StreamName, text: string): void;
   /** A message under a cell, unless the cell was asked to be silent; `content` may be JSON already. */
   publish(type: string, run: CellRun, content: object | string): void;
@@ -21,6 +25,7 @@ export function createChannel(
   onMessage: (message: Exclude<FromWire, { readonly kind: 'fence' }>) => void,
 ): Channel {
   const fences: (() => void)[] = [];
+  const printed = new WeakMap<CellRun, number>();
   const post = (message: ToWire) => port.postMessage(message);
   const send = (type: string, parent: Header, content: object | string) =>
     post({ kind: 'publish', type, parent, content: typeof content === 'string' ? content : JSON.stringify(content) });
@@ -30,7 +35,12 @@ export function createChannel(
   });
   return {
     stream(run, name, text) {
-      if (!run.silent) post({ kind: 'stream', name, parent: run.parent, text });
+      const before = printed.get(run) ?? 0;
+      if (run.silent || before > MOST_PRINTED) return;
+      printed.set(run, before + text.length);
+      const shown = text.slice(0, MOST_PRINTED - before);
+      if (shown) post({ kind: 'stream', name, parent: run.parent, text: shown });
+      if (shown !== text) post({ kind: 'stream', name: 'stderr', parent: run.parent, text: CUT });
     },
     publish(type, run, content) {
       if (!run.silent) send(type, run.parent, content);

@@ -12,8 +12,25 @@ export function captureProcess(write: (name: StreamName, text: string) => void):
       const text = typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
       if (!(name === 'stderr' && isGreeting(text))) write(name, text);
       const done = rest.find((argument) => typeof argument === 'function') as WriteCallback | undefined;
-      if (done) process.nextTick(done);
+      if (done) later(done);
       return true;
     };
   }
+}
+
+const due = new Map<WriteCallback, number>();
+
+/**
+ * Calls back once this turn is over, for each write once. The console brings the same function every time: counted, a
+ * loop that prints without end fills no queue.
+ */
+function later(done: WriteCallback): void {
+  if (due.size === 0) process.nextTick(callBack);
+  due.set(done, (due.get(done) ?? 0) + 1);
+}
+
+function callBack(): void {
+  const calls = [...due];
+  due.clear();
+  for (const [done, times] of calls) for (let i = 0; i < times; i++) done();
 }
