@@ -15,7 +15,6 @@ import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
-import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { parseNotebook, serialiseNotebook, type NotebookCell } from 'dgm/jupyter';
@@ -30,6 +29,7 @@ import type { SessionModel } from '../lib/jupyter/desk/sessions';
 import { writeRedirect } from '../lib/jupyter/jupyter-server';
 import { createHeader } from '../lib/jupyter/messages';
 import { isAlive } from './kernel-helpers';
+import { CHROMIUM, launchBrowser } from './browser-helpers';
 
 // The desk as a browser meets it, and as somebody meets it who should not: a real server with real kernels.
 
@@ -235,8 +235,6 @@ describe('the door', () => {
   });
 });
 
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/google-chrome'].find((path) => existsSync(path));
-
 test.skipIf(!CHROMIUM)('a browser comes in by the address alone; a page of another server does not', async () => {
   /** Runs in a page: what its requests to the desk give. */
   const probe = `async (host, method) => {
@@ -263,7 +261,7 @@ test.skipIf(!CHROMIUM)('a browser comes in by the address alone; a page of anoth
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
   const redirect = join(root, 'open.html');
   await writeRedirect(redirect, desk.address('01-tiny.ipynb'));
-  const browser = await chromium.launch({ executablePath: CHROMIUM!, args: ['--no-sandbox', '--disable-gpu'] });
+  const browser = await launchBrowser();
   try {
     const page = await browser.newPage();
     await page.goto(pathToFileURL(redirect).href);

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { JSDOM } from 'jsdom';
-import { chromium } from 'playwright-core';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { CodeCell, Notebook, NotebookCell, Output, TextCell } from 'dgm/jupyter';
 import { figureSpec, PLOTLY_MIME } from '../lib/jupyter/figure';
@@ -13,6 +12,7 @@ import { createMarkdown } from '../lib/jupyter/page-markdown';
 import { ansi } from '../lib/jupyter/page-output';
 import { STYLE } from '../lib/jupyter/page-style';
 import { createSanitiser } from '../lib/jupyter/sanitise';
+import { CHROMIUM, launchBrowser } from './browser-helpers';
 import { contrast } from './helpers';
 
 // A page holds everything it shows, asks nobody for anything, and runs nothing that a notebook brought with it.
@@ -328,14 +328,12 @@ describe('whoever does not see, or does not use a mouse', () => {
   });
 });
 
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/google-chrome'].find((path) => existsSync(path));
-
 describe.skipIf(!CHROMIUM)('page in a browser', () => {
   test('figures are drawn under the policy, nothing is requested, no error is reported', async () => {
     const file = join(folder, 'page.html');
     const heatmap = display({ [PLOTLY_MIME]: figureSpec([{ type: 'heatmap', z: [[1, 2]] }]), 'text/plain': 'b' });
     writeFileSync(file, await pageOf([text('# T\n\n$\\sum x$'), code('1', figure, heatmap)]));
-    const browser = await chromium.launch({ executablePath: CHROMIUM!, args: ['--no-sandbox', '--disable-gpu'] });
+    const browser = await launchBrowser();
     try {
       const page = await browser.newPage({ colorScheme: 'dark' });
       const trouble: string[] = [];
@@ -365,7 +363,7 @@ describe.skipIf(!CHROMIUM)('page in a browser', () => {
     const frames = ['first', 'second'].map((name, i) => ({ name, data: [{ y: [i, i + 1] }] }));
     const moving = display({ [PLOTLY_MIME]: figureSpec([{ y: [0, 1] }], {}, { frames }), 'text/plain': 'two steps' });
     writeFileSync(file, await pageOf([text('# T'), code('1', moving)]));
-    const browser = await chromium.launch({ executablePath: CHROMIUM!, args: ['--no-sandbox', '--disable-gpu'] });
+    const browser = await launchBrowser();
     try {
       const page = await browser.newPage();
       await page.goto(pathToFileURL(file).href);
