@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { createRng, installHost, type MimeBundle, type Rng } from 'dgm';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createRng, type Rng } from 'dgm';
+import { describe, expect, test } from 'vitest';
 import { checkIn } from '../grader/cell';
 import { brief, runChecks, scoreOf, Thrown } from '../grader/checking';
 import { exercises as mixtures } from '../grader/checks/03-mixtures';
@@ -10,6 +10,7 @@ import { given, Mismatch, NotWritten, type Check, type Exercise, type Value } fr
 import { didYouMean, nearest } from '../grader/nearest';
 import { Fault } from '../grader/status';
 import { chapters, exercises } from './fixtures/course/chapters';
+import { collectShown } from './helpers';
 
 /** The mismatch that the comparison throws, as text; undefined if it holds. */
 function mismatch(compare: () => unknown): string | undefined {
@@ -237,16 +238,7 @@ describe('runChecks', () => {
 });
 
 describe('check in a cell', () => {
-  let shown: MimeBundle[] = [];
-  let uninstall = () => {};
-  beforeEach(() => {
-    shown = [];
-    uninstall = installHost({
-      display: (data) => void shown.push(data),
-      interruptSignal: () => new AbortController().signal,
-    });
-  });
-  afterEach(() => uninstall());
+  const shown = collectShown();
 
   const check = checkIn(chapters);
   const text = () => shown[0]!['text/plain'] as string;

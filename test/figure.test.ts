@@ -2,38 +2,16 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { JSDOM } from 'jsdom';
 import pl from 'nodejs-polars';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  card,
-  density2d,
-  figure,
-  imageGrid,
-  installHost,
-  ladder,
-  lossCurve,
-  table,
-  type Card,
-  type FigureSpec,
-  type MimeBundle,
-} from 'dgm';
+import { describe, expect, test } from 'vitest';
+import { card, density2d, figure, imageGrid, ladder, lossCurve, table, type Card, type FigureSpec } from 'dgm';
 import { frameBundle, isTypedFrame } from '../lib/jupyter/table';
 import { COLOURS, INK } from '../lib/jupyter/theme';
-import { contrast } from './helpers';
+import { collectShown, contrast } from './helpers';
 
 // What cells show: bundles that every front end can use, and errors that name what is wrong in the cell's own words.
 
 const PLOTLY = 'application/vnd.plotly.v1+json';
-let shown: MimeBundle[] = [];
-let uninstall = () => {};
-
-beforeEach(() => {
-  shown = [];
-  uninstall = installHost({
-    display: (data) => void shown.push(data),
-    interruptSignal: () => new AbortController().signal,
-  });
-});
-afterEach(() => uninstall());
+const shown = collectShown();
 
 const spec = (i = 0) =>
   shown[i]![PLOTLY] as FigureSpec & { data: Record<string, unknown>[]; layout: Record<string, any> }; // eslint-disable-line @typescript-eslint/no-explicit-any

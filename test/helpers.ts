@@ -1,7 +1,7 @@
 /** What the tests share besides the library's oracles. */
 import * as tf from '@tensorflow/tfjs';
-import { expect } from 'vitest';
-import type { Rng } from 'dgm';
+import { afterEach, beforeEach, expect } from 'vitest';
+import { installHost, type MimeBundle, type Rng } from 'dgm';
 
 export { chiSquare, enumerate, ksBound, ksDistance, midpoints, normalCdf, numericalGradient } from 'dgm';
 
@@ -76,4 +76,19 @@ export function constantRng(value: number): Rng {
   const fill = (shape: readonly number[]) => tf.fill([...shape], value);
   const rng: Rng = { fork: () => rng, normal: fill, uniform: fill };
   return rng;
+}
+
+/** What the code of a test shows, as a cell would; empty again before each test. */
+export function collectShown(): readonly MimeBundle[] {
+  const shown: MimeBundle[] = [];
+  let uninstall = () => {};
+  beforeEach(() => {
+    shown.length = 0;
+    uninstall = installHost({
+      display: (data) => void shown.push(data),
+      interruptSignal: () => new AbortController().signal,
+    });
+  });
+  afterEach(() => uninstall());
+  return shown;
 }

@@ -1,20 +1,12 @@
-import { calibrationPlot, installHost, latentMap, rocPlot, scoreField, trajectories, type FigureSpec, type MimeBundle } from 'dgm'; // prettier-ignore
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { calibrationPlot, latentMap, rocPlot, scoreField, trajectories, type FigureSpec } from 'dgm'; // prettier-ignore
+import { describe, expect, test } from 'vitest';
 import { PLOTLY_MIME } from '../lib/jupyter/figure';
 import { still } from '../lib/jupyter/still';
+import { collectShown } from './helpers';
 
 // Pictures of the plane and of probabilities: what they draw, in numbers.
 
-let shown: MimeBundle[] = [];
-let uninstall = () => {};
-beforeEach(() => {
-  shown = [];
-  uninstall = installHost({
-    display: (data) => void shown.push(data),
-    interruptSignal: () => new AbortController().signal,
-  });
-});
-afterEach(() => uninstall());
+const shown = collectShown();
 
 const spec = () => shown.at(-1)![PLOTLY_MIME] as FigureSpec;
 type Series = { x: (number | null)[]; y: (number | null)[]; name?: string };
