@@ -149,7 +149,7 @@ await check('ar.inOrder', logitsInOrder);
 // %% [markdown] id="network"
 // ## 2 Network
 //
-// Four networks that look back and never ahead. The first idea is the same for all: **move, then look**. The sequence is moved one step to the right, so that place $d$ holds $x_{d-1}$; after that, every layer may use its own place and what is before it.
+// Four networks that look back and never ahead. The first idea serves three of them: **move, then look**. The sequence is moved one step to the right, so that place $d$ holds $x_{d-1}$; after that, every layer may use its own place and what is before it.
 //
 // ### Dilated causal convolutions
 //
@@ -492,7 +492,7 @@ figure(
 //
 // ### Exercise: ancestral sampling
 //
-// By inverse distribution functions, so that the noise is an argument: for $u$ uniform on $[0, 1)$, take the value $v$ for which $u$ falls between $p(x < v)$ and $p(x \le v)$; that is, the number of values whose *cumulative* probability is at most $u$. The network is the one of section 2: row $d$ of its answer depends on $x_1 \dots x_{d-1}$ alone, so what the later places hold does not matter yet.
+// By inverse distribution functions, so that the noise is an argument: for $u$ uniform on $[0, 1)$, take the value $v$ for which $u$ falls between $p(x < v)$ and $p(x \le v)$; that is, the number of values whose *cumulative* probability is at most $u$. (The last of these probabilities is 1, and never at most $u$; in 32 bits it may come out a little lower, so see to it that no value beyond $V - 1$ is drawn.) The network is the one of section 2: row $d$ of its answer depends on $x_1 \dots x_{d-1}$ alone, so what the later places hold does not matter yet.
 
 // %% id="draw"
 /**

@@ -79,13 +79,13 @@ const logLikelihood: Exercise = {
     },
     {
       name: 'works with logits around 1,000',
-      run: ({ call, rng }) =>
-        checkLogLikelihood(
-          call,
-          tf.tidy(() => normal(rng, 'logits', [3, 4, 3], 2).add(1000)),
-          integers(rng, 'x', [3, 4], 3),
-          'exp(1000) is Infinity: tf.logSoftmax takes the largest out',
-        ),
+      async run({ call, rng }) {
+        const apart = tf.tensor3d([[[0, 150], [1000, 998]]]); // prettier-ignore
+        const hint = 'exp(1000) is Infinity, exp(−150) is 0: tf.logSoftmax takes out the largest logit of every place';
+        await checkLogLikelihood(call, apart, tf.tensor2d([[0, 1]]), hint);
+        const logits = tf.tidy(() => normal(rng, 'logits', [3, 4, 3], 2).add(1000));
+        await checkLogLikelihood(call, logits, integers(rng, 'x', [3, 4], 3), hint);
+      },
     },
   ],
 };
@@ -141,7 +141,7 @@ const inOrder: Exercise = {
     {
       name: 'backwards, and a shift by one',
       async run({ call, rng }) {
-        const x = integers(rng, 'x', [4, 4], 3);
+        const x = integers(rng, 'x', [2, 4], 3);
         await checkInOrder(call, x, [3, 2, 1, 0], 'the last pixel comes first');
         await checkInOrder(call, x, [1, 2, 3, 0], 'pixel 1 comes first, pixel 0 last');
       },
@@ -149,9 +149,12 @@ const inOrder: Exercise = {
     {
       name: 'a random order: row d of the result is for pixel d',
       async run({ call, rng }) {
-        const order = [...permutation(7, rng.fork('order'))];
-        await checkInOrder(call, integers(rng, 'x', [5, 7], 3), order, 'undo the order in the result, by its inverse');
-      },
+        for (const [B, D] of smallestFirst([[1, 3], [5, 7], [2, 12]] as const)) {
+          const order = [...permutation(D, rng.fork(`order ${D}`))];
+          const x = integers(rng, `x ${B} ${D}`, [B, D], 3);
+          await checkInOrder(call, x, order, 'undo the order in the result, by its inverse');
+        }
+      }, // prettier-ignore
     },
   ],
 };
@@ -283,7 +286,7 @@ export function drawOf(u: Matrix, scale: number): number[][] {
   });
 }
 
-/** Noise that is not within 10⁻³ of where the drawn value changes, so that rounding cannot. */
+/** Noise that stays away, by a tenth of p(x_d), from where the drawn value changes: rounding cannot change it. */
 export function noiseFor(rng: Rng, B: number, D: number, scale: number): tf.Tensor {
   const u = matrix(rng.fork('u').uniform([B, D]));
   const x = drawOf(u, scale);
@@ -312,8 +315,8 @@ const draw: Exercise = {
   points: 3,
   hints: [
     'When x_d is drawn, which of the other values has to be known already? How often must the network be asked?',
-    'Loop over d: ask the network with what is drawn so far, take row d, softmax, cumulate, and count how many of the sums are at most u_d. Put that number in place d before the next step.',
-    'tf.gather(network(x), d, 1) is [B, V]; tf.cumsum of its softmax, lessEqual u’s column d, summed over the values; tf.where(tf.range(0, D).equal(d), drawn, x).',
+    'Loop over d: ask the network with what is drawn so far, take row d, softmax, cumulate, and count how many of the sums are at most u_d (but never draw a value beyond V − 1). Put that number in place d before the next step.',
+    'tf.gather(network(x), d, 1) is [B, V]; tf.cumsum of its softmax, lessEqual u’s column d, summed over the values, and V − 1 at most; tf.where(tf.range(0, D).equal(d), drawn, x).',
   ],
   checks: [
     {
@@ -328,6 +331,8 @@ const draw: Exercise = {
           2,
           'u below p(0) gives 0, below p(0) + p(1) gives 1',
         );
+        // p = (0, 1, 0), in double precision too
+        await checkDraw(call, tf.tensor2d([[0]]), 20_000, 'u = 0 and p(0) = 0: a sum that is equal to u is passed');
       },
     },
     {
@@ -335,6 +340,8 @@ const draw: Exercise = {
       async run({ call, rng }) {
         for (const [B, D] of smallestFirst([[6, 2], [5, 5], [1, 8]] as const))
           await checkDraw(call, noiseFor(rng.fork(`${B} ${D}`), B, D, 2), 2, 'ask the network anew after every value');
+        const hint = 'u = 1 − 2⁻²⁴: in 32 bits the last sum may lie below it, and the value is V − 1 all the same';
+        await checkDraw(call, tf.fill([1, 24], 1 - 2 ** -24), 2, hint);
       }, // prettier-ignore
     },
     {
@@ -396,11 +403,22 @@ const temperature: Exercise = {
       async run({ call, rng }) {
         for (const tau of [0.3, 0.7, 1.5, 10])
           await checkTempered(call, normal(rng, `${tau}`, [5, 6], 3), tau, 'logits over τ');
+        await checkTempered(
+          call,
+          tf.tensor2d([[0, 200]]),
+          100,
+          'odds of e²⁰⁰ become odds of e²: the softmax of the logits underflows, the logits do not',
+        );
       },
     },
     {
       name: 'works when it is very cold',
-      run: ({ call }) => checkTempered(call, tf.tensor2d([[1, 3, 2]]), 0.001, 'powers of probabilities underflow: stay in logarithms'), // prettier-ignore
+      async run({ call }) {
+        const hint = 'powers of probabilities underflow: stay in logarithms';
+        await checkTempered(call, tf.tensor2d([[1, 3, 2]]), 0.001, hint);
+        const rows = tf.tensor2d([[1, 3, 2], [0, 0.002, 0.001]]); // prettier-ignore
+        await checkTempered(call, rows, 0.001, 'each row by itself: odds of e^0.002 become odds of e²');
+      },
     },
   ],
 };
@@ -457,22 +475,23 @@ const attend: Exercise = {
     {
       name: 'a whole sequence (P = 0)',
       async run({ call, rng }) {
-        await checkAttend(call, attendInput(rng, 2, 0, 5, 4), 'step t sees steps 0 … t');
         await checkAttend(call, attendInput(rng, 3, 0, 1, 2), 'one step sees itself');
-      },
+        for (const [B, S, d] of smallestFirst([[2, 5, 4], [1, 2, 2]] as const))
+          await checkAttend(call, attendInput(rng.fork(`${B} ${S}`), B, 0, S, d), 'step t sees steps 0 … t');
+      }, // prettier-ignore
     },
     {
       name: 'one new step sees everything before it, and itself',
       async run({ call, rng }) {
-        for (const P of [1, 4, 9])
-          await checkAttend(call, attendInput(rng.fork(`${P}`), 2, P, 1, 3), 'no key lies ahead of the newest step');
-      },
+        for (const [B, P] of smallestFirst([[1, 1], [2, 4], [2, 9]] as const))
+          await checkAttend(call, attendInput(rng.fork(`${P}`), B, P, 1, 3), 'no key lies ahead of the newest step');
+      }, // prettier-ignore
     },
     {
       name: 'several new steps see all before, and not each other’s future',
       async run({ call, rng }) {
-        for (const [P, S] of smallestFirst([[3, 2], [2, 5], [6, 3]] as const))
-          await checkAttend(call, attendInput(rng.fork(`${P} ${S}`), 2, P, S, 4), 'query i is step P + i');
+        for (const [B, P, S] of smallestFirst([[1, 3, 2], [2, 2, 5], [2, 6, 3]] as const))
+          await checkAttend(call, attendInput(rng.fork(`${P} ${S}`), B, P, S, 4), 'query i is step P + i');
       }, // prettier-ignore
     },
   ],

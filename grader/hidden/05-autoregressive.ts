@@ -67,6 +67,24 @@ const logLikelihoodMistakes: readonly Mistake[] = [
     replace: 'tf.logSoftmax(logits, -1)',
     by: 'tf.logSoftmax(tf.softmax(logits))',
   },
+  {
+    name: 'the logarithm of a softmax',
+    source: 'common: the softmax underflows, and the logarithm is −∞',
+    replace: 'tf.logSoftmax(logits, -1)',
+    by: 'tf.softmax(logits).log()',
+  },
+  {
+    name: 'the logarithm of a softmax, and a little',
+    source: 'common: no value costs more than 16 nats, by a term that was to keep the logarithm finite',
+    replace: 'tf.logSoftmax(logits, -1)',
+    by: 'tf.softmax(logits).add(1e-7).log()',
+  },
+  {
+    name: 'one largest logit taken out for all places',
+    source: 'common: the exponentials of the other places underflow',
+    replace: 'tf.logSoftmax(logits, -1)',
+    by: 'logits.sub(logits.max()).sub(logits.sub(logits.max()).exp().sum(-1, true).log())',
+  },
   { name: 'the loss', source: 'common: the sign', replace: 'return picked', by: 'return picked.neg()' },
 ];
 
@@ -107,6 +125,18 @@ const inOrderMistakes: readonly Mistake[] = [
     source: 'common',
     replace: 'network(sequence)',
     by: 'network(x)',
+  },
+  {
+    name: 'places sorted as text',
+    source: 'common: JavaScript sorts 10 before 2 unless told how',
+    replace: 'order.map((_, pixel) => order.indexOf(pixel))',
+    by: 'order.map((pixel, i) => [pixel, i]).sort().map(([, i]) => i!)',
+  },
+  {
+    name: 'all axes of one entry dropped',
+    source: 'common: squeeze without an axis, for a batch of one',
+    replace: 'network(sequence), place',
+    by: 'network(sequence).squeeze(), place',
   },
 ];
 
@@ -253,6 +283,24 @@ const drawMistakes: readonly Mistake[] = [
     replace: 'tf.cumsum(p, 1)',
     by: 'p',
   },
+  {
+    name: 'sums below u in place of at most u',
+    source: 'common: u = 0 draws the first value, be its probability 0',
+    replace: 'lessEqual',
+    by: 'less',
+  },
+  {
+    name: 'a value that is not there, when all sums are at most u',
+    source: 'common: in 32 bits probabilities add up to a little less than 1',
+    replace: '.minimum(p.shape[1]! - 1)',
+    by: '',
+  },
+  {
+    name: 'the first sum above u, or 0 when there is none',
+    source: 'common: argMax of nothing but false is 0',
+    replace: 'passed.sum(1, true).minimum(p.shape[1]! - 1)',
+    by: 'passed.logicalNot().toInt().argMax(1).expandDims(1)',
+  },
 ];
 
 const temperatureChecks: readonly Check[] = [
@@ -267,7 +315,7 @@ const temperatureChecks: readonly Check[] = [
   {
     name: '50 rows of 17 at several temperatures',
     async run({ call, rng }) {
-      for (const tau of [0.2, 0.9, 3])
+      for (const tau of [0.25, 0.9, 3])
         await checkTempered(call, normal(rng, `${tau}`, [50, 17], 4), tau, 'softmax(l / τ)');
     },
   },
@@ -303,6 +351,30 @@ const temperatureMistakes: readonly Mistake[] = [
     source: 'common: β for 1/β',
     replace: 'logits.div(temperature)',
     by: 'logits.mul(temperature)',
+  },
+  {
+    name: 'one largest logit taken out for all rows',
+    source: 'common: the exponentials of the other rows underflow when it is cold',
+    replace: 'tf.softmax(logits.div(temperature))',
+    by: '((e: tf.Tensor) => e.div(e.sum(1, true)))(logits.sub(logits.max()).div(temperature).exp())',
+  },
+  {
+    name: 'the likeliest value when it is cold',
+    source: 'common: a small temperature taken for 0',
+    replace: 'tf.softmax(logits.div(temperature))',
+    by: 'temperature < 0.01 ? tf.oneHot(logits.argMax(1) as tf.Tensor1D, logits.shape[1]!).toFloat() : tf.softmax(logits.div(temperature))',
+  },
+  {
+    name: 'a temperature that is kept above 0.01',
+    source: 'common: a bound that was to keep the division finite',
+    replace: 'logits.div(temperature)',
+    by: 'logits.div(Math.max(temperature, 0.01))',
+  },
+  {
+    name: 'logarithms of a softmax',
+    source: 'common: what underflows is lost, however hot it gets',
+    replace: 'logits.div(',
+    by: 'tf.softmax(logits).log().div(',
   },
 ];
 
