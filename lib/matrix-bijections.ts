@@ -77,9 +77,9 @@ const BISECTIONS = 26; // two more than float32 has bits
 // Orthogonal matrices
 
 /**
- * Reflections one after the other, z ← z − 2 (v·z) v / ‖v‖², each of which keeps volume and is its own inverse. D of
- * them make any orthogonal matrix (Tomczak and Welling, Improving Variational Auto-Encoders using Householder Flow,
- * 2016).
+ * Reflections one after the other, z ← z − 2 (v·z) v / ‖v‖², each of which keeps volume and is its own inverse. At
+ * most D of them make any orthogonal matrix (Tomczak and Welling, Improving Variational Auto-Encoders using
+ * Householder Flow, 2016).
  */
 export function householder(D: number, reflections: number, rng: Rng): Bijection {
   const v = weight(

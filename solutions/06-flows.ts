@@ -5,7 +5,7 @@
 //
 // $$\ln p(\mathbf{x}) = \ln p(\mathbf{z}) + \ln \left| \det \frac{\partial \mathbf{z}}{\partial \mathbf{x}} \right| \qquad \text{with} \quad \mathbf{z} = f(\mathbf{x}).$$
 //
-// Everything in this chapter is about the second term: which functions $f$ are flexible, can be inverted, and have a determinant that costs less than the $O(D^3)$ of a general matrix. By the end you have written bends that made history (planar maps, affine and spline couplings, reflections, the exponential of a matrix), have seen them become a model of integer pictures, and have found a published mistake that makes such a model look 44 nats better than it is. Everything printed below was computed by running this file (`npm run solutions -- 06`; what is kept in the workbook, with `--budget full`).
+// Everything in this chapter is about the second term: which functions $f$ are flexible, can be inverted, and have a determinant that costs less than the $O(D^3)$ of a general matrix. By the end you have written bends that made history (planar maps, affine and spline couplings, reflections, the exponential of a matrix), have seen them become a model of integer pictures, and have found a published mistake by which such a model reports a likelihood 44 nats better than it can show. Everything printed below was computed by running this file (`npm run solutions -- 06`; what is kept in the workbook, with `--budget full`).
 
 // %% tags=["setup"] id="setup"
 import * as tf from '@tensorflow/tfjs';
@@ -258,7 +258,7 @@ figure(
 //
 // ### Exercise: an affine coupling
 //
-// The first half of the coordinates is kept. The network gives, for each example, first all $s$ and then all $t$.
+// The first half of the coordinates is kept. The network gives, for each example, first all $s$ and then all $t$. Take its $s$ as it is: a bound on it is part of the network.
 
 // %% id="coupling"
 /**
@@ -379,7 +379,7 @@ figure(
 //
 // $$\mathbf{z} = \mathbf{x} - 2\, \frac{\mathbf{v}^\top \mathbf{x}}{\|\mathbf{v}\|^2}\, \mathbf{v}.$$
 //
-// It keeps volumes, it is its own inverse, and $D$ of them, one after the other, make any orthogonal matrix there is (Tomczak and Welling, 2016).
+// It keeps volumes, it is its own inverse, and any orthogonal matrix there is can be made of at most $D$ of them, one after the other (Tomczak and Welling, 2016).
 //
 // ### Exercise: a mirror
 
@@ -492,7 +492,7 @@ table(
 //
 // All three are lower bounds on one and the same $P(\mathbf{x})$, and can be compared with the exact probabilities of the ladder: whoever reports a bound can only be better than reported.
 //
-// One more thing the pictures need: they live in $[0, 17)^{64}$, and nowhere else. NICE and RealNVP first map that interval onto the whole line by a logit. Splines need no such thing; their interval is $[0, 17]$, and *with a knot at every integer* the density is constant over each cell in the coordinate that is moved, which is what uniform noise asks for.
+// One more thing the pictures need: they live in $[0, 17)^{64}$, and nowhere else. NICE and RealNVP first map that interval, with a small margin, onto the whole line by a logit. Splines need no such thing; their interval is $[0, 17]$, and *with a knot at every integer* the density is constant over each cell in the coordinate that is moved, which is what uniform noise asks for.
 
 // %% [markdown] id="optimiser"
 // ## 4 Optimiser
@@ -797,7 +797,7 @@ card(realNvp.card);
 //
 // `x = x + (1 - uniform) / 2`
 //
-// and prints, for each picture, the negative log-density of the result as the negative log-likelihood. Samples look fine, losses go down, nothing crashes. The number it reports is 122.8 nats, and what can be claimed for that model is **44.4 nats worse**: 167.2, far beyond an untrained histogram.
+// and prints, for each picture, the negative log-density of the result as the negative log-likelihood. Samples look fine, losses go down, nothing crashes. The number it reports is 122.8 nats, and what this noise proves of the model is **44.4 nats worse**: 167.2, far beyond an untrained histogram.
 //
 // ### Exercise: repair it
 //
@@ -912,7 +912,7 @@ table(
 // %% [markdown] id="failures"
 // ## Where it fails
 //
-// **Topology.** A flow is a continuous map with a continuous inverse, and such a map cannot tear space. A Gaussian is in one piece; data that lie in eight separate pieces, or on a ring with a hole, have to be imitated by thin filaments between the pieces (Cornish et al., 2020). Below, the density of a RealNVP on eight separate Gaussians; the filaments carry mass that the source does not have. The spline flow, whose base is uniform on a square and whose slope may be almost 0, comes closer: it squeezes the bridges to nothing.
+// **Topology.** A flow is a continuous map with a continuous inverse, and such a map cannot tear space. A Gaussian is in one piece; data that lie in eight separate pieces, or on a ring with a hole, have to be imitated by thin filaments between the pieces (Cornish et al., 2020). Below, the density of a RealNVP on eight separate Gaussians; the filaments carry mass that the source does not have. The spline flow, whose base is uniform on a square and whose slope may be almost 0, comes closer: it squeezes the bridges thin.
 
 // %% id="failure-topology"
 const hills = dequantisedSource(planeSource('eight Gaussians'));

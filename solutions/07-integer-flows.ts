@@ -106,7 +106,7 @@ figure(
 //
 // ### Exercise: a mass that does not vanish
 //
-// Thirty scales away from the mean, $\sigma(b)$ and $\sigma(a)$ are both 1 in floating point, and the logarithm of their difference is $-\infty$. Put both over a common denominator:
+// Thirty scales above the mean, $\sigma(b)$ and $\sigma(a)$ are both 1 in float32, and the logarithm of their difference is $-\infty$. Put both over a common denominator:
 //
 // $$\sigma(b) - \sigma(a) = \frac{e^{-a} - e^{-b}}{(1 + e^{-a})(1 + e^{-b})} = \sigma(b)\,\sigma(-a)\,\bigl(1 - e^{a - b}\bigr), \qquad b - a = 1/s.$$
 //
