@@ -812,7 +812,7 @@ card(realNvp.card);
  */
 function lowerBound(x: tf.Tensor, logDensity: (x: tf.Tensor) => tf.Tensor, rng: Rng): tf.Tensor {
   // BEGIN SOLUTION flow.dequantise
-  // The code that was given draws u from (0, ½]: the flow learns to put all its mass into half of each side of a cell,
+  // The code that was given draws u from (0, ½]: a flow may put all its mass into half of each side of a cell,
   // where the density is 2^D times as high. ln q(u) = D ln 2 is not 0 then, and was not subtracted: D ln 2 = 44.4 nats.
   const u = rng.uniform(x.shape);
   return logDensity(x.add(u));

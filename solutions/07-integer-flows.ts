@@ -600,7 +600,7 @@ table(
     { what: 'samples that are wholly on it', value: `${(100 * imagesOn).toFixed(0)} %` },
     {
       what: 'what that costs every digit: −ln of it',
-      value: imagesOn > 0 ? `${-Math.log(imagesOn).toFixed(1)} nats` : 'more than 8 nats',
+      value: imagesOn > 0 ? `${-Math.log(imagesOn).toFixed(1)} nats` : 'more than 7.6 nats (ln 2000)',
     },
   ],
   { caption: '2,000 samples' },
