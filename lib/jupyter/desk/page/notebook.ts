@@ -13,7 +13,7 @@ export interface NotebookParts {
   readonly editors: ReturnType<typeof createEditors>;
 }
 
-const AUTOSAVE = 30; // seconds
+const AUTOSAVE = 30; // seconds; the hint of the button says so too
 
 export function openNotebook(path: string, { services, rendermime, editors }: NotebookParts): NotebookPanel {
   const registry = new DocumentRegistry();
@@ -29,6 +29,10 @@ export function openNotebook(path: string, { services, rendermime, editors }: No
       rendermime,
       contentFactory: new NotebookPanel.ContentFactory({ editorFactory: editors.factory.newInlineEditor }),
       mimeTypeService: editors.mimeTypes,
+      editorConfig: {
+        ...StaticNotebook.defaultEditorConfig,
+        code: { ...StaticNotebook.defaultEditorConfig.code, indentUnit: '2' }, // as the chapters are written
+      },
       notebookConfig: {
         ...StaticNotebook.defaultNotebookConfig,
         windowingMode: 'none', // the browser's own search and a screen reader find every cell
