@@ -213,6 +213,13 @@ describe.skipIf(missing !== undefined || !CHROMIUM)('a student at the desk', () 
     expect(scriptBytes).toBeLessThan(5_000_000);
   });
 
+  test('a chapter that was only opened has nothing to save', async () => {
+    await page.reload();
+    await idle();
+    await page.waitForTimeout(500); // for what the kernel tells of itself
+    expect(await page.title()).not.toContain('•');
+  });
+
   test('an exercise: not written, right, broken, mended', async () => {
     const exercise = cell('function logNormal(');
     await run(cell("import * as tf from '@tensorflow/tfjs'"));

@@ -76,6 +76,16 @@ function labelOf(metadata: Readonly<Record<string, unknown>>): string {
   return [...kind, ...locks].join(', ');
 }
 
+const OF_KERNEL = new Set(['kernelspec', 'language_info']);
+
+/** What the kernel tells of itself is written into the notebook, but nothing that its reader must save. */
+export function ignoreKernelFacts({ context: { model } }: NotebookPanel): void {
+  model.metadataChanged.connect((_, { key }) => {
+    if (!OF_KERNEL.has(key) || model.dirty) return;
+    queueMicrotask(() => (model.dirty = false)); // it turns dirty once all have heard of the change
+  });
+}
+
 /** Leaving with unsaved changes asks first. */
 export function guardChanges({ context }: NotebookPanel): void {
   window.addEventListener('beforeunload', (event) => {
