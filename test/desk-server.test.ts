@@ -497,6 +497,13 @@ describe('files', () => {
         { id: 'tiny.second', state: 'open' },
       ],
     });
+    writeFileSync(join(root, 'notebooks', '02-damaged.ipynb'), '{ "cells": [');
+    const [same, damaged] = await json<ChapterProgress[]>('GET', '/api/desk/chapters');
+    expect(same).toEqual(first);
+    expect(damaged).toMatchObject({ title: '02-damaged (damaged)', exercises: [] });
+    const page = await ask('GET', '/notebooks/02-damaged.ipynb', { headers: { accept: 'text/html' } });
+    expect(page.text).toContain('take the original file again');
+    rmSync(join(root, 'notebooks', '02-damaged.ipynb'));
     writeFileSync(join(root, 'progress.json'), '{');
     expect((await ask('GET', '/api/desk/chapters')).text).toContain('progress.json is damaged; delete it');
   });

@@ -213,6 +213,13 @@ describe.skipIf(missing !== undefined || !CHROMIUM)('a student at the desk', () 
     expect(scriptBytes).toBeLessThan(5_000_000);
   });
 
+  test('a chapter that was only opened has nothing to save', async () => {
+    await page.reload();
+    await idle();
+    await page.waitForTimeout(500); // for what the kernel tells of itself
+    expect(await page.title()).not.toContain('•');
+  });
+
   test('an exercise: not written, right, broken, mended', async () => {
     const exercise = cell('function logNormal(');
     await run(cell("import * as tf from '@tensorflow/tfjs'"));
@@ -252,6 +259,33 @@ describe.skipIf(missing !== undefined || !CHROMIUM)('a student at the desk', () 
     await expect.poll(cells, POLL).toBe(before);
     await press('Undo');
     await expect.poll(cells, POLL).toBe(before + 1);
+  });
+
+  test('what was typed is undone and done again, by key and by menu; lines are commented out', async () => {
+    const exercise = cell('function logNormal(');
+    const text = () => exercise.locator('.cm-content').innerText();
+    await exercise.locator('.cm-content').click();
+    await page.keyboard.press('Control+End');
+    const before = await text();
+    await page.waitForTimeout(600); // what is typed at once is one step
+    await page.keyboard.type(' typed');
+    await page.keyboard.press('Control+z');
+    await expect.poll(text, POLL).toBe(before);
+    await page.keyboard.press('Control+Shift+z');
+    await expect.poll(text, POLL).toBe(`${before} typed`);
+    const handled = await exercise
+      .locator('.cm-content')
+      .evaluate((editor) =>
+        editor.dispatchEvent(
+          new InputEvent('beforeinput', { inputType: 'historyUndo', bubbles: true, cancelable: true }),
+        ),
+      );
+    expect(handled).toBe(false);
+    await expect.poll(text, POLL).toBe(before);
+    await page.keyboard.press('Control+/');
+    await expect.poll(text, POLL).toMatch(/\n\/\/ \}$/);
+    await page.keyboard.press('Control+/');
+    await expect.poll(text, POLL).toBe(before);
   });
 
   test('the kernel completes and explains', async () => {
@@ -321,6 +355,34 @@ describe.skipIf(missing !== undefined || !CHROMIUM)('a student at the desk', () 
     await expect.poll(ink, POLL).not.toBe(light);
     await page.emulateMedia({ colorScheme: 'light' });
     await expect.poll(ink, POLL).toBe(light);
+  });
+
+  test('the steps of an animation are shown', async () => {
+    await press('Add cell below');
+    const added = page.locator('.jp-Notebook .jp-Cell.jp-mod-active');
+    await write(
+      added,
+      `import { scoreField } from 'dgm';
+       const ends = [0, 1], right = [[1, 0], [1, 0], [1, 0], [1, 0]], up = [[0, 1], [0, 1], [0, 1], [0, 1]];
+       scoreField([{ x: ends, y: ends, vectors: right }, { x: ends, y: ends, vectors: up }]);`,
+    );
+    await page.keyboard.press('Control+Enter');
+    const line = () => added.locator('.scatterlayer path.js-line').first().getAttribute('d');
+    await added.locator('.updatemenu-button').first().waitFor();
+    const first = await line();
+    await added.locator('.updatemenu-button', { hasText: 'Play' }).click();
+    await expect.poll(line, POLL).not.toBe(first);
+    await press('Delete cell');
+  });
+
+  test('a cell that prints a lot leaves the others within reach', async () => {
+    await press('Add cell below');
+    const added = page.locator('.jp-Notebook .jp-Cell.jp-mod-active');
+    await write(added, "console.log('line\\n'.repeat(5000))");
+    await page.keyboard.press('Control+Enter');
+    await expect.poll(() => added.locator('.jp-OutputArea').textContent(), POLL).toContain('line');
+    expect((await added.boundingBox())!.height).toBeLessThan(1000);
+    await press('Delete cell');
   });
 
   test('what is saved is on disk', async () => {

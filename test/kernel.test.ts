@@ -373,6 +373,12 @@ async function later(box: Box): Promise<number> {
     expect(printed(await kernel.execute('console.log("again")'))).toBe('again\n');
   });
 
+  test('a cell that asks for input is told that there is none', async () => {
+    const { evalue, traceback } = errorOf(await kernel.execute('const answer = process.stdin.read();'));
+    expect(evalue).toContain('no keyboard input');
+    expect(traceback.join('\n')).toContain('1 | const answer = process.stdin.read();');
+  });
+
   test('who writes with a callback is called back for each write', async () => {
     await kernel.execute('let calls = 0; const called = () => void calls++;');
     await kernel.execute(`for (const text of ['a', 'b', 'c']) process.stdout.write(text, called);`);
@@ -385,6 +391,19 @@ async function later(box: Box): Promise<number> {
     );
     expect(valueOf(await kernel.execute('2 + 2'))).toBe('4');
   });
+});
+
+test('a stop that comes while the kernel still loads is for the cell that waits, and for no later one', async () => {
+  const session = await startSession({ cwd: folder });
+  try {
+    const cell = session.request('shell', 'execute_request', { code: 'await new Promise(() => {})' });
+    await new Promise((resolve) => setTimeout(resolve, 50)); // another socket: this one must not be overtaken
+    await session.request('control', 'interrupt_request', {});
+    expect(await cell).toMatchObject({ status: 'error', ename: 'KeyboardInterrupt' });
+    expect(await session.request('shell', 'execute_request', { code: '5 + 5' })).toMatchObject({ status: 'ok' });
+  } finally {
+    await session.end();
+  }
 });
 
 test('the protocol, as front ends use it', async () => {

@@ -16,7 +16,7 @@ import { type Channel, createChannel } from './kernel/channel';
 import { describeThrown } from './kernel/errors';
 import { CLOSED, createFlags } from './kernel/flags';
 import { createStopButton } from './kernel/interrupts';
-import { captureProcess, type StreamName } from './kernel/output';
+import { captureProcess, refuseInput, type StreamName } from './kernel/output';
 import { createRequests, type Runs } from './kernel/requests';
 import { activeRun, type CellRun, interruptRun, KeyboardInterrupt } from './kernel/run';
 import { installStackTraces } from './kernel/stacks';
@@ -101,6 +101,7 @@ function startCells(port: MessagePort, flags: Int32Array): void {
   installAwaiter(button);
   installHost(createHost(channel, owner));
   captureProcess(write);
+  refuseInput();
   reportStrays(write);
   const session = createSession({ root: ROOT, cwd: process.cwd(), button, tslab: () => connectTslab(channel, owner) });
   const take = createRequests(channel, session, button, runs);

@@ -46,9 +46,11 @@ function parse(text: string, file: string): Book {
 }
 
 async function progressOf({ name, path }: Chapter, stateOf: (id: string) => State): Promise<ChapterProgress> {
-  const notebook = await readNotebook(path);
+  const file = basename(path);
+  const notebook = await readNotebook(path).catch(() => undefined); // what is wrong with it, its page says
+  if (!notebook) return { name, title: `${name} (damaged)`, path: file, exercises: [] };
   const exercises = exercisesIn(notebook).map((id) => ({ id, state: stateOf(id) }));
-  return { name, title: titleOf(notebook), path: basename(path), exercises };
+  return { name, title: titleOf(notebook), path: file, exercises };
 }
 
 /** As the cells name them, an exercise's own and its check's. */

@@ -142,7 +142,7 @@ function routeOf(address: string) {
 
 async function page({ desk, request, response, path, query }: Call): Promise<Answer> {
   const [notebook = ''] = path;
-  if (notebook !== '') await desk.contents.get(notebook, { content: false, type: 'notebook' });
+  if (notebook !== '') await desk.contents.get(notebook, { type: 'notebook' }); // with content: damage is said here
   const type = 'text/html; charset=utf-8';
   if (query.has('token')) {
     response.writeHead(200, { 'Content-Type': type, 'Set-Cookie': desk.cookie });

@@ -12,9 +12,21 @@ export const ARMED = 3;
 export const CLOSED = 4;
 /** Always 0: to wait on. */
 export const NEVER = 5;
+/** How many cells had been asked for when a stop was. */
+const STOPPED = 6;
 
 export function createFlags(): Int32Array {
-  return new Int32Array(new SharedArrayBuffer(6 * Int32Array.BYTES_PER_ELEMENT));
+  return new Int32Array(new SharedArrayBuffer(7 * Int32Array.BYTES_PER_ELEMENT));
+}
+
+/** A stop is for every cell asked for until now, also for those that the main thread has not come to yet. */
+export function stopAllUntil(flags: Int32Array, asked: number): void {
+  Atomics.store(flags, STOPPED, asked);
+}
+
+/** Whether a stop came after this cell, counted from 1, had been asked for. */
+export function isStopped(flags: Int32Array, cell: number): boolean {
+  return cell <= Atomics.load(flags, STOPPED);
 }
 
 /** Whether a stop signal waits for the main thread's answer. */

@@ -3,7 +3,7 @@ import type { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { MessageChannel, Worker } from 'node:worker_threads';
-import { acknowledge, isPressed, RUNNING } from './flags';
+import { acknowledge, isPressed, isStopped, RUNNING } from './flags';
 import type { GuardData } from './guard';
 import { STEP } from './stacks';
 import { mendTensorFlow } from './tensorflow';
@@ -18,6 +18,8 @@ export interface StopButton {
   poll(): void;
   /** Forgets what was pressed until now. */
   acknowledge(): void;
+  /** Whether a cell, counted from 1, is not to begin: the stop came while it still waited. */
+  isFor(cell: number): boolean;
 }
 
 /** Thrown by `interruptible`. */
@@ -67,7 +69,7 @@ export function createStopButton(flags: Int32Array, onPress: () => void): StopBu
     }
   }
 
-  return { interruptible, poll, acknowledge: () => acknowledge(flags) };
+  return { interruptible, poll, acknowledge: () => acknowledge(flags), isFor: (cell) => isStopped(flags, cell) };
 }
 
 function wasStopped(error: unknown): boolean {

@@ -18,6 +18,16 @@ export function captureProcess(write: (name: StreamName, text: string) => void):
   }
 }
 
+/** Nobody can type anything: said where a cell asks for it, since it would wait for ever. */
+export function refuseInput(): void {
+  Object.defineProperty(process, 'stdin', {
+    configurable: true,
+    get() {
+      throw new Error('a notebook has no keyboard input: write the value into the cell instead');
+    },
+  });
+}
+
 const due = new Map<WriteCallback, number>();
 
 /**

@@ -3,7 +3,7 @@ import type { Message } from '../messages';
 import { answerTo } from './answers';
 import type { Outcome, Session } from './cells';
 import type { Channel } from './channel';
-import { describeThrown } from './errors';
+import { describeThrown, INTERRUPTED } from './errors';
 import type { StopButton } from './interrupts';
 import { type CellRun, createRun } from './run';
 
@@ -28,6 +28,7 @@ export function createRequests(
 ): (request: Message) => void {
   const queue: Message[] = [];
   let count = 0;
+  let begun = 0; // cells, silent and aborted ones too
   let isRunning = false;
 
   async function runQueue(): Promise<void> {
@@ -40,11 +41,12 @@ export function createRequests(
   async function execute(request: Message): Promise<void> {
     const { code, silent = false, stop_on_error = true } = request.content as unknown as ExecuteRequest;
     if (!silent) count++;
+    begun++;
     const run = createRun(`In[${count}]`, request.header, silent);
     runs.current = runs.last = run;
     button.acknowledge(); // what was pressed before is not for this cell
     channel.publish('execute_input', run, { code, execution_count: count });
-    const outcome = await session.execute(code, run).catch(failed);
+    const outcome = button.isFor(begun) ? STOPPED : await session.execute(code, run).catch(failed);
     await turn(); // a promise that the cell left rejected is reported inside of it
     finish(run, request, outcome);
     runs.current = null;
@@ -65,6 +67,7 @@ export function createRequests(
   /** "Run all" sends every cell at once; those after a failed one are not run. */
   async function abortQueue(): Promise<void> {
     await channel.fence();
+    begun += queue.length;
     for (const request of queue.splice(0))
       await during(channel, request, () => channel.reply(request, { status: 'aborted' }));
   }
@@ -86,6 +89,8 @@ async function during(channel: Channel, request: Message, work: (request: Messag
   await work(request);
   channel.status(request, 'idle');
 }
+
+const STOPPED: Outcome = { status: 'error', error: INTERRUPTED };
 
 function failed(error: unknown): Outcome {
   return { status: 'error', error: describeThrown(error) };

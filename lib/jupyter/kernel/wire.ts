@@ -15,7 +15,7 @@ import {
   type Header,
   type Message,
 } from '../messages';
-import { ARMED, CLOSED } from './flags';
+import { ARMED, CLOSED, stopAllUntil } from './flags';
 import { createStreams } from './streams';
 
 /** From the sockets to the main thread. */
@@ -96,7 +96,10 @@ async function echo(): Promise<void> {
   for await (const frames of heartbeat) await heartbeat.send(frames);
 }
 
+let asked = 0; // cells
+
 function onShell(message: Message): void {
+  if (message.header.msg_type === 'execute_request') asked++;
   const immediate = atOnce[message.header.msg_type];
   if (!immediate) port.postMessage({ kind: 'request', message } satisfies FromWire);
   else answer(message, senders.shell, immediate());
@@ -164,6 +167,7 @@ function fromMain(message: ToWire): void {
 
 /** A real signal, since only a signal ends synchronous code; Windows has none, there only waiting cells stop. */
 function interrupt(): void {
+  stopAllUntil(flags, asked);
   if (process.platform === 'win32' || Atomics.load(flags, ARMED) === 0)
     port.postMessage({ kind: 'interrupt' } satisfies FromWire);
   else process.kill(process.pid, 'SIGINT');

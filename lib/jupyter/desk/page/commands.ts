@@ -1,5 +1,7 @@
 /** What the reader can do in a notebook, by the keys of Jupyter. */
+import { toggleComment } from '@codemirror/commands';
 import type { YNotebook } from '@jupyter/ydoc';
+import type { CodeMirrorEditor } from '@jupyterlab/codemirror';
 import { type Notebook, NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 import { CommandRegistry } from '@lumino/commands';
 import type { Completion, Signatures } from './help';
@@ -29,7 +31,19 @@ export function createCommands(panel: NotebookPanel, completion: Completion, sig
   }
   addHelp(registry, completion, signatures);
   document.addEventListener('keydown', (event) => registry.processKeydownEvent(event), true);
+  document.addEventListener('beforeinput', (event) => keepFromBrowser(event, commands), true);
   return commands;
+}
+
+/** The browser's own undo, in its menus, goes back over what the editor has drawn: it would garble the text. */
+function keepFromBrowser(event: InputEvent, { undoTyping, redoTyping }: ReturnType<typeof commandsOf>): void {
+  const command = new Map<string, Command>([
+    ['historyUndo', undoTyping],
+    ['historyRedo', redoTyping],
+  ]).get(event.inputType);
+  if (!command || !(event.target as Element).closest(NOTEBOOK)) return;
+  event.preventDefault();
+  command.execute();
 }
 
 function bind(
@@ -48,6 +62,10 @@ function commandsOf(panel: NotebookPanel) {
   const step = (action: (notebook: Notebook) => unknown) => () => {
     (content.model?.sharedModel as YNotebook | undefined)?.undoManager.stopCapturing();
     return action(content);
+  };
+  const typing = (action: (editor: CodeMirrorEditor) => unknown) => () => {
+    const { editor } = content.activeCell ?? {};
+    if (editor) action(editor as CodeMirrorEditor);
   };
   const type = (name: 'code' | 'markdown') => step((notebook) => NotebookActions.changeCellType(notebook, name));
   const again = () => restart(sessionContext);
@@ -89,6 +107,17 @@ function commandsOf(panel: NotebookPanel) {
     above: { label: 'Cell above', execute: act(NotebookActions.selectAbove), commandKeys: ['ArrowUp', 'K'] },
     below: { label: 'Cell below', execute: act(NotebookActions.selectBelow), commandKeys: ['ArrowDown', 'J'] },
     edit: { label: 'Edit', execute: act((notebook) => (notebook.mode = 'edit')), commandKeys: ['Enter'] },
+    undoTyping: { label: 'Undo typing', execute: typing((editor) => editor.undo()), editKeys: ['Accel Z'] },
+    redoTyping: {
+      label: 'Redo typing',
+      execute: typing((editor) => editor.redo()),
+      editKeys: ['Accel Shift Z', 'Accel Y'],
+    },
+    comment: {
+      label: 'Comment lines in or out',
+      execute: typing((editor) => editor.execCommand(toggleComment)),
+      editKeys: ['Accel /'],
+    },
     leave: { label: 'Leave the editor', execute: act(leaveEditor), editKeys: ['Escape', 'Ctrl M'] },
     revert: { label: 'Revert', execute: () => context.revert() },
   };

@@ -15,7 +15,7 @@ import { createCommands } from './commands';
 import { createEditors } from './editors';
 import { button, element } from './elements';
 import { createCompletion, createSignatures } from './help';
-import { guardChanges, labelCells, openNotebook } from './notebook';
+import { guardChanges, ignoreKernelFacts, labelCells, openNotebook } from './notebook';
 import { prepareFigures } from './plotly';
 import { createRendering } from './rendering';
 import { replay } from './replay';
@@ -80,6 +80,7 @@ async function showNotebook(
   const editors = createEditors();
   const rendermime = createRendering(editors.languages, appearance);
   const panel = openNotebook(path, { services, rendermime, editors });
+  ignoreKernelFacts(panel);
   replay(panel, () => void chapters.refresh());
   watchServer(banner, () => void reconnect(panel, chapters));
   await panel.context.ready;

@@ -13,7 +13,7 @@ export interface NotebookParts {
   readonly editors: ReturnType<typeof createEditors>;
 }
 
-const AUTOSAVE = 30; // seconds
+const AUTOSAVE = 30; // seconds; the hint of the button says so too
 
 export function openNotebook(path: string, { services, rendermime, editors }: NotebookParts): NotebookPanel {
   const registry = new DocumentRegistry();
@@ -29,6 +29,10 @@ export function openNotebook(path: string, { services, rendermime, editors }: No
       rendermime,
       contentFactory: new NotebookPanel.ContentFactory({ editorFactory: editors.factory.newInlineEditor }),
       mimeTypeService: editors.mimeTypes,
+      editorConfig: {
+        ...StaticNotebook.defaultEditorConfig,
+        code: { ...StaticNotebook.defaultEditorConfig.code, indentUnit: '2' }, // as the chapters are written
+      },
       notebookConfig: {
         ...StaticNotebook.defaultNotebookConfig,
         windowingMode: 'none', // the browser's own search and a screen reader find every cell
@@ -70,6 +74,16 @@ function labelOf(metadata: Readonly<Record<string, unknown>>): string {
   const kind = exercise === undefined ? [] : [`${readOnly ? 'Check' : 'Exercise'} ${exercise}`];
   const locks = [...(readOnly ? ['read-only'] : []), ...(metadata['deletable'] === false ? ['cannot be deleted'] : [])];
   return [...kind, ...locks].join(', ');
+}
+
+const OF_KERNEL = new Set(['kernelspec', 'language_info']);
+
+/** What the kernel tells of itself is written into the notebook, but nothing that its reader must save. */
+export function ignoreKernelFacts({ context: { model } }: NotebookPanel): void {
+  model.metadataChanged.connect((_, { key }) => {
+    if (!OF_KERNEL.has(key) || model.dirty) return;
+    queueMicrotask(() => (model.dirty = false)); // it turns dirty once all have heard of the change
+  });
 }
 
 /** Leaving with unsaved changes asks first. */

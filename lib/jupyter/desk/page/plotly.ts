@@ -10,10 +10,12 @@ interface FigureSpec {
   readonly data: unknown;
   readonly layout: Readonly<Record<string, unknown>>;
   readonly config: unknown;
+  /** The steps of an animation. */
+  readonly frames?: unknown;
 }
 
 interface Plotly {
-  react(node: HTMLElement, data: unknown, layout: unknown, config: unknown): Promise<unknown>;
+  react(node: HTMLElement, spec: FigureSpec): Promise<unknown>;
   relayout(node: HTMLElement, change: Readonly<Record<string, unknown>>): Promise<unknown>;
   purge(node: HTMLElement): void;
   readonly Plots: { resize(node: HTMLElement): void };
@@ -52,7 +54,7 @@ function figureWidget(mimeType: string, drawn: Set<HTMLElement>): IRenderMime.IR
       try {
         const plotly = await loadPlotly();
         const layout = { ...spec.layout, font: { color: inkOf(node), ...(spec.layout['font'] as object) } };
-        await plotly.react(node, structuredClone(spec.data), structuredClone(layout), spec.config);
+        await plotly.react(node, structuredClone({ ...spec, layout })); // plotly writes into what it draws
         drawn.add(node);
       } catch (error) {
         node.textContent = `${alt}: not drawn (${(error as Error).message})`;

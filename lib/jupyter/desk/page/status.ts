@@ -2,7 +2,7 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Banner } from './banner';
 import { element } from './elements';
-import { isDead, restart } from './kernel';
+import { isDead, isGone, restart } from './kernel';
 
 const WORDS: Readonly<Record<string, string>> = {
   idle: 'idle',
@@ -15,6 +15,7 @@ const WORDS: Readonly<Record<string, string>> = {
   terminating: 'ending',
   dead: 'dead',
   disconnected: 'not connected',
+  unknown: 'none',
 };
 
 export function createStatus(panel: NotebookPanel, banner: Banner): HTMLElement {
@@ -28,7 +29,8 @@ export function createStatus(panel: NotebookPanel, banner: Banner): HTMLElement 
     node.dataset['state'] = state;
     if (word.textContent !== state) word.textContent = state;
     document.title = `${context.model.dirty ? '• ' : ''}${state === 'busy' ? 'running: ' : ''}${title}`;
-    if (state === 'dead') banner.show('kernel', died(panel));
+    if (state === 'dead') banner.show('kernel', trouble(panel, DIED));
+    else if (isGone(sessionContext)) banner.show('kernel', trouble(panel, GONE));
     else banner.hide('kernel');
   };
   sessionContext.statusChanged.connect(show);
@@ -39,9 +41,12 @@ export function createStatus(panel: NotebookPanel, banner: Banner): HTMLElement 
   return node;
 }
 
-function died({ sessionContext }: NotebookPanel) {
+const DIED = 'The kernel has died, and its variables with it; the cell that ran says why. Your text is safe.';
+const GONE = 'The workbook was started again: the kernel of this page is gone, with its variables. Your text is safe.';
+
+function trouble({ sessionContext }: NotebookPanel, text: string) {
   return {
-    text: 'The kernel has died, and its variables with it; the cell that ran says why. Your text is safe.',
+    text,
     remedy: { label: 'Restart the kernel', act: () => restart(sessionContext) },
   };
 }

@@ -18,7 +18,7 @@ import { button, element } from './elements';
 
 /** Command, icons, hint, whether the button shows its label; a group a line. */
 const GROUPS: readonly (readonly (readonly [CommandName, readonly LabIcon[], string, 'label' | 'icon'])[])[] = [
-  [['save', [saveIcon], 'Save (Ctrl-S)', 'label']],
+  [['save', [saveIcon], 'Save (Ctrl-S); by itself every half minute', 'label']],
   [
     ['run', [runIcon], 'Run this cell (Shift-Enter)', 'label'],
     ['runAll', [fastForwardIcon], 'Run all cells', 'label'],
