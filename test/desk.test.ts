@@ -425,10 +425,11 @@ describe.skipIf(missing !== undefined || !CHROMIUM)('a student at the desk', () 
     await dialog.getByText('has changed on disk').waitFor();
     expect(readFileSync(file, 'utf8')).toBe(changed);
     await dialog.getByRole('button', { name: 'Revert' }).click();
-    await page.locator('.jp-Notebook').getByText('3 Changed elsewhere').first().waitFor();
+    await page.getByText('3 Changed elsewhere').filter({ visible: true }).first().waitFor(); // rendered or being edited
   });
 
   test('a kernel that dies is said, with what to do', async () => {
+    await cell("import * as tf from '@tensorflow/tfjs'").locator('.cm-content').click();
     await press('Add cell below');
     const added = page.locator('.jp-Notebook .jp-Cell.jp-mod-active');
     await write(added, 'process.exit(3)');

@@ -122,8 +122,8 @@ async function serve(server: Shown, { root, env, browser }: StartOptions): Promi
   const redirect = join(root, 'lib', 'dist', 'pages', `open-${process.pid}.html`);
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, server.stop); // before anybody knows that there is something to end
-  console.log(`Workbook: ${server.address}`);
   const watch = whenOrphaned(env, server.stop);
+  console.log(`Workbook: ${server.address}`);
   try {
     if (browser) await openServer(server.address, redirect, env);
     console.error('Ctrl-C ends it; save your notebooks first.');
