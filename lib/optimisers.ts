@@ -2,14 +2,11 @@
  * First-order optimisers over one flat buffer of weights.
  *
  * Each is a pure description (`name`, settings) with two functions: `slots` says how many numbers of state it
- * keeps per weight, `update` makes one step in place. So a checkpoint is a few Float32Arrays, and a faster
- * implementation can replace the loop without anybody noticing.
+ * keeps per weight, `update` makes one step in place. So a checkpoint is a few Float32Arrays.
  *
- * The loops here are the reference, in float64 between a load and a store. On whole arrays that one `allocate` made
- * (engine/memory.ts), as in `fit`, a pass of engine/passes.ts does the same in WebAssembly, in float32, eight times
- * as fast.
+ * The loops here are the reference, in float64 between a load and a store, and know of nothing else. `rule` says the
+ * same step as data, by which whoever trains may make it by other means: in WebAssembly, or on a device.
  */
-import { fused, type PassNumbers } from './engine/memory';
 import type { Schedule } from './schedules';
 
 export interface Optimiser {
@@ -17,8 +14,7 @@ export interface Optimiser {
   /** Numbers of state kept per weight. */
   readonly slots: number;
   /**
-   * One step, in place: by the plain loop, or in WebAssembly where all arrays are of one `allocate`. The gradient has
-   * to be finite.
+   * One step, in place. The gradient has to be finite.
    * @param step counts from 1 @param state `slots` arrays as long as `weights`, zero at the start
    * @param norm `gradientNorm(gradient)`, where it is known already
    */
@@ -33,11 +29,31 @@ export interface Optimiser {
   readonly rule?: Rule;
 }
 
-/** A step as a loop, by its name in engine/passes.ts, and the numbers that the loop takes besides `clip`. */
-export interface Rule<P extends 'sgd' | 'adamW' | 'adamax' = 'sgd' | 'adamW' | 'adamax'> {
+/** The numbers that each kind of step takes, besides the factor by which the gradient is clipped. */
+export interface RuleNumbers {
+  readonly sgd: { readonly momentum: number; readonly rate: number };
+  /** α = 1 − β; rate and debias carry the corrections of the moments; keep = 1 − η λ. */
+  readonly adamW: {
+    readonly alpha1: number;
+    readonly alpha2: number;
+    readonly rate: number;
+    readonly debias: number;
+    readonly epsilon: number;
+    readonly keep: number;
+  };
+  readonly adamax: {
+    readonly alpha1: number;
+    readonly beta2: number;
+    readonly rate: number;
+    readonly epsilon: number;
+  };
+}
+
+/** A step as data: its kind, its numbers, and the longest gradient. */
+export interface Rule<P extends keyof RuleNumbers = keyof RuleNumbers> {
   readonly pass: P;
   /** @param step counts from 1 */
-  numbers(step: number): Omit<PassNumbers<P>, 'clip'>;
+  numbers(step: number): RuleNumbers[P];
   readonly clipNorm: number | undefined;
 }
 
@@ -135,24 +151,26 @@ export function adamax(
   });
 }
 
-/** The rule's pass where the arrays lie in its memory, and the loop where they do not. */
-function createOptimiser<P extends Rule['pass']>(
+/** The factor that makes a gradient of this norm as long as the rule allows, 1 where it is not longer. */
+export function clipFactor({ clipNorm }: Pick<Rule, 'clipNorm'>, norm: number): number {
+  return clipNorm === undefined ? 1 : Math.min(1, clipNorm / norm);
+}
+
+function createOptimiser<P extends keyof RuleNumbers>(
   name: string,
   slots: number,
   rule: Rule<P>,
-  loop: (numbers: PassNumbers<P>, ...arrays: Float32Array[]) => void,
+  loop: (numbers: RuleNumbers[P] & { readonly clip: number }, ...arrays: Float32Array[]) => void,
 ): Optimiser {
-  const { pass, clipNorm } = rule;
+  const { clipNorm } = rule;
   if (clipNorm !== undefined) requirePositive(`${name}: clipNorm`, clipNorm);
   return {
     name,
     slots,
     rule,
     update(weights, gradient, state, step, norm) {
-      const clip = clipNorm === undefined ? 1 : Math.min(1, clipNorm / (norm ?? gradientNorm(gradient)));
-      const numbers = { ...rule.numbers(step), clip } as unknown as PassNumbers<P>;
-      const arrays = [weights, gradient, ...state];
-      if (fused(pass, arrays, numbers) === undefined) loop(numbers, ...arrays);
+      const clip = clipNorm === undefined ? 1 : clipFactor(rule, norm ?? gradientNorm(gradient));
+      loop({ ...rule.numbers(step), clip }, weights, gradient, ...state);
     },
   };
 }
@@ -172,11 +190,8 @@ function rates(optimiser: string, learningRate: LearningRate): Schedule {
 
 /** ‖g‖ = √Σ g², summed in float64, where it cannot overflow: finite when every number is, and only then. */
 export function gradientNorm(gradient: Float32Array): number {
-  let sum = fused('squares', [gradient], {});
-  if (sum === undefined) {
-    sum = 0;
-    for (let i = 0; i < gradient.length; i++) sum += gradient[i]! * gradient[i]!;
-  }
+  let sum = 0;
+  for (let i = 0; i < gradient.length; i++) sum += gradient[i]! * gradient[i]!;
   return Math.sqrt(sum);
 }
 
@@ -186,7 +201,6 @@ export function gradientNorm(gradient: Float32Array): number {
  */
 export function movingAverage(average: Float32Array, values: Float32Array, decay: number): void {
   const alpha = 1 - decay;
-  if (fused('movingAverage', [average, values], { alpha }) !== undefined) return;
   for (let i = 0; i < average.length; i++) average[i] = decay * average[i]! + alpha * values[i]!;
 }
 

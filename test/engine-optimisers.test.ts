@@ -15,10 +15,8 @@ import {
   type FitOptions,
   type GenerativeModel,
   getWeights,
-  gradientNorm,
   loadCheckpoint,
   logNormal,
-  movingAverage,
   type Objective,
   type Optimiser,
   randomWeight,
@@ -29,6 +27,7 @@ import {
   sgd,
 } from 'dgm';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { gradientNorm, movingAverage, update } from '../lib/engine/fused-update';
 import { allocate, fused } from '../lib/engine/memory';
 import { createSteppers } from '../lib/engine/step';
 import { expectClose, read } from './helpers';
@@ -83,7 +82,7 @@ describe('a pass', () => {
       const arrays = allocate([length, length, length, length, length, length]);
       arrays.forEach((array, i) => array.fill(i + 1));
       const [left, w, g, m, v, right] = arrays;
-      adam(0.1).update(w!, g!, [m!, v!], 1);
+      update(adam(0.1), [w!, g!, m!, v!], 1);
       expect(w!.every((value) => value !== 2)).toBe(true);
       for (const [array, value] of [
         [left!, 1],
@@ -113,7 +112,7 @@ describe('without WebAssembly', () => {
     expect(new Set([weights, gradient, v].map(({ buffer }) => buffer)).size).toBe(3);
     gradient.fill(2);
     expect(fused('squares', [gradient], {})).toBeUndefined();
-    sgd(0.5).update(weights, gradient, [v], 1);
+    update(sgd(0.5), [weights, gradient, v], 1);
     expect(Array.from(weights)).toEqual([-1, -1, -1, -1, -1]);
   });
 });
@@ -171,7 +170,7 @@ describe.each(cases)('the pass of %s', (_, optimiser, sizes, clipNorm) => {
     const loop = start.map((array) => array.slice());
     const pass = allocate(start.map(() => length));
     start.forEach((array, i) => pass[i]!.set(array));
-    for (const [weights, gradient, ...state] of [loop, pass]) optimiser.update(weights!, gradient!, state, STEP);
+    for (const [weights, gradient, ...state] of [loop, pass]) update(optimiser, [weights!, gradient!, ...state], STEP);
 
     expect(pass[1]).toEqual(g); // the gradient is only read
     const clip = Math.min(1, clipNorm / gradientNorm(g!));

@@ -6,7 +6,8 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { Batch, Objective, Rng } from '../model';
-import { gradientNorm, movingAverage, type Optimiser } from '../optimisers';
+import type { Optimiser } from '../optimisers';
+import { gradientNorm, movingAverage, update } from './fused-update';
 import { gradientOf, type Gradient, type GradientOptions } from './gradient';
 import { allocate } from './memory';
 import { createParameters, viewsOf, type Parameters } from './parameters';
@@ -164,7 +165,7 @@ function createStepper(
           gradient.find((g) => !Number.isFinite(g))!,
           where,
         );
-      optimiser.update(weights, gradient, slots, ++steps, norm);
+      update(optimiser, [weights, gradient, ...slots], ++steps, norm);
       if (average) movingAverage(average, weights, ema);
       if (source.eager !== undefined) parameters.write();
       return loss;
