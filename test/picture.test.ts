@@ -17,9 +17,10 @@ import {
   trajectories,
   type MimeBundle,
 } from 'dgm';
-import { renderFigures, type CodeCell, type Notebook, type Output } from 'dgm/jupyter';
+import type { CodeCell, Notebook, Output } from 'dgm/jupyter';
 import { openDrawing, type Drawing } from '../lib/jupyter/drawing';
 import { figureSpec, PLOTLY_MIME, type FigureSpec } from '../lib/jupyter/figure';
+import { renderFigures } from '../lib/jupyter/picture';
 import { palettePng } from '../lib/jupyter/png';
 
 // Pictures drawn without a browser: the text of a figure must be there, whole, and where plotly meant it to be.

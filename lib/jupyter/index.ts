@@ -2,4 +2,3 @@
 export * from './client';
 export * from './execute';
 export * from './notebook';
-export * from './picture';
