@@ -56,6 +56,29 @@ export interface GenerativeModel {
   sample(count: number, rng: Rng, given?: tf.Tensor): tf.Tensor;
 }
 
+/** A model whose latent variable takes K values, and whose M-step has a closed form. */
+export interface LatentModel extends GenerativeModel {
+  /** K */
+  readonly components: number;
+  /** p(k | x): [B, ...event] → [B, K], rows sum to 1 */
+  responsibilities(x: tf.Tensor): tf.Tensor;
+  /** Responsibilities for the first M-step, different enough to tell the components apart: [N, ...event] → [N, K] */
+  start(x: tf.Tensor, rng: Rng): tf.Tensor;
+  /** Sets the weights to those that maximise the expected complete log-likelihood: x [N, ...event], r [N, K] */
+  mStep(x: tf.Tensor, r: tf.Tensor): void;
+}
+
+/**
+ * A model with many latent variables, whose M-step needs nothing but expected counts: how often each choice is made on
+ * average under p(z | x), summed over the examples. It starts from its weights, which have to differ from unit to unit.
+ */
+export interface CountingModel extends GenerativeModel {
+  /** E_z|x of every choice's count: x [N, ...event] → one tensor for every table of probabilities. Pure. */
+  expectedCounts(x: tf.Tensor): tf.Tensor[];
+  /** Sets the weights to those that maximise the expected complete log-likelihood. */
+  maximise(counts: readonly tf.Tensor[]): void;
+}
+
 /**
  * The lecture's overview slide as data: what one forward pass, inference and sampling cost, what is
  * minimised, by which network, with which representation; and the family's row in the comparison table of

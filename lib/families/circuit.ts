@@ -8,8 +8,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { checkStructure, hiddenTree, imageHalves, type CircuitNode, type NodeFacts, type Structure, type Tables } from '../circuits'; // prettier-ignore
 import { logLattice, oneHotValues } from '../distributions';
-import type { CountingModel } from '../em';
-import type { Card, Family, Rng } from '../model';
+import type { CountingModel, Card, Family, Rng } from '../model';
 import { randomWeight } from '../networks';
 import { categorical } from '../random';
 import { detach, expectShape } from '../tensor';

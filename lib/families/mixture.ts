@@ -9,8 +9,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { LOG_2PI, logLattice, oneHotValues } from '../distributions';
-import type { LatentModel } from '../em';
-import type { Card, Family, Rng } from '../model';
+import type { LatentModel, Card, Family, Rng } from '../model';
 import { constantWeight, randomWeight } from '../networks';
 import { categorical } from '../random';
 import { expectShape, logSumExp } from '../tensor';
