@@ -2,13 +2,7 @@ import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
   {
-    ignores: [
-      '**/dist/',
-      '**/node_modules/',
-      '**/.ipynb_checkpoints/',
-      'lib/jupyter/share/*extensions/',
-      'test/hostile/',
-    ],
+    ignores: ['**/dist/', '**/node_modules/', '**/.ipynb_checkpoints/', 'jupyter/share/*extensions/', 'test/hostile/'],
   },
   ...tseslint.configs.recommended,
   {

@@ -9,9 +9,11 @@ const room = (path: string) => resolve(import.meta.dirname, path);
 export default defineConfig({
   resolve: {
     alias: [
-      { find: /^dgm\/jupyter$/, replacement: room('lib/jupyter/index.ts') },
       { find: /^dgm$/, replacement: room('lib/index.ts') },
+      { find: /^dgm\/(engine|host|figures)$/, replacement: room('lib/$1/index.ts') },
+      { find: /^dgm-jupyter$/, replacement: room('jupyter/index.ts') },
       { find: /^grader$/, replacement: room('grader/index.ts') },
+      { find: /^grader\/commands$/, replacement: room('grader/commands/index.ts') },
     ],
   },
   test: {

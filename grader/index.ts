@@ -1,6 +1,6 @@
 /** What a notebook imports from the grader, and what a file of checks is written with. Light: no compiler here. */
-import { checkIn, hintIn, solutionIn } from './cell';
-import { chapters } from './exercises';
+import { checkIn, hintIn, solutionIn } from './student/cell';
+import { chapters } from './chapters/registry';
 
 /**
  * Checks one exercise and shows what holds, what does not, and what was expected. A wrong answer does not throw, so
@@ -22,5 +22,5 @@ export const hint = hintIn(chapters);
  */
 export const solution = solutionIn(chapters);
 
-export * from './compare';
-export * from './exercise';
+export * from './exercise/compare';
+export * from './exercise/exercise';

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { executeNotebook, parseNotebook, type CodeCell, type Notebook } from 'dgm/jupyter';
+import { executeNotebook, parseNotebook, type CodeCell, type Notebook } from 'dgm-jupyter';
 import { describe, expect, test } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -108,7 +108,7 @@ describe.runIf(python).each(chapters)('%s in Jupyter', (file) => {
           cwd: ROOT,
           env: {
             ...process.env,
-            JUPYTER_PATH: join(ROOT, 'lib', 'jupyter', 'share'),
+            JUPYTER_PATH: join(ROOT, 'jupyter', 'share'),
             PATH: `${resolve(process.execPath, '..')}:${process.env['PATH']}`,
             DGM_BUDGET: SHORT,
           },

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-const cli = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
+const cli = fileURLToPath(new URL('../dist/commands/cli.js', import.meta.url));
 
 if (existsSync(cli)) {
   await createRequire(import.meta.url)(cli).main(process.argv.slice(2));

@@ -1,6 +1,6 @@
 /** `grade status`, `grade policy` and `grade override`: what the gradebook knows, and the lecturer's say in it. */
 import { InvalidArgumentError, type Command } from 'commander';
-import { chapters, findExercise } from '../exercises';
+import { chapters, findExercise } from '../chapters/registry';
 import { parseTime } from '../gradebook/arrival';
 import { readSetting, type Book } from '../gradebook/book';
 import { counts, holders } from '../gradebook/jobs';
@@ -14,8 +14,8 @@ import {
   type Row,
 } from '../gradebook/verdicts';
 import { readPolicy, studentOf, writePolicy, type Policy } from '../gradebook/policy';
-import { didYouMean } from '../nearest';
-import { duration } from '../report';
+import { didYouMean } from '../base/nearest';
+import { duration } from '../reports/report';
 import { bookOption, withBook, type BookOption } from './shared';
 
 function status(options: BookOption): Promise<void> {

@@ -1,13 +1,13 @@
 import { join, relative } from 'node:path';
 import type { Command } from 'commander';
-import { createCompiler, type Compiler } from '../compiler';
-import type { Exercise } from '../exercise';
-import { chapters, findChapter } from '../exercises';
-import { didYouMean } from '../nearest';
-import { course } from '../rooms';
-import { Fault } from '../status';
-import { Unreadable } from '../reader';
-import { onEverySave, tryNotebook, type Tried } from '../try-notebook';
+import { createCompiler, type Compiler } from '../compile/service';
+import type { Exercise } from '../exercise/exercise';
+import { chapters, findChapter } from '../chapters/registry';
+import { didYouMean } from '../base/nearest';
+import { course } from '../base/places';
+import { Fault } from '../exercise/status';
+import { Unreadable } from '../compile/reader';
+import { onEverySave, tryNotebook, type Tried } from './own-notebook';
 
 interface Options {
   readonly only?: string;

@@ -2,17 +2,17 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
-import { gradeFolder, regrade, type BatchReport, type Work } from '../batch';
-import { chooseTier, tierOption, TRUST } from '../doctor';
-import { chapters, findChapter, hasHidden, isCalled } from '../exercises';
+import { gradeFolder, regrade, type BatchReport, type Work } from '../gradebook/grade-folder';
+import { chooseTier, tierOption, TRUST } from './doctor';
+import { chapters, findChapter, hasHidden, isCalled } from '../chapters/registry';
 import { readTimestamps } from '../gradebook/arrival';
 import type { Book } from '../gradebook/book';
 import { rows } from '../gradebook/verdicts';
 import { bundleOf } from '../gradebook/bundle';
 import { select } from '../gradebook/select';
-import { createPool } from '../pool';
-import { progressLine } from '../report';
-import type { Tier } from '../tier';
+import { createPool } from '../grading/pool';
+import { progressLine } from '../reports/report';
+import type { Tier } from '../sandbox/tier';
 import { ANY_CHAPTER, bookOption, CHAPTER, positive, withBook, withCompiler, type BookOption } from './shared';
 
 /** What shuts submissions in. */

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { chapters, findExercise } from '../exercises';
-import { askedHints } from '../help';
-import { standingOf } from '../progress';
-import { solutionOf } from '../solution';
-import { helpLines } from '../words';
+import { chapters, findExercise } from '../chapters/registry';
+import { askedHints } from '../student/help';
+import { standingOf } from '../student/tries';
+import { solutionOf } from '../student/solution';
+import { helpLines } from '../student/wording';
 
 export function addHint(program: Command): void {
   program

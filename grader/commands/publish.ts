@@ -1,14 +1,14 @@
 /** `grade export`, `grade feedback` and `grade statistics`: what leaves the gradebook. */
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
-import { folderOf } from '../batch';
-import { feedbackHtml, feedbackMarkdown } from '../feedback';
-import { writeAtomically, writeStream } from '../files';
-import { classroom, gradescope, junit } from '../formats/documents';
-import { gradeTable, nbgraderTable } from '../formats/tables';
+import { folderOf } from '../gradebook/grade-folder';
+import { feedbackHtml, feedbackMarkdown } from '../reports/feedback';
+import { writeAtomically, writeStream } from '../base/files';
+import { classroom, gradescope, junit } from '../reports/documents';
+import { gradeTable, nbgraderTable } from '../reports/tables';
 import type { Book } from '../gradebook/book';
 import { grades, type Grade } from '../gradebook/grades';
-import { itemStatistics, statisticsTable } from '../statistics';
+import { itemStatistics, statisticsTable } from '../reports/statistics';
 import { bookOption, withBook, type BookOption } from './shared';
 
 /** Formats that hold the whole class in one file. */

@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
-import { chapters, findChapter, hasHidden } from '../exercises';
-import { release } from '../release';
-import type { Opening } from '../released';
-import { course, root } from '../rooms';
+import { chapters, findChapter, hasHidden } from '../chapters/registry';
+import { release } from '../authoring/release';
+import type { Opening } from '../base/release-manifest';
+import { course, root } from '../base/places';
 
 interface Options {
   readonly out: string;

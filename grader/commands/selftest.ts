@@ -2,13 +2,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { chooseTier, tierOption } from '../doctor';
-import { chapters, findChapter } from '../exercises';
-import { hostileTable, runHostile, type HostileReport } from '../hostile';
-import { chapterTable, releaseTable, selftestJson } from '../report';
-import { course, root } from '../rooms';
-import { selftest, type SelftestReport } from '../selftest';
-import type { Tier } from '../tier';
+import { chooseTier, tierOption } from './doctor';
+import { chapters, findChapter } from '../chapters/registry';
+import { hostileTable, runHostile, type HostileReport } from '../selftest/hostile';
+import { chapterTable, releaseTable, selftestJson } from '../reports/report';
+import { course, root } from '../base/places';
+import { selftest, type SelftestReport } from '../selftest/selftest';
+import type { Tier } from '../sandbox/tier';
 import { CHAPTER, withCompiler } from './shared';
 
 interface SelftestOptions {

@@ -1,8 +1,8 @@
 /** What several commands share. */
 import { join } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
-import { BOOK } from '../batch';
-import { createCompiler, type Compiler } from '../compiler';
+import { BOOK } from '../gradebook/grade-folder';
+import { createCompiler, type Compiler } from '../compile/service';
 import { closeBook, openBook, type Book } from '../gradebook/book';
 
 export const CHAPTER = '--chapter <name>';

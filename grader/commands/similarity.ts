@@ -1,11 +1,11 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { findSubmissions } from '../batch';
-import { chapters, findChapter, isCalled } from '../exercises';
-import { buildFromFile } from '../notebooks';
-import type { SourceCell } from '../pieces';
-import { readSubmission, Unreadable } from '../reader';
-import { course } from '../rooms';
-import { similarPairs, type SimilarPair, type Stretch, type Work } from '../similarity';
+import { findSubmissions } from '../gradebook/grade-folder';
+import { chapters, findChapter, isCalled } from '../chapters/registry';
+import { buildFromFile } from '../authoring/notebooks';
+import type { SourceCell } from '../compile/pieces';
+import { readSubmission, Unreadable } from '../compile/reader';
+import { course } from '../base/places';
+import { similarPairs, type SimilarPair, type Stretch, type Work } from '../reports/similarity';
 
 interface Options {
   readonly threshold: number;

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lstat, readFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { readSubmission, Unreadable } from '../reader';
+import { readSubmission, Unreadable } from '../compile/reader';
 import type { Entry } from './jobs';
 
 /** sha256 of a file; what is no regular file is known by what it is instead. */

@@ -3,11 +3,17 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { built } from '../rooms';
-import { version } from '../version';
+import { built } from '../base/places';
+import { version } from '../base/version';
 
 /** The modules that turn checks into points; the rest of the grader is known by its version. */
-const JUDGES = ['checking.js', 'compare.js', 'exercise.js', 'exercises.js', 'grading.js'];
+const JUDGES = [
+  'exercise/checking.js',
+  'exercise/compare.js',
+  'exercise/exercise.js',
+  'chapters/registry.js',
+  'grading/grade-exercises.js',
+];
 
 /**
  * Hash of the grader's version, its judging modules and, when the chapter has any, its built checks, public and
@@ -21,7 +27,7 @@ export async function bundleOf(chapter: string | undefined): Promise<string> {
 }
 
 async function checkFiles(chapter: string): Promise<string[]> {
-  const rooms = ['checks', 'hidden'].map(built).filter((room) => existsSync(room));
+  const rooms = ['chapters/checks', 'chapters/hidden'].map(built).filter((room) => existsSync(room));
   const files = await Promise.all(rooms.map(async (room) => filesOf(chapter, room)));
   return files.flat();
 }

@@ -2,8 +2,8 @@
  * Grades: one a student and chapter. Of the attempts the policy names the one that counts; overrides replace points
  * of exercises; what lateness costs comes off the sum. Verdicts stay as they are, so that the policy can change.
  */
-import { round } from '../grading';
-import type { ExerciseResult } from '../result';
+import { round } from '../grading/grade-exercises';
+import type { ExerciseResult } from '../grading/result';
 import { readSetting, type Book } from './book';
 import { overrides, rowOf, rows, type Override, type Row } from './verdicts';
 import { keptShare, lateDays, readPolicy, studentOf, type Policy } from './policy';

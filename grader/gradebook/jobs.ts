@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
-import { resultSchema, type SubmissionResult } from '../result';
+import { resultSchema, type SubmissionResult } from '../grading/result';
 import { commit, type Book } from './book';
 
 /** A submission as it was found in the folder. */

@@ -1,6 +1,6 @@
 /** Which submissions somebody means by a student, an exercise or a status. */
-import { didYouMean } from '../nearest';
-import { statuses } from '../status';
+import { didYouMean } from '../base/nearest';
+import { statuses } from '../exercise/status';
 import type { Book } from './book';
 import { rows, type Row } from './verdicts';
 import { readPolicy, studentOf } from './policy';

@@ -1,7 +1,7 @@
 /** `grades.csv`: what the checks gave, a line a submission, written from the book without holding it. */
-import { csvLine } from '../csv';
-import { writeStream } from '../files';
-import type { SubmissionResult } from '../result';
+import { csvLine } from '../base/csv';
+import { writeStream } from '../base/files';
+import type { SubmissionResult } from '../grading/result';
 import type { Book } from './book';
 import { rows } from './verdicts';
 

@@ -1,5 +1,5 @@
 /** What was found: the verdicts that count, and what a person set in their place. */
-import { resultSchema, type SubmissionResult } from '../result';
+import { resultSchema, type SubmissionResult } from '../grading/result';
 import { BookError, type Book } from './book';
 import type { Entry } from './jobs';
 

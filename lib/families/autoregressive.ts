@@ -19,7 +19,7 @@ import {
   type AutoregressiveFamily,
   type AutoregressiveModel,
   type StepLogits,
-} from '../ancestral';
+} from '../sampling/ancestral';
 import {
   causalResidual,
   causalSequential,
@@ -27,11 +27,11 @@ import {
   rowwise,
   transformerBlock,
   type CausalNetwork,
-} from '../causal-networks';
-import { logCategorical } from '../distributions';
-import type { Rng } from '../model';
-import { gate, layerNorm, linear, randomWeight, sequential } from '../networks';
-import { expectShape } from '../tensor';
+} from '../networks/causal';
+import { logCategorical } from '../core/distributions';
+import type { Rng } from '../core/model';
+import { gate, layerNorm, linear, randomWeight, sequential } from '../networks/dense';
+import { expectShape } from '../core/tensor';
 
 // 1 Family: the chain rule, in the order of the coordinates; x_d is predicted from its `previous` values
 
@@ -110,7 +110,7 @@ function autoregressive(config: AutoregressiveConfig, body: CausalNetwork, rng: 
     ],
 
     // 4 Optimiser: AdamW (`learningRate`, decay 0.5), with `ema` in `fit`: a thousand digits are soon learnt by heart
-    // 5 Training: `fit` (training.ts) with patience, since the validation loss turns up again
+    // 5 Training: `fit` (training/fit.ts) with patience, since the validation loss turns up again
 
     // 6 Likelihood of new inputs: exact, one pass for all D factors
     likelihood: { kind: 'exact', logProb },

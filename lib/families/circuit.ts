@@ -1,17 +1,17 @@
 /**
  * Probabilistic circuits: sums and products of tables, arranged so that every marginal and every conditional costs one
- * pass. What may be summed and multiplied is a `Structure` (circuits.ts); this file gives it weights.
+ * pass. What may be summed and multiplied is a `Structure` (circuits/structure.ts); this file gives it weights.
  * Sources: Choi, Vergari and Van den Broeck, Probabilistic Circuits (2020); Peharz et al., Einsum Networks (2020), for
  * layers of tensors and EM by the gradient; Liu and Van den Broeck (2021) for hidden Chow–Liu trees.
  * Left out: deterministic circuits, where MPE is exact and structure can be learnt node by node.
  */
 import * as tf from '@tensorflow/tfjs';
-import { checkStructure, hiddenTree, imageHalves, type CircuitNode, type NodeFacts, type Structure, type Tables } from '../circuits'; // prettier-ignore
-import { logLattice, oneHotValues } from '../distributions';
-import type { CountingModel, Card, Family, Rng } from '../model';
-import { randomWeight } from '../networks';
-import { categorical } from '../random';
-import { detach, expectShape } from '../tensor';
+import { checkStructure, hiddenTree, imageHalves, type CircuitNode, type NodeFacts, type Structure, type Tables } from '../circuits/structure'; // prettier-ignore
+import { logLattice, oneHotValues } from '../core/distributions';
+import type { CountingModel, Card, Family, Rng } from '../core/model';
+import { randomWeight } from '../networks/dense';
+import { categorical } from '../core/random';
+import { detach, expectShape } from '../core/tensor';
 
 // 1 Family: ln p(x), layer by layer from the leaves to the root
 
@@ -283,7 +283,7 @@ function createCircuit(config: CircuitConfig, rng: Rng): CircuitModel {
     ],
 
     // 4 Optimiser: Adam (`learningRate`), or none: EM has no step size
-    // 5 Training: `fit` (training.ts) by gradient, `em` (em.ts) by expected counts. How often a weight w is used, on
+    // 5 Training: `fit` (training/fit.ts) by gradient, `em` (training/em.ts) by expected counts. How often a weight w is used, on
     // average over p(z | x), is ∂ ln p(x) / ∂ ln w: p is a sum of products in each of which w occurs at most once
 
     expectedCounts: (x) =>

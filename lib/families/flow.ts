@@ -10,14 +10,14 @@
  * Left out: masked autoregressive flows, whose one way takes D passes, and continuous-time flows (chapter 12).
  */
 import * as tf from '@tensorflow/tfjs';
-import { bases, chain, checkerboard, coarseToFine, coupling, couplingNetwork, elementwise, logit, others, reversal, standardise, type Base, type Bijection } from '../bijections'; // prettier-ignore
-import { dequantised, learntNoise, uniformNoise } from '../dequantisation';
-import { logInterval } from '../distributions';
-import { convolutionExponential, householder, planar, sylvester, type Orthogonality } from '../matrix-bijections';
-import type { Card, Family, GenerativeModel, Rng } from '../model';
-import { sequential } from '../networks';
-import { expectShape } from '../tensor';
-import { additive, affine, linearSpline, rationalQuadraticSpline, type Latent } from '../transforms';
+import { bases, chain, checkerboard, coarseToFine, coupling, couplingNetwork, elementwise, logit, others, reversal, standardise, type Base, type Bijection } from '../bijections/layers'; // prettier-ignore
+import { dequantised, learntNoise, uniformNoise } from '../bijections/dequantisation';
+import { logInterval } from '../core/distributions';
+import { convolutionExponential, householder, planar, sylvester, type Orthogonality } from '../bijections/matrix';
+import type { Card, Family, GenerativeModel, Rng } from '../core/model';
+import { sequential } from '../networks/dense';
+import { expectShape } from '../core/tensor';
+import { additive, affine, linearSpline, rationalQuadraticSpline, type Latent } from '../bijections/scalar';
 
 // 1 Family: a bijection, and the density of its latents
 
@@ -172,7 +172,7 @@ function createFlow(config: FlowConfig, bijection: Bijection, base: Base, rng: R
     ],
 
     // 4 Optimiser: AdamW (`learningRate`): weights that nothing holds back are what overfits first
-    // 5 Training: `fit` (training.ts), best with a moving average of the weights (`ema`)
+    // 5 Training: `fit` (training/fit.ts), best with a moving average of the weights (`ema`)
 
     // 6 Likelihood of new inputs: exact for real data; for integers a lower bound, which `importanceBound` tightens
     likelihood: { kind: 'exact', logProb },

@@ -13,11 +13,11 @@
  * machine, or another batch size, may round it the other way. A coder has to run both ways on the same program.
  */
 import * as tf from '@tensorflow/tfjs';
-import { logDiscretisedLogistic, oneHotValues } from '../distributions';
-import type { Card, Family, GenerativeModel, Rng } from '../model';
-import { constantWeight, mlp, type Network } from '../networks';
-import { categorical } from '../random';
-import { detach, expectShape, logSumExp, roundThrough, withoutGradient } from '../tensor';
+import { logDiscretisedLogistic, oneHotValues } from '../core/distributions';
+import type { Card, Family, GenerativeModel, Rng } from '../core/model';
+import { constantWeight, mlp, type Network } from '../networks/dense';
+import { categorical } from '../core/random';
+import { detach, expectShape, logSumExp, roundThrough, withoutGradient } from '../core/tensor';
 
 // 1 Family: integers, moved by integers, and a distribution over ℤ
 
@@ -163,7 +163,7 @@ function createIntegerFlow(config: IntegerFlowConfig, rng: Rng): IntegerFlowMode
     ],
 
     // 4 Optimiser: AdamW (`learningRate`) with little weight decay: more pulls the translations back to 0
-    // 5 Training: `fit` (training.ts), best with a moving average of the weights (`ema`)
+    // 5 Training: `fit` (training/fit.ts), best with a moving average of the weights (`ema`)
 
     // 6 Likelihood of new inputs: exact
 

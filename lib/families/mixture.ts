@@ -8,11 +8,11 @@
  * Left out: full covariances (D² weights a component), and split and merge moves against poor optima.
  */
 import * as tf from '@tensorflow/tfjs';
-import { LOG_2PI, logLattice, oneHotValues } from '../distributions';
-import type { LatentModel, Card, Family, Rng } from '../model';
-import { constantWeight, randomWeight } from '../networks';
-import { categorical } from '../random';
-import { expectShape, logSumExp } from '../tensor';
+import { LOG_2PI, logLattice, oneHotValues } from '../core/distributions';
+import type { LatentModel, Card, Family, Rng } from '../core/model';
+import { constantWeight, randomWeight } from '../networks/dense';
+import { categorical } from '../core/random';
+import { expectShape, logSumExp } from '../core/tensor';
 
 // 1 Family: the log-density of every component, and of their mixture
 
@@ -199,7 +199,7 @@ function mixture(config: GaussianMixtureConfig | CategoricalMixtureConfig, parts
     ],
 
     // 4 Optimiser: Adam (`learningRate`), or none: an EM step has no step size
-    // 5 Training: `fit` (training.ts) by gradient, `em` (em.ts) in closed form
+    // 5 Training: `fit` (training/fit.ts) by gradient, `em` (training/em.ts) in closed form
 
     // 6 Likelihood of new inputs: exact
     likelihood: { kind: 'exact', logProb },

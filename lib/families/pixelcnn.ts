@@ -18,12 +18,12 @@ import {
   type AutoregressiveFamily,
   type AutoregressiveModel,
   type StepLogits,
-} from '../ancestral';
-import { logCategorical } from '../distributions';
-import type { Rng } from '../model';
-import { layerNorm, linear, sequential, type Network } from '../networks';
-import { gatedPixelStack, maskedPixelStack, type PixelStackOptions } from '../pixel-networks';
-import { expectShape } from '../tensor';
+} from '../sampling/ancestral';
+import { logCategorical } from '../core/distributions';
+import type { Rng } from '../core/model';
+import { layerNorm, linear, sequential, type Network } from '../networks/dense';
+import { gatedPixelStack, maskedPixelStack, type PixelStackOptions } from '../networks/pixels';
+import { expectShape } from '../core/tensor';
 
 // 1 Family: the chain rule in reading order; x [B, ...event] is a picture of D / columns rows
 
@@ -78,7 +78,7 @@ function pixelCnn(config: PixelCnnConfig, stack: Stack, rng: Rng): Autoregressiv
     ],
 
     // 4 Optimiser: AdamW (`learningRate`), with `ema` in `fit`, as for the models of sequences (autoregressive.ts)
-    // 5 Training: `fit` (training.ts) with patience
+    // 5 Training: `fit` (training/fit.ts) with patience
 
     // 6 Likelihood of new inputs: exact, one pass for all pixels
     likelihood: { kind: 'exact', logProb },

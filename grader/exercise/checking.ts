@@ -1,0 +1,140 @@
+/** Runs an exercise's checks against a function that may live here or in another process. */
+import * as tf from '@tensorflow/tfjs';
+import { createRng } from 'dgm';
+import { Mismatch, type Check, type Exercise, type Trial, type Value } from './exercise';
+import { showInput } from './show-input';
+import { Fault } from './status';
+
+export interface CheckReport {
+  readonly name: string;
+  /** `failed`: answered, and wrongly. `error`: did not answer, or not with anything that can be judged. */
+  readonly status: 'passed' | 'failed' | 'error';
+  readonly expected?: string;
+  readonly got?: string;
+  /** What the function was called with when that showed. */
+  readonly input?: string;
+  readonly hint?: string;
+  readonly message?: string;
+  /** Only there, and true, where students must not see the check. */
+  readonly hidden?: true;
+}
+
+/** The seed of a notebook's own checks: the same inputs at every run, so that a failure stays while one looks for its cause. */
+export const CELL_SEED = 'notebook';
+
+export interface ExerciseReport {
+  readonly checks: readonly CheckReport[];
+  /** Set when the process that ran the submission ended; the checks after that did not run. */
+  readonly fault?: Fault;
+  /** Nobody has written this exercise yet. */
+  readonly notWritten: boolean;
+}
+
+/** What the student's function threw, told without its stack; `where` is a place in the notebook, if known. */
+export class Thrown extends Error {
+  constructor(
+    readonly thrown: string,
+    message: string,
+    readonly where?: string,
+  ) {
+    super(message);
+    this.name = 'Thrown';
+  }
+}
+
+export type Call = Trial['call'];
+
+/**
+ * All checks of an exercise, in order. A wrong answer is a report and never an exception.
+ * @param callFor how a check calls the function; checks differ in how long they may take
+ * @param seed decides the inputs that the checks draw
+ */
+export async function runChecks(
+  exercise: Exercise,
+  callFor: (check: Check) => Call,
+  seed: number | string,
+): Promise<ExerciseReport> {
+  const rng = createRng(seed).fork(exercise.id);
+  const checks: CheckReport[] = [];
+  for (const [index, check] of exercise.checks.entries()) {
+    const { error, input } = await runOne(check, { call: callFor(check), rng: rng.fork(`check ${index}`) });
+    checks.push({ ...report(check, error), ...(input === undefined ? {} : { input }) });
+    if (error instanceof Fault) return { checks, fault: error, notWritten: isNotWritten(exercise.id, checks) };
+  }
+  return { checks, notWritten: isNotWritten(exercise.id, checks) };
+}
+
+/** Whether that is what the checks of an exercise say. */
+export function isNotWritten(id: string, checks: readonly { readonly message?: string | undefined }[]): boolean {
+  return checks.some(({ message }) => message === notWritten(id));
+}
+
+function notWritten(id: string): string {
+  return `${brief(id)} is not written yet`;
+}
+
+/** The share of an exercise's points that these checks earn, 0 to 1. */
+export function scoreOf(exercise: Exercise, checks: readonly Pick<CheckReport, 'status'>[]): number {
+  const share = checks.filter(({ status }) => status === 'passed').length / exercise.checks.length;
+  return exercise.allOrNothing && share < 1 ? 0 : share;
+}
+
+interface Outcome {
+  /** What the check threw, or `undefined` if it holds. */
+  readonly error?: unknown;
+  readonly input?: string;
+}
+
+/** The check's tensors live as long as it does. */
+async function runOne(check: Check, { call, rng }: Trial): Promise<Outcome> {
+  tf.engine().startScope(check.name);
+  let last: readonly Value[] = [];
+  const noted: Call = (...args) => call(...(last = args));
+  try {
+    await check.run({ call: noted, rng });
+    return {};
+  } catch (error) {
+    const told = last.length === 0 || isUnwritten(error) ? {} : { input: brief(showInput(last)) };
+    return { error: error ?? new Error('the check threw nothing'), ...told };
+  } finally {
+    tf.engine().endScope();
+  }
+}
+
+function isUnwritten(error: unknown): boolean {
+  return error instanceof Thrown && unwritten(error) !== undefined;
+}
+
+function report(check: Check, error: unknown): CheckReport {
+  const about = { name: check.name, ...(check.hidden && { hidden: true as const }) };
+  if (error === undefined) return { ...about, status: 'passed' };
+  if (error instanceof Mismatch) return { ...about, status: 'failed', ...mismatch(error) };
+  if (error instanceof Thrown) return { ...about, status: 'error', message: thrownMessage(error) };
+  if (error instanceof Fault) return { ...about, status: 'error', message: brief(error.message) };
+  return { ...about, status: 'error', message: `the result cannot be judged: ${brief(String(error))}` };
+}
+
+function mismatch({ expected, got, hint }: Mismatch): Partial<CheckReport> {
+  return { expected: brief(expected), got: brief(got), ...(hint === undefined ? {} : { hint }) };
+}
+
+/** The exercise that is not written yet, if that is what was thrown: this one, or one that it needs. */
+function unwritten({ thrown, message }: Thrown): string | undefined {
+  return thrown === 'NotWritten' ? message.split(' ')[0] : undefined;
+}
+
+function thrownMessage(error: Thrown): string {
+  const { thrown, message, where } = error;
+  const needed = unwritten(error);
+  if (needed !== undefined) return notWritten(needed);
+  return `threw ${brief(`${thrown}: ${message}`)}${where === undefined ? '' : ` (${where})`}`;
+}
+
+/** Messages come from submissions: one line of visible characters, of bounded length. */
+export function brief(text: string, limit = 500): string {
+  const line = text
+    .slice(0, limit * 2)
+    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
+    .trim();
+  return line.length > limit ? `${line.slice(0, limit - 1)}…` : line;
+}

@@ -1,0 +1,122 @@
+/**
+ * What models of the kind p(x) = Π_d p(x_d | x_{<d}) share: how values enter a network, and how they are drawn, one
+ * after the other, each given those before it (ancestral sampling).
+ */
+import * as tf from '@tensorflow/tfjs';
+import type { Stepped } from '../networks/causal';
+import { oneHotValues } from '../core/distributions';
+import type { Card, Family, GenerativeModel, Rng } from '../core/model';
+import { categorical, createRng } from '../core/random';
+import { compiled, loop } from './sample';
+import { expectShape } from '../core/tensor';
+
+export interface AutoregressiveModel extends GenerativeModel {
+  /** Of p(x_d | x_{<d}) for every d, in one pass: [B, ...event] → [B, D, V]. */
+  logits(x: tf.Tensor): tf.Tensor;
+  readonly sample: AncestralSampler;
+  /** As `sample`, and the same numbers, without memory: a whole pass for every value that is drawn. */
+  readonly sampleByPasses: AncestralSampler;
+}
+
+export interface AutoregressiveFamily<Config extends object> extends Family<Config> {
+  create(config: Readonly<Config>, rng: Rng): AutoregressiveModel;
+}
+
+/**
+ * @param given [count, n], the first n values of the event, in the order of its coordinates
+ * @param temperature τ > 0: each value is drawn in proportion to p(x_d | x_{<d})^(1/τ). Default: 1, the model itself
+ * @returns [count, ...event]
+ */
+export type AncestralSampler = (count: number, rng: Rng, given?: tf.Tensor, temperature?: number) => tf.Tensor;
+
+/** What every member's configuration has. */
+export interface AutoregressiveConfig {
+  readonly eventShape: readonly number[];
+  /** Each coordinate is an integer in 0 … values − 1. */
+  readonly values: number;
+  /** Numbers that stand for one step, or one pixel, within the network. */
+  readonly width: number;
+  readonly learningRate: number;
+  readonly batchSize: number;
+}
+
+/** What every member's card says. */
+export const autoregressiveCard: Omit<Card, 'title' | 'forward' | 'sampling' | 'network'> = {
+  inference: 'exact, one pass for all D factors; a query other than "what follows this prefix" is intractable',
+  objective: 'exact log-likelihood, a cross-entropy for every position',
+  representation: 'none that is made to be one: features of every prefix',
+  row: {
+    training: 'stable',
+    likelihood: 'exact',
+    sampling: 'slow',
+    lossyCompression: false,
+    losslessCompression: true,
+    representation: false,
+  },
+};
+
+/** x_{<d}'s last value at each d, 0 before the first: x [B, D] → [B, D]. */
+export function previous(x: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const { B, D } = expectShape('previous: x', x, ['B', 'D']);
+    return tf.concat([tf.zeros([B!, 1]), x.slice([0, 0], [B!, D! - 1])], 1);
+  });
+}
+
+/**
+ * 1 at each of 1 … V − 1 that the value reaches, else 0: [...] → [..., V − 1]. Near values get near codes, which
+ * a one-hot code would leave to be learnt; a single number would make sharp distinctions hard.
+ */
+export function thermometer(x: tf.Tensor, values: number): tf.Tensor {
+  return tf.tidy(() => x.expandDims(-1).greaterEqual(tf.range(1, values)).toFloat());
+}
+
+/** The logits y [B, V] of x_t, from the values before it in x [B, D], and the memory for the next step. */
+export type StepLogits = (x: tf.Tensor, t: tf.Tensor, memory: readonly tf.Tensor[]) => Stepped;
+
+/**
+ * Draws x_0, x_1, … in turn. A value's noise belongs to its place, and is the same however many are given.
+ * @param start the memory before the first step, for B examples
+ */
+export function ancestral(
+  eventShape: readonly number[],
+  logitsAt: StepLogits,
+  start: (B: number) => tf.Tensor[] = () => [],
+): AncestralSampler {
+  const D = sizeOf(eventShape);
+  const advance = loop(([x, ...memory], t, rng, [n, temperature]) => {
+    const { y, memory: next } = logitsAt(x!, t, memory);
+    const drawn = categorical(y.div(temperature!), rng).toFloat().expandDims(1); // [B, 1]
+    const here = tf.range(0, D, 1, 'int32').equal(t).logicalAnd(t.greaterEqual(n!)); // [D]
+    return [tf.where(here, drawn, x!), ...next];
+  });
+  return (count, rng, given, temperature = 1) =>
+    tf.tidy(() => {
+      const { n } = given ? expectShape('autoregressive: given', given, [count, 'n']) : { n: 0 };
+      if (n! > D) throw new Error(`autoregressive: given must be [${count}, n] with n ≤ ${D}, got n = ${n}`);
+      if (!(temperature > 0)) throw new Error(`autoregressive: temperature must be > 0, got ${temperature}`);
+      const x = given ? given.toFloat().pad([[0, 0], [0, D - n!]]) : tf.zeros([count, D]); // prettier-ignore
+      const constants = [tf.scalar(n!, 'int32'), tf.scalar(temperature)];
+      const [full] = advance([x, ...start(count)], D, rng, constants);
+      return full!.reshape([count, ...eventShape]);
+    });
+}
+
+/** −ln p(x_d | x_{<d}), in nats, for every d, in one compiled pass: x [B, ...event] → [B, D]. The caller owns it. */
+export function natsPerValue(model: AutoregressiveModel, x: tf.Tensor): tf.Tensor {
+  const pass = compiled(([batch]) => {
+    const logits = model.logits(batch!); // [B, D, V]
+    const [B, D, V] = logits.shape as [number, number, number];
+    return [
+      oneHotValues(batch!.reshape([B, D]), V)
+        .mul(tf.logSoftmax(logits))
+        .sum(2)
+        .neg(),
+    ];
+  });
+  return pass([x], createRng(0))[0]!;
+}
+
+export function sizeOf(eventShape: readonly number[]): number {
+  return eventShape.reduce((size, n) => size * n, 1);
+}

@@ -1,0 +1,61 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+
+const folder = mkdtempSync(join(tmpdir(), 'grade-bench-test-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function bench(...args: string[]) {
+  const program = resolve(import.meta.dirname, '../../../app/bench/bench.mjs');
+  const env = { ...process.env, TMPDIR: folder };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: 'utf8', env });
+  return { status, stdout, stderr };
+}
+
+test('grades two sizes of both kinds, and leaves nothing behind', () => {
+  const file = join(folder, 'bench.json');
+  const { status, stdout } = bench(
+    '--grader',
+    '--counts',
+    '2,11',
+    '--only',
+    'tiny,chapter-03',
+    '--jobs',
+    '1',
+    '--json',
+    file,
+  );
+  expect(status).toBe(0);
+  const { rows, jobs } = JSON.parse(readFileSync(file, 'utf8'));
+  expect(jobs).toBe(1);
+  expect(rows.map((row: { submissions: string; count: number }) => [row.submissions, row.count])).toEqual([
+    ['tiny', 2],
+    ['chapter-03', 2],
+    ['tiny', 11],
+    ['chapter-03', 11],
+  ]);
+  for (const { perMinute, secondsEach, startSeconds, coordinatorMb } of rows) {
+    expect(perMinute * secondsEach).toBeCloseTo(60);
+    for (const measured of [perMinute, startSeconds, coordinatorMb]) expect(measured).toBeGreaterThan(0);
+  }
+  expect(stdout).toContain('chapter-03            11');
+  expect(readdirSync(folder)).toEqual(['bench.json']);
+}, 180_000);
+
+test.each([
+  [['--counts', '0'], 'It must be a whole number from 1.'],
+  [['--counts', '10,x'], 'It must be a whole number from 1.'],
+  [['--only', 'large'], 'There are tiny, chapter-03, nbconvert.'],
+  [['--only', 'nbconvert', '--peer', '/nowhere/python'], '--peer: /nowhere/python is no Python that has nbconvert'],
+])('refuses %j', (args, message) => {
+  const { status, stderr } = bench('--grader', ...args);
+  expect(stderr).toContain(message);
+  expect(status).toBe(1);
+});
+
+test('without --grader it is the bench of the library, which knows no grader', () => {
+  expect(bench('--help').stdout).toContain('Times one training step');
+  expect(bench('--grader', '--help').stdout).toContain('Submissions graded per minute');
+});

@@ -1,0 +1,222 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { expectClose } from '../../../grader/exercise/compare';
+import { createCompiler } from '../../../grader/compile/service';
+import type { Check, Hidden, Mistake } from '../../../grader/exercise/exercise';
+import { selftestJson } from '../../../grader/reports/report';
+import { selftest, type ChapterReport } from '../../../grader/selftest/selftest';
+import { exercises } from '../../fixtures/course/chapters';
+import { hidden, lecturersChapters } from '../../fixtures/course/hidden';
+import { course, fixtureText, notebookText } from '../grading-helpers';
+
+const compiler = createCompiler();
+afterAll(() => compiler.close());
+
+let scratch: string | undefined;
+afterEach(async () => {
+  if (scratch) await rm(scratch, { recursive: true });
+  scratch = undefined;
+});
+
+interface More {
+  readonly checks?: readonly Check[];
+  readonly hints?: readonly string[];
+}
+
+/** The self-test of the fixture chapter with other mistakes, hidden checks and hints for softmax, or another source. */
+async function report(mistakes: readonly Mistake[], text = fixtureText, more: More = {}): Promise<ChapterReport> {
+  scratch = await mkdtemp(join(tmpdir(), 'selftest-'));
+  await writeFile(join(scratch, '90-fixture.ts'), text);
+  const trimmed = Object.fromEntries(
+    Object.entries(hidden).map(([id, { checks }]): [string, Hidden] => {
+      const chosen = id === 'fixture.softmax';
+      return [id, { checks: (chosen && more.checks) || checks, mistakes: chosen ? mistakes : [] }];
+    }),
+  );
+  const told = exercises.map((e) => (e.id === 'fixture.softmax' && more.hints ? { ...e, hints: more.hints } : e));
+  const altered = [
+    { name: '90-fixture', exercises: () => Promise.resolve(told), hidden: () => Promise.resolve(trimmed) },
+  ];
+  const { chapters: reports, ok } = await selftest(altered, { solutions: scratch, notebooks: scratch }, compiler);
+  expect(ok).toBe(false);
+  return reports[0]!;
+}
+
+const mistake = (name: string, replace: string, by: string): Mistake => ({ name, source: 'test', replace, by });
+
+describe('the self-test', () => {
+  test('is content with a sound chapter', async () => {
+    const result = await selftest(lecturersChapters, course, compiler);
+    expect(result.chapters[0]!.breaches).toEqual([]);
+    expect(result.ok).toBe(true);
+    expect(result.chapters[0]).toMatchObject({ chapter: '90-fixture', solution: 1, release: 0 });
+    expect(selftestJson(result)).toMatchObject({
+      ok: true,
+      chapters: [{ chapter: '90-fixture', solution: 1, release: 0 }],
+    });
+    const first = selftestJson(result).chapters[0]!.mistakes[0];
+    expect(first).toEqual({
+      exercise: 'fixture.softmax',
+      name: 'maximum not subtracted',
+      score: 0.6,
+      killedBy: 'large numbers do not overflow',
+    });
+  }, 180_000);
+
+  test('reports a mistake that no check rejects', async () => {
+    const { mistakes, breaches } = await report([mistake('harmless', 'x.max(-1, true)', 'x.max(-1, true).add(1)')]);
+    expect(mistakes).toEqual([{ exercise: 'fixture.softmax', name: 'harmless', score: 1, killedBy: null }]);
+    expect(breaches).toContain("no check of fixture.softmax rejects the mistake 'harmless'");
+    expect(breaches).toContain('fixture.softmax has 1 mistakes; 3 are needed');
+  });
+
+  test('reports mistakes that are no proper ones', async () => {
+    const { breaches } = await report([
+      mistake('gone', 'x.min(', 'x.max('),
+      mistake('twice there', 'powers', 'x'),
+      mistake('ill typed', 'powers.sum(-1, true)', "powers.sum('last')"),
+      mistake('throws', 'return powers', 'throw new Error("no"); return powers'),
+    ]);
+    expect(breaches.filter((breach) => breach.startsWith('broken mistake'))).toEqual([
+      "broken mistake 'gone' of fixture.softmax: its text occurs 0 times in the solution, not once: x.min(",
+      "broken mistake 'twice there' of fixture.softmax: its text occurs 3 times in the solution, not once: powers",
+      expect.stringContaining(
+        "broken mistake 'ill typed' of fixture.softmax: no check fails, but it does not run: compile_error",
+      ),
+      expect.stringContaining(
+        "broken mistake 'throws' of fixture.softmax: no check fails, but it does not run: agrees with the formula: threw Error: no",
+      ),
+    ]);
+  });
+
+  test('reports a solution that does not pass', async () => {
+    const { solution, breaches } = await report([], fixtureText.replace('x.max(-1, true)', 'x.max()'));
+    expect(solution).toBeCloseTo((4 * (4 / 5) + 5) / 9);
+    expect(breaches[0]).toContain('the solution of fixture.softmax does not pass: rows do not depend on each other');
+  });
+
+  test('reports a release that earns points, and one that does not run', async () => {
+    const given = fixtureText.replace(
+      '// return x.sum().dataSync()[0]! / first!;',
+      '// return x.mean().dataSync()[0]!;',
+    );
+    const { release, breaches } = await report([], given);
+    expect(release).toBeCloseTo(1 / 9);
+    expect(breaches).toContain(
+      'the release earns points for fixture.average; for faulty code that is given, set allOrNothing',
+    );
+    const faulty = await report([], fixtureText.replace('// const [first]', '// const [other]'));
+    expect(faulty.breaches.join()).toContain('the release of fixture.average does not run: compile_error');
+  });
+
+  test('reports a line of a solution that the release shows', async () => {
+    const text = fixtureText.replace('// ## Noise', '// ## Noise\n// Use `return x.add(rng.normal(x.shape));`');
+    const { breaches } = await report([], text);
+    expect(breaches).toContain(
+      'the release shows a line of the solution of fixture.jitter: return x.add(rng.normal(x.shape));',
+    );
+  });
+});
+
+describe('hidden checks', () => {
+  test('an exercise without one is reported', async () => {
+    expect((await report([], fixtureText, { checks: [] })).breaches).toContain('fixture.softmax has no hidden check');
+  });
+
+  test('one that answers learnt by heart would pass is reported, and a sound one is not', async () => {
+    // the same input and question as a public check, under another name
+    const again = exercises[0]!.checks.slice(2, 3).map((check) => ({ ...check, name: 'large numbers again' }));
+    const { breaches } = await report([], fixtureText, { checks: again });
+    const fooled = "answers to fixture.softmax learnt by heart from the notebook's checks pass the hidden checks";
+    expect(breaches).toContain(fooled);
+    expect((await report([])).breaches).not.toContain(fooled);
+  });
+
+  test('a mistake may be for them alone, and it is reported when a public check rejects it', async () => {
+    const any: Check = { name: 'answers', run: async ({ call }) => void (await call(tf.zeros([1, 6]))) };
+    const six: Check = {
+      name: 'six columns',
+      run: async ({ call }) => expectClose(await call(tf.zeros([1, 6])), tf.fill([1, 6], 1 / 6), { what: 'softmax' }),
+    };
+    const subtle = {
+      ...mistake('six columns are doubled', 'return powers', 'if (x.shape[1] === 6) return powers;\n  return powers'),
+      passesPublic: true,
+    };
+    const early = { ...mistake('doubled', 'return powers', 'return powers.mul(2)'), passesPublic: true };
+    const { mistakes, breaches } = await report([subtle, early], fixtureText, { checks: [any, six] });
+    expect(mistakes[0]).toEqual({
+      exercise: 'fixture.softmax',
+      name: subtle.name,
+      score: 5 / 6,
+      killedBy: 'six columns',
+    });
+    expect(breaches.join()).not.toContain(subtle.name);
+    expect(breaches).toContain(
+      "broken mistake 'doubled' of fixture.softmax: it is to pass the public checks, but 'agrees with the formula' rejects it",
+    );
+  });
+
+  test('a hint that shows a line of a solution is reported', async () => {
+    const { breaches } = await report([], fixtureText, {
+      hints: ['Think.', 'Write `const powers = tf.exp(shifted);`'],
+    });
+    expect(breaches).toEqual(
+      expect.arrayContaining([expect.stringContaining('a hint of fixture.softmax shows a line of the solution')]),
+    );
+  });
+
+  test('for an exercise that does not exist stop everything', async () => {
+    const stray = [
+      { ...lecturersChapters[0]!, hidden: async () => ({ 'fixture.sofmax': hidden['fixture.softmax']! }) },
+    ];
+    await expect(selftest(stray, course, compiler)).rejects.toThrow(
+      "hidden checks for 'fixture.sofmax', which is no exercise; did you mean fixture.softmax?",
+    );
+  });
+});
+
+describe('the command', () => {
+  const bin = resolve(import.meta.dirname, '../../../grader/bin/grade.mjs');
+  const run = (...args: string[]) =>
+    new Promise<{ code: number; output: string }>((done) => {
+      const child = execFile(process.execPath, [bin, ...args], (_, stdout, stderr) =>
+        done({ code: child.exitCode!, output: stdout + stderr }),
+      );
+    });
+
+  test('tells what it can do', async () => {
+    const { code, output } = await run('--help');
+    expect(code).toBe(0);
+    for (const word of ['validate', 'grade', 'selftest']) expect(output).toContain(word);
+  });
+
+  test.each([
+    [['grade'], "missing required argument 'folder'"],
+    [['feedback'], "required option '--out <folder>' not specified"],
+    [['export', '--format', 'xls'], 'Allowed choices are csv, nbgrader-csv, junit, gradescope, github-classroom.'],
+    [['status', '--book', '/nowhere'], 'there is no gradebook /nowhere/gradebook.sqlite'],
+    [['policy', '--deadline', '2026-01-31'], 'expected a time with its zone'],
+    [['grade', 'x', '--out', 'y', '--job', '2'], "unknown option '--job'"],
+    [['grade', 'x', '--out', 'y', '--jobs', '0'], 'It must be a whole number from 1.'],
+    [['grade', '/nowhere', '--out', 'y'], 'grade: '],
+    [['validat', 'x'], "unknown command 'validat'"],
+    [['selftest', '--chapter', '98'], "there is no chapter '98' with exercises"],
+    [['validate', '/nowhere.ipynb'], 'unreadable: the file cannot be opened'],
+  ])('refuses %j', async (args, message) => {
+    const { code, output } = await run(...args);
+    expect(output).toContain(message);
+    expect(code).toBe(1);
+  });
+
+  test('says how to name the chapter of a notebook that it does not know', async () => {
+    scratch = await mkdtemp(join(tmpdir(), 'validate-'));
+    await mkdir(join(scratch, 'x'));
+    const file = join(scratch, 'x', 'some.ipynb');
+    await writeFile(file, notebookText('complete').replace('"dgm":{"chapter":"90-fixture"}', '"dgm":{}'));
+    expect((await run('validate', file)).output).toContain('(metadata.dgm.chapter); name it with --chapter');
+  });
+});

@@ -1,0 +1,192 @@
+import { describe, expect, test } from 'vitest';
+import { type Notebook, parseNotebook, serialiseNotebook } from 'dgm-jupyter';
+import { createHeader, decode, encode } from '../../jupyter/client/messages';
+import { createDisplays, createOutputs } from '../../jupyter/format/outputs';
+
+const cell = { cell_type: 'code', id: 'a', metadata: {}, source: ['x\n', 'y'], execution_count: null, outputs: [] };
+const file = (changes: object) =>
+  JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: {}, cells: [], ...changes });
+
+describe('reading', () => {
+  test('joins lines, and gives ids to cells that have none', () => {
+    const text = file({
+      nbformat_minor: 2,
+      cells: [
+        { ...cell, id: undefined },
+        { cell_type: 'markdown', source: '# x' },
+      ],
+    });
+    expect(parseNotebook(text, 'a.ipynb').cells).toEqual([
+      { cell_type: 'code', id: 'cell-1', metadata: {}, source: 'x\ny', execution_count: null, outputs: [] },
+      { cell_type: 'markdown', id: 'cell-2', metadata: {}, source: '# x' },
+    ]);
+  });
+
+  test.each([
+    ['', /a\.ipynb: expected a notebook \(JSON\), got an empty file; take the original file again/],
+    ['{"cells": [', /a\.ipynb: expected a notebook \(JSON\), got text that ends or breaks off \(/],
+    ['[]', /a\.ipynb: expected a notebook \(a JSON object\), got an array of 0;/],
+    ['null', /expected a notebook \(a JSON object\), got null;/],
+    [file({ nbformat: 3 }), /a\.ipynb: nbformat: expected 4, got 3; open and save it in a Jupyter/],
+    ['{}', /a\.ipynb: nbformat: expected 4, got nothing;/],
+    [file({ nbformat_minor: '5' }), /a\.ipynb: nbformat_minor: expected a number, got "5";/],
+    [file({ cells: undefined }), /a\.ipynb: cells: expected an array, got nothing;/],
+    [file({ cells: {} }), /a\.ipynb: cells: expected an array, got an object with the keys \[\];/],
+    [file({ metadata: [] }), /a\.ipynb: metadata: expected an object, got an array of 0;/],
+    [file({ cells: [cell, 5] }), /a\.ipynb: cell 2: expected an object, got 5;/],
+    [file({ cells: [{ ...cell, id: 1 }] }), /cell 1: id: expected a string, got 1;/],
+    [
+      file({ cells: [{ ...cell, cell_type: 'html' }] }),
+      /cell 1: cell_type: expected "code", "markdown" or "raw", got "html";/,
+    ],
+    [file({ cells: [{ ...cell, source: 5 }] }), /cell 1: source: expected a string or an array of strings, got 5;/],
+    [file({ cells: [{ ...cell, source: ['a', 5] }] }), /cell 1: source: expected .*, got an array of 2;/],
+    [file({ cells: [{ ...cell, outputs: {} }] }), /cell 1: outputs: expected an array/],
+    [
+      file({ cells: [{ ...cell, execution_count: 'x' }] }),
+      /cell 1: execution_count: expected a number or null, got "x";/,
+    ],
+    [file({ cells: [{ ...cell, outputs: [{ output_type: 'pyout' }] }] }), /output 1: output_type: expected "stream"/],
+    [
+      file({ cells: [{ ...cell, outputs: [{ output_type: 'stream', name: 'x' }] }] }),
+      /output 1: name: expected "stdout"/,
+    ],
+    [
+      file({ cells: [{ ...cell, outputs: [{ output_type: 'display_data', data: { 'text/html': 1 } }] }] }),
+      /output 1: text\/html: expected a string/,
+    ],
+  ])('refuses %j', (text, message) => {
+    expect(() => parseNotebook(text, 'a.ipynb')).toThrow(message);
+  });
+});
+
+describe('writing', () => {
+  const notebook: Notebook = {
+    nbformat: 4,
+    nbformat_minor: 5,
+    metadata: { kernelspec: { name: 'dgm', display_name: 'TypeScript (dgm)' } },
+    cells: [
+      {
+        cell_type: 'markdown',
+        id: 'text',
+        metadata: {},
+        source: 'a\n\nb\n',
+        attachments: { 'x.png': { 'image/png': 'AQID' } },
+      },
+      {
+        cell_type: 'code',
+        id: 'code',
+        metadata: { tags: ['check'] },
+        source: '',
+        execution_count: 2,
+        outputs: [
+          { output_type: 'stream', name: 'stdout', text: 'one\ntwo' },
+          {
+            output_type: 'display_data',
+            data: { 'text/html': '<b>\n</b>', 'application/json': { z: 1, a: [] } },
+            metadata: {},
+          },
+          { output_type: 'execute_result', execution_count: 2, data: { 'text/plain': '5' }, metadata: {} },
+          { output_type: 'error', ename: 'Error', evalue: 'x', traceback: ['Error: x'] },
+        ],
+      },
+    ],
+  };
+
+  test('comes back as it was, and is the same text the second time', () => {
+    const text = serialiseNotebook(notebook);
+    expect(parseNotebook(text, 'a.ipynb')).toEqual(notebook);
+    expect(serialiseNotebook(parseNotebook(text, 'a.ipynb'))).toBe(text);
+  });
+
+  test('is what Jupyter writes: sorted keys, one space, lines, a final newline', () => {
+    const one = { ...notebook, metadata: {}, cells: [notebook.cells[0]!] };
+    expect(serialiseNotebook(one)).toBe(`{
+ "cells": [
+  {
+   "attachments": {
+    "x.png": {
+     "image/png": "AQID"
+    }
+   },
+   "cell_type": "markdown",
+   "id": "text",
+   "metadata": {},
+   "source": [
+    "a\\n",
+    "\\n",
+    "b\\n"
+   ]
+  }
+ ],
+ "metadata": {},
+ "nbformat": 4,
+ "nbformat_minor": 5
+}
+`);
+  });
+});
+
+describe('collecting outputs', () => {
+  function collect() {
+    const displays = createDisplays();
+    const calls: number[] = [];
+    return { displays, calls, list: createOutputs(displays, (_, outputs) => calls.push(outputs.length)) };
+  }
+  const stream = (name: string, text: string) => ['stream', { name, text }] as const;
+
+  test('joins what one stream says in a row', () => {
+    const { list, calls } = collect();
+    for (const message of [stream('stdout', 'a'), stream('stdout', 'b'), stream('stderr', 'c'), stream('stdout', 'd')])
+      list.apply(...message);
+    expect(list.items.map((item) => (item.output_type === 'stream' ? item.text : ''))).toEqual(['ab', 'c', 'd']);
+    expect(calls).toEqual([1, 1, 2, 3]);
+  });
+
+  test('clears at once, or when the next output comes', () => {
+    const { list } = collect();
+    list.apply(...stream('stdout', 'a'));
+    list.apply('clear_output', { wait: true });
+    expect(list.items.length).toBe(1);
+    list.apply(...stream('stdout', 'b'));
+    expect(list.items).toEqual([{ output_type: 'stream', name: 'stdout', text: 'b' }]);
+    list.apply('clear_output', {});
+    expect(list.items).toEqual([]);
+  });
+
+  test('updates every display of an id, in all lists, and none that is cleared', () => {
+    const { list, displays } = collect();
+    const other = createOutputs(displays, () => undefined);
+    const show = [
+      'display_data',
+      { data: { 'text/plain': 'a' }, metadata: {}, transient: { display_id: 'x' } },
+    ] as const;
+    for (const each of [list, other, other]) each.apply(...show);
+    other.apply('update_display_data', { data: { 'text/plain': 'b' }, transient: { display_id: 'x' } });
+    other.apply('update_display_data', { data: { 'text/plain': 'c' }, transient: { display_id: 'x' } });
+    const c = { output_type: 'display_data', data: { 'text/plain': 'c' }, metadata: {} };
+    expect([list.items, other.items]).toEqual([[c], [c, c]]);
+    list.apply('clear_output', {});
+    other.apply('update_display_data', { data: { 'text/plain': 'd' }, transient: { display_id: 'x' } });
+    expect(list.items).toEqual([]);
+  });
+});
+
+describe('messages', () => {
+  const header = createHeader('execute_request', 'session');
+  const rest = { metadata: { cellId: 'a' }, buffers: [Buffer.from('bytes')] };
+  const message = { identities: [], header, parent: null, content: { code: '1' }, ...rest };
+  const frames = (key: string) => encode(key, message).map((frame) => Buffer.from(frame));
+
+  test('come back as they were', () => {
+    expect(decode('key', frames('key'))).toEqual(message);
+    expect(decode('', frames(''))).toEqual(message);
+  });
+
+  test('are refused when signed with another key, changed, or cut', () => {
+    expect(() => decode('key', frames('other'))).toThrow('wrong signature');
+    const changed = frames('key').with(-2, Buffer.from('{"code":"2"}'));
+    expect(() => decode('key', changed)).toThrow('wrong signature');
+    expect(() => decode('key', frames('key').slice(0, 3))).toThrow('not a Jupyter message');
+  });
+});

@@ -1,0 +1,80 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { createRng, families, variablesOf } from 'dgm';
+import { describe, expect, test } from 'vitest';
+import { laws, type Specimen } from '../../laws/laws';
+
+const folder = join(import.meta.dirname, '../../..', 'lib', 'families');
+const sources = readdirSync(folder).filter((file) => file.endsWith('.ts'));
+
+describe.each(families.map((family) => [family.name, family] as const))('%s', (_, family) => {
+  const { config, support } = family.tiny;
+  const specimen: Specimen = {
+    support,
+    learningRate: config.learningRate,
+    batchSize: config.batchSize,
+    create: (rng) => family.create(config, rng),
+  };
+  const model = specimen.create(createRng(1));
+
+  describe('laws', () => {
+    const applying = laws.filter((law) => law.appliesTo?.(model, support) ?? true);
+    test.each(applying.map((law) => [law.name, law] as const))('%s', (_, law) => law.check(specimen));
+  });
+
+  test('fills in its card and its reference', () => {
+    const { row, ...texts } = family.card;
+    for (const text of [family.name, family.reference, ...Object.values(texts)]) expect(text).toMatch(/\S/);
+    expect(Object.keys(row).length).toBe(6);
+    // the card may not promise another likelihood than the model has
+    const kinds = {
+      exact: ['exact'],
+      approximate: ['lower-bound', 'estimate'],
+      unnormalised: ['unnormalised'],
+      none: ['implicit'],
+    };
+    expect(kinds[row.likelihood]).toContain(model.likelihood.kind);
+  });
+
+  test('its defaults make a model with the stated event shape', () => {
+    const made = family.create(family.defaults, createRng(1));
+    expect(made.eventShape).toEqual(family.defaults.eventShape);
+    const samples = made.sample(2, createRng(1));
+    expect(samples.shape).toEqual([2, ...made.eventShape]);
+    tf.dispose([samples, ...variablesOf(made)]);
+  });
+
+  test('its defaults say how to train it', () => {
+    expect(family.defaults.learningRate).toBeGreaterThan(0);
+    expect(family.defaults.batchSize).toBeGreaterThan(0);
+  });
+
+  test('its grid and its tiny configuration vary what the defaults set', () => {
+    expect(Object.keys(family.defaults)).toEqual(expect.arrayContaining(Object.keys(family.grid)));
+    expect(Object.keys(family.grid).length).toBeGreaterThan(0);
+    expect(Object.keys(config).sort()).toEqual(Object.keys(family.defaults).sort());
+  });
+});
+
+test('names are unique, and each is said in one source file', () => {
+  const names = families.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+  for (const name of names)
+    expect(sources.filter((file) => readFileSync(join(folder, file), 'utf8').includes(`name: '${name}'`)).length).toBe(
+      1,
+    );
+});
+
+test.each(sources)('families/%s reads downward through the seven steps', (file) => {
+  const headings = [...readFileSync(join(folder, file), 'utf8').matchAll(/^ *\/\/ (\d) (\w+)/gm)];
+  expect(headings.map(([, number]) => number)).toEqual(['1', '2', '3', '4', '5', '6', '7']);
+  expect(headings.map(([, , word]) => word).filter((_, i) => i !== 5)).toEqual([
+    'Family',
+    'Network',
+    'Objective',
+    'Optimiser',
+    'Training',
+    'Sampling',
+  ]);
+});
