@@ -7,6 +7,7 @@ import ts from 'typescript';
 import { extract, originOf, type Extraction, type Module, type Problem } from './extract';
 import type { Piece, SourceCell } from './pieces';
 import { root } from '../base/places';
+import { VISIBLE } from '../base/visible';
 
 /**
  * A module as it is sent to the process that runs it: CommonJS with a source map, so that this process needs no
@@ -128,16 +129,27 @@ function toFinding(diagnostic: ts.Diagnostic, { code, map }: Module): Finding[] 
   return [{ piece: map[line - 1]!.piece, problem: { message: `TS${diagnostic.code}: ${text}`, place } }];
 }
 
-/** Of the grader, what nobody but the grader may read; a link in node_modules leads there too. */
-const HIDDEN = /[\\/]grader[\\/](dist[\\/])?chapters[\\/]checks[\\/]/;
+/** A link in node_modules leads to the grader, too. */
+const IN_GRADER = /[\\/]grader[\\/]/;
+
+/** Whether a path in the grader is one that a submission sees, or a folder on the way to one. */
+function isShown(path: string): boolean {
+  const inside = path.slice(path.search(IN_GRADER) + '/grader/'.length).replaceAll('\\', '/');
+  if (['', 'dist/', 'dist/chapters/', 'dist/sandbox/', 'package.json'].includes(inside)) return true;
+  return VISIBLE.some((entry) => {
+    const name = `dist/${entry.replace(/\.js$/, '')}`;
+    return entry.endsWith('.js') ? inside === `${name}.d.ts` || inside === `${name}.js` : inside.startsWith(`${name}/`);
+  });
+}
 
 /**
- * The compiler sees the submission, the packages, and the types of the library and the grader; nothing else, or the
- * text of a diagnostic could quote another file.
+ * The compiler sees the submission, the packages, and of the library and the grader what a submission sees; nothing
+ * else, or the text of a diagnostic could quote another file.
  */
 function hostOf(current: () => { code: string; version: number }): ts.LanguageServiceHost {
   const folders = ['node_modules', 'lib', 'grader'].map((room) => join(root, room) + sep);
-  const isVisible = (path: string) => !HIDDEN.test(path) && folders.some((folder) => path.startsWith(folder));
+  const isVisible = (path: string) =>
+    folders.some((folder) => path.startsWith(folder)) && (!IN_GRADER.test(path) || isShown(path));
   const fileExists = (path: string) => path === FILE || (isVisible(path) && ts.sys.fileExists(path));
   const read = (path: string) => (path === FILE ? current().code : isVisible(path) ? ts.sys.readFile(path) : undefined);
   return {

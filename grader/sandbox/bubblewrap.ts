@@ -5,7 +5,7 @@
 import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { INSIDE, SCRATCH_BYTES, shown } from './visible';
+import { INSIDE, SCRATCH_BYTES, shown } from '../base/visible';
 import { need } from './programs';
 
 /** Where programs find their libraries. */

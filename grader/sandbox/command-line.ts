@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { bubblewrap } from './bubblewrap';
 import { container, containerEngine } from './container';
-import { INSIDE, shown } from './visible';
+import { INSIDE, shown } from '../base/visible';
 import { find, need } from './programs';
 import { built } from '../base/places';
 import { seccompFilter } from './seccomp';
@@ -102,7 +102,7 @@ function inContainer(node: readonly string[], limits: Limits): CommandLine {
 function withPermissions(node: readonly string[], limits: Limits, folder: string): CommandLine {
   const [program, ...rest] = node;
   const flag = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission';
-  const reading = [...shown(), built(''), folder].map((path) => `--allow-fs-read=${path}`);
+  const reading = [...shown(), folder].map((path) => `--allow-fs-read=${path}`);
   return bounded([program!, flag, ...reading, `--allow-fs-write=${folder}`, ...rest], limits, folder);
 }
 

@@ -2,7 +2,7 @@
  * A container around a submission, with what docker and podman have in common. No image is downloaded: the one of
  * this Node has to be there, and the project is mounted from outside as in the bubblewrap.
  */
-import { INSIDE, SCRATCH_BYTES, shown } from './visible';
+import { INSIDE, SCRATCH_BYTES, shown } from '../base/visible';
 import { find, need } from './programs';
 
 /** The official image of this very Node, on the C library that the native packages are built for. */

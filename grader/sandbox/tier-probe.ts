@@ -9,7 +9,7 @@ import type { Readable } from 'node:stream';
 import { brief } from '../exercise/checking';
 import { LIMITS, start, wrapped } from './command-line';
 import { IMAGE } from './container';
-import { shown } from './visible';
+import { shown } from '../base/visible';
 import { find } from './programs';
 import { tiers, type Tier } from './tier';
 

@@ -18,7 +18,7 @@ import { z } from 'zod';
 import { gradeFolder } from '../gradebook/grade-folder';
 import type { Limits } from '../sandbox/command-line';
 import { createCompiler } from '../compile/service';
-import { INSIDE } from '../sandbox/visible';
+import { INSIDE } from '../base/visible';
 import { parsePercent } from '../authoring/percent';
 import { createPool } from '../grading/pool';
 import type { SubmissionResult } from '../grading/result';

@@ -6,14 +6,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { compiled, type CompiledFunction } from '../engine';
 import type { GenerativeModel, Rng } from '../core/model';
 
-export {
-  compiled,
-  loop,
-  type Body,
-  type CompiledFunction,
-  type FunctionOptions,
-  type Loop,
-} from '../engine';
+export { compiled, loop, type Body, type CompiledFunction, type FunctionOptions, type Loop } from '../engine';
 
 /**
  * `model.sample`, compiled where it can be; the same numbers as without, up to rounding.

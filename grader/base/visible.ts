@@ -1,7 +1,7 @@
 /** What a submission sees of the project: in its sandbox, and through the compiler's messages. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { built, root } from '../base/places';
+import { built, root } from './places';
 
 /** The submission's folder, as it sees it; no folder of ours has that name. */
 export const INSIDE = '/submission';
