@@ -10,4 +10,4 @@ export {
 } from './call/compiled-function';
 export { availability, PROVIDERS, type Device } from './devices/providers';
 export { eagerBackends, startEager, useEager } from './runtime/eager-backend';
-export { createSteppers, requireFinite, type Stepper, type Steppers, type StepState } from './step/step';
+export { createSteppers, type Stepper, type Steppers, type StepState } from './step/step';

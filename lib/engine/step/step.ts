@@ -181,7 +181,7 @@ function requireSameDecay(ema: number | undefined, found: number | undefined): v
 }
 
 /** Refuses NaN and the infinities, which no step survives. */
-export function requireFinite(what: string, value: number, where: string): void {
+function requireFinite(what: string, value: number, where: string): void {
   if (!Number.isFinite(value))
     throw new Error(
       `fit: ${what} is ${value} in ${where}; lower the learning rate, or look for a logarithm or division of 0`,
