@@ -3,13 +3,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { createProgram } from '../../grader/commands/cli';
 import { type Page, pages, read, ROOT } from './pages';
 
-/** A command line as a page has it: what is started, and the options it is given. */
+/** A command line as a page has it. */
 interface Line {
   readonly text: string;
-  /** `npm run NAME`, `npx grade` or `npx grade NAME`. */
-  readonly command: string;
+  readonly program: 'npm' | 'grade';
+  /** The script, or the command of `grade`. */
+  readonly name: string;
   readonly options: readonly string[];
 }
 
@@ -17,66 +19,47 @@ const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   scripts: Readonly<Record<string, string>>;
 };
 
-function linesOf(page: Page): Line[] {
-  return read(page)
-    .commands.flatMap((text) => text.split(/\s+(?:&&|\|)\s+/).map(parse))
-    .flatMap((line) => line ?? []);
-}
+const linesOf = (page: Page): Line[] =>
+  read(page).commands.flatMap((text) => text.split(/\s+(?:&&|\|)\s+/).flatMap(parse));
 
-function parse(text: string): Line | undefined {
+function parse(text: string): Line[] {
   const [line] = text.split(/\s+#\s/) as [string];
   const options = line.match(/(?<=\s)--[a-z][\w-]*/g) ?? [];
   const [, script] = /^npm (?:run (?:-s )?)?([\w-]+)/.exec(line) ?? [];
-  if (script !== undefined) return { text, command: `npm run ${script}`, options };
-  const [, grade] = /^npx grade(?: ([\w-]+))?/.exec(line) ?? [];
-  return line.startsWith('npx grade') ? { text, command: `npx grade ${grade ?? ''}`.trim(), options } : undefined;
+  if (script !== undefined) return [{ text, program: 'npm', name: script, options }];
+  const [, command] = /^npx grade ([\w-]+)/.exec(line) ?? [];
+  return command === undefined ? [] : [{ text, program: 'grade', name: command, options }];
 }
 
-/** The command's own words about itself; undefined when there is no such command. */
-async function helpOf(command: string): Promise<string | undefined> {
-  const [program, ...words] = programOf(command) ?? [];
-  if (program === undefined) return undefined;
-  const { stdout } = await promisify(execFile)(process.execPath, [join(ROOT, program), ...words, '--help'], {
-    cwd: ROOT,
-  });
-  return stdout;
-}
+const { commands } = createProgram();
 
-function programOf(command: string): string[] | undefined {
-  const [, , name] = command.split(' ') as [string, string, string | undefined];
-  if (command.startsWith('npx')) return ['grader/bin/grade.mjs', ...(name === undefined ? [] : [name])];
-  return /^node (\S+\.m?js)$/.exec(scripts[name!] ?? '')?.slice(1);
-}
-
-/** By command: what it says of itself. */
+/** What each npm script says of itself, for those that a page gives an option. */
 const helps = new Map<string, string>();
 
 beforeAll(async () => {
-  helps.set('npx grade', (await helpOf('npx grade'))!);
-  const commands = new Set(
-    pages
-      .flatMap(linesOf)
-      .filter(({ options }) => options.length > 0)
-      .map(({ command }) => command),
-  );
-  const waiting = [...commands].filter((command) => exists(command) && !helps.has(command));
-  const worker = async () => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) helps.set(next, (await helpOf(next)) ?? '');
-  };
-  await Promise.all([worker(), worker()]);
-});
+  const asked = pages.flatMap(linesOf).filter(({ program, options }) => program === 'npm' && options.length > 0);
+  for (const name of new Set(['notebooks', ...asked.map((line) => line.name)])) {
+    const [, file] = /^node (\S+\.m?js)$/.exec(scripts[name] ?? '') ?? [];
+    if (file === undefined) continue;
+    const { stdout } = await promisify(execFile)(process.execPath, [join(ROOT, file), '--help'], { cwd: ROOT });
+    helps.set(name, stdout);
+  }
+}, 180_000);
 
-function exists(command: string): boolean {
-  const [runner, , name] = command.split(' ') as [string, string, string | undefined];
-  if (runner === 'npm') return name! in scripts;
-  return name === undefined || new RegExp(`^  ${name} `, 'm').test(helps.get('npx grade')!);
+/** Undefined when there is no such command. */
+function optionsOf({ program, name }: Line): readonly string[] | undefined {
+  if (program === 'npm')
+    return name in scripts ? [...(helps.get(name)?.match(/--[a-z][\w-]*/g) ?? []), '--help'] : undefined;
+  const command = commands.find((one) => one.name() === name);
+  return command && [...command.options.map(({ long }) => long!), '--help'];
 }
 
 function unknownIn(page: Page): string[] {
-  return linesOf(page).flatMap(({ text, command, options }) => {
-    if (!exists(command)) return [`${text}: there is no ${command}`];
-    const unknown = options.filter((option) => !new RegExp(`${option}(?![\\w-])`).test(helps.get(command) ?? ''));
-    return unknown.map((option) => `${text}: ${command} has no ${option}`);
+  return linesOf(page).flatMap((line) => {
+    const known = optionsOf(line);
+    if (!known) return [`${line.text}: there is no ${line.program} ${line.name}`];
+    const unknown = line.options.filter((option) => !known.includes(option));
+    return unknown.map((option) => `${line.text}: ${line.program} ${line.name} has no ${option}`);
   });
 }
 
@@ -89,10 +72,11 @@ test.each(pages.map((page) => [page.path, page] as const))('%s names commands an
 describe('is seen to be wrong', () => {
   const page = (text: string): Page => ({ path: 'docs/example.md', text });
   test.each([
-    ['`npm run bulid`', 'there is no npm run bulid'],
-    ['`npx grade vallidate x.ipynb`', 'there is no npx grade vallidate'],
-    ['```sh\nnpx grade check 03 --wach\n```', 'npx grade check has no --wach'],
-    ['`npm run notebooks -- --chek`', 'npm run notebooks has no --chek'],
+    ['`npm run bulid`', 'there is no npm bulid'],
+    ['`npx grade vallidate x.ipynb`', 'there is no grade vallidate'],
+    ['```sh\nnpx grade check 03 --wach\n```', 'grade check has no --wach'],
+    ['`npm run notebooks -- --chek`', 'npm notebooks has no --chek'],
+    ['```sh\nnpm start && npm run lints\n```', 'there is no npm lints'],
   ])('%s', (text, said) => expect(unknownIn(page(text)).join()).toContain(said));
 
   test('and not where it is right', () => {

@@ -10,16 +10,19 @@ function brokenLinks(page: Page): string[] {
     if (/^(https?|mailto):/.test(link)) return false;
     const [path, anchor] = decodeURI(link).split('#') as [string, string | undefined];
     const target = path === '' ? page.path : posix.join(baseOf(page), path).replace(/(?<=.)\/$/, '');
-    if (!files.includes(target) && !folders.has(target)) return true;
-    return anchor !== undefined && !read(byPath.get(target) ?? { path: target, text: '' }).anchors.has(anchor);
+    if (target !== page.path && !files.includes(target) && !folders.has(target)) return true;
+    return anchor !== undefined && !anchorsOf(target === page.path ? page : byPath.get(target)).has(anchor);
   });
 }
+
+/** Of a file that is no page there are none. */
+const anchorsOf = (found: Page | undefined): ReadonlySet<string> => (found ? read(found).anchors : new Set());
 
 /** Inline code that looks like a path from the root, or like a source file, and what it stands for. */
 function unknownPaths(page: Page): string[] {
   return read(page).codes.filter((code) => {
     if (MADE_BY_A_COMMAND.some((pattern) => pattern.test(code))) return false;
-    if (/^[\w.-]+\.(ts|mjs|py)$/.test(code)) return !files.some((file) => posix.basename(file) === code);
+    if (/^[\w.-]+\.(ts|mjs|py)$/.test(code)) return !files.some((file) => patternOf(code).test(posix.basename(file)));
     if (!/^\.?[\w-]+(\.[\w-]+)*(\/[\w.…*<>{},@-]+)*\/?$/.test(code) || !isOurs(code)) return false;
     const pattern = patternOf(code.replace(/\/$/, ''));
     return !files.some((file) => pattern.test(file)) && ![...folders].some((folder) => pattern.test(folder));
