@@ -1,17 +1,27 @@
 /** The table of operations that the engine compiles, as Markdown, made from the engine's own table. */
-import { supportedOperations } from 'dgm/engine';
+import { type Operation, supportedOperations } from 'dgm/engine';
 
-type Operation = ReturnType<typeof supportedOperations>[number];
-
-/** One table for each kind, in the engine's order. */
+/** One table for each kind, in the engine's order; operations of which the same is to be said share a row. */
 export function operationTables(operations: readonly Operation[] = supportedOperations()): string {
-  const kinds = [...new Set(operations.map(({ kind }) => kind))];
-  const tables = kinds.map((kind) => {
-    const own = operations.filter((operation) => operation.kind === kind);
-    const rows = own.map(({ name, types, note }) => `| \`${name}\` | ${types.join(', ')} | ${cell(note)} |`);
+  const tables = [...grouped(operations, ({ kind }) => kind)].map(([kind, own]) => {
+    const rows = [...grouped(own, sayingOf).values()].map(rowOf);
     return [`**${capital(kind)}**`, '', '| operation | types | remarks |', '|---|---|---|', ...rows].join('\n');
   });
   return `${operations.length} operations.\n\n${tables.join('\n\n')}`;
+}
+
+const sayingOf = ({ types, note }: Operation): string => [...types, note].join();
+
+function rowOf(same: readonly Operation[]): string {
+  const { types, note } = same[0]!;
+  const names = same.map(({ name }) => `\`${name}\``);
+  return `| ${names.join(', ')} | ${types.join(', ')} | ${cell(note)} |`;
+}
+
+function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
+  return groups;
 }
 
 const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
