@@ -93,6 +93,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'app/chapters': [],
   'app/pages': [],
   'app/pictures': [],
+  'app/docs': ['chapters'],
   'app/desk': ['chapters'],
   'app/desk/page': ['desk'],
   'app/start': ['chapters', 'pages', 'pictures', 'desk'],
