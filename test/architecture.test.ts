@@ -56,14 +56,15 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'lib/bijections': ['core', 'networks'],
   'lib/sampling': ['core', 'networks', 'engine'],
   'lib/evaluation': ['core', 'engine'],
-  'lib/data': ['core', 'statistics', 'circuits'],
+  'lib/data': ['core'],
+  'lib/data/sources': ['core', 'statistics', 'circuits'],
   'lib/figures': ['core', 'host', 'statistics'],
   'lib/training': ['core', 'host', 'optimisers', 'engine', 'evaluation'],
   'lib/families': ['core', 'networks', 'circuits', 'bijections', 'sampling'],
   'lib/comparison': ['core', 'circuits', 'data', 'evaluation', 'training', 'families'],
   lib: [
     ...['core', 'host', 'optimisers', 'statistics', 'networks', 'circuits', 'engine', 'bijections', 'sampling'],
-    ...['evaluation', 'data', 'figures', 'training', 'families', 'comparison'],
+    ...['evaluation', 'data', 'data/sources', 'figures', 'training', 'families', 'comparison'],
   ],
   // jupyter
   'jupyter/format': [],
