@@ -56,7 +56,12 @@ export function learntNoise(D: number, values: number, hidden: number, rng: Rng)
   };
 }
 
-/** x + u with u ~ U[0, 1), the same shape as x. */
+/**
+ * x + u with u ~ U[0, 1), the same shape as x.
+ * @example
+ * const x = tf.tensor2d([[3, 0]]);
+ * dequantise(x, createRng(1)).floor() // → [[3, 0]]
+ */
 export function dequantise(x: tf.Tensor, rng: Rng): tf.Tensor {
   return tf.tidy(() => x.add(rng.uniform(x.shape)));
 }

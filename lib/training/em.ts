@@ -45,6 +45,11 @@ export interface EmResult {
 /**
  * Trains by EM. With validation data the model ends with the weights of its best iteration.
  * @throws when the likelihood is not finite; the model then has its best weights so far
+ * @example
+ * const model = categoricalMixture.create(categoricalMixture.tiny.config, createRng(1));
+ * const train = { x: tf.tensor2d([[0, 1, 2], [0, 1, 2], [2, 1, 0]]) };
+ * const { history } = await em(model, { train }, { iterations: 5, rng: createRng(2), quiet: true });
+ * history.length <= 5 // → true
  */
 export async function em(
   model: LatentModel | CountingModel,

@@ -68,6 +68,11 @@ export interface FitResult {
  * makes a step of its own, in the order of the list. With validation data the model ends with the weights of its best
  * epoch (early stopping: Prechelt, 1998); without, with the last. Memories end as the last step left them.
  * @throws when a loss is not finite; the model then has its best weights so far
+ * @example
+ * const model = gaussianMixture.create(gaussianMixture.tiny.config, createRng(1));
+ * const train = { x: createRng(2).normal([100, 2]) };
+ * const { history } = await fit(model, { train }, { epochs: 3, batchSize: 50, rng: createRng(3), quiet: true });
+ * history.length // → 3
  */
 export async function fit(model: GenerativeModel, data: TrainingData, options: FitOptions): Promise<FitResult> {
   checkOptions(model, options);
