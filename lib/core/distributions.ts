@@ -6,7 +6,7 @@
  * Information Theory (2006), chapter 2 for the divergences.
  */
 import * as tf from '@tensorflow/tfjs';
-import { sumEvent, withoutGradient } from './tensor';
+import { expectShape, sumEvent, withoutGradient } from './tensor';
 
 /** ln 2π */
 export const LOG_2PI = Math.log(2 * Math.PI);
@@ -70,6 +70,14 @@ export function logLattice(x: tf.Tensor, values: number): tf.Tensor {
   });
 }
 
+/** 0 where every coordinate is an integer, else −∞: [B, ...event] → [B]. Off the lattice there is no mass. */
+export function logIntegers(x: tf.Tensor): tf.Tensor {
+  return withoutGradient(x, (value) => {
+    const all = value.equal(value.round()).reshape([x.shape[0]!, -1]).all(1);
+    return tf.where(all, tf.zeros([x.shape[0]!]), tf.fill([x.shape[0]!], -Infinity));
+  });
+}
+
 /** 0 where every coordinate lies in [low, high], else −∞: [B, ...event] → [B]. */
 export function logInterval(x: tf.Tensor, low: number, high: number): tf.Tensor {
   return withoutGradient(x, (value) => {
@@ -117,5 +125,37 @@ export function klCategorical(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
   return tf.tidy(() => {
     const logP = tf.logSoftmax(a);
     return sumEvent(logP.exp().mul(logP.sub(tf.logSoftmax(b))));
+  });
+}
+
+// Components: every example under each of K distributions
+
+/** Σ_d ln N(x_d; mu_kd, exp logVar_kd) for each component: x [B, D], mu and logVar [K, D] → [B, K]. */
+export function logNormalComponents(x: tf.Tensor, mu: tf.Tensor, logVar: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const { D } = expectShape('logNormalComponents: x', x, ['B', 'D']);
+    const { K } = expectShape('logNormalComponents: mu', mu, ['K', 'D'], { D: D! });
+    expectShape('logNormalComponents: logVar', logVar, ['K', 'D'], { K: K!, D: D! });
+    // (x − mu)² / σ² multiplied out, so that no [B, K, D] array is made; the common shift keeps the terms small
+    const shift = mu.mean(0); // [D]
+    const precision = logVar.neg().exp(); // [K, D]
+    const z = x.sub(shift); // [B, D]
+    const m = mu.sub(shift); // [K, D]
+    const squares = z
+      .square()
+      .matMul(precision, false, true)
+      .sub(z.matMul(m.mul(precision), false, true).mul(2)); // [B, K]
+    const perComponent = m.square().mul(precision).add(logVar).add(LOG_2PI).sum(1); // [K]
+    return squares.add(perComponent).mul(-0.5);
+  });
+}
+
+/** Σ_d ln softmax(logits_kd)[x_d] for each component: x [B, D] of 0 … V − 1, logits [K, D, V] → [B, K]. */
+export function logCategoricalComponents(x: tf.Tensor, logits: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const { K, D, V } = expectShape('logCategoricalComponents: logits', logits, ['K', 'D', 'V']);
+    expectShape('logCategoricalComponents: x', x, ['B', 'D'], { D: D! });
+    const picked = oneHotValues(x, V!).reshape([-1, D! * V!]); // [B, D V]
+    return picked.matMul(tf.logSoftmax(logits).reshape([K!, D! * V!]), false, true); // [B, K]
   });
 }

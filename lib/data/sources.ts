@@ -11,7 +11,8 @@ import { logLattice } from '../core/distributions';
 import type { GenerativeModel, Rng, Support } from '../core/model';
 import { enumerate, normalCdf } from '../statistics/oracles';
 import { categorical } from '../core/random';
-import { expectShape, logSumExp } from '../core/tensor';
+import { expectShape, logSumExp, sizeOf } from '../core/tensor';
+import { sampler } from '../sampling/sampler';
 
 /** A model that nobody has to train: `evaluate`, the laws and the ladder take it like any other. */
 export interface Source extends GenerativeModel {
@@ -24,7 +25,10 @@ export interface Source extends GenerativeModel {
   readonly support: Support;
 }
 
-type Definition = Pick<Source, 'name' | 'eventShape' | 'logProb' | 'entropy' | 'support' | 'sample'>;
+interface Definition extends Pick<Source, 'name' | 'eventShape' | 'logProb' | 'entropy' | 'support'> {
+  /** [count, ...event] */
+  sample(count: number, rng: Rng): tf.Tensor;
+}
 
 function source(definition: Definition): Source {
   const { name, eventShape, logProb } = definition;
@@ -32,7 +36,8 @@ function source(definition: Definition): Source {
     expectShape(`${name}: x`, x, ['B', ...eventShape]);
     return tf.tidy(() => logProb(x));
   };
-  return { ...definition, logProb: checked, likelihood: { kind: 'exact', logProb: checked }, objectives: [] };
+  const sample = sampler(name, ({ count, rng }) => definition.sample(count, rng));
+  return { ...definition, sample, logProb: checked, likelihood: { kind: 'exact', logProb: checked }, objectives: [] };
 }
 
 const integers = (values: number): Support => ({
@@ -464,7 +469,7 @@ export function dequantisedSource(discrete: Source): Source {
     logProb: (x) => discrete.logProb(x.floor()),
     sample: (count, rng) =>
       tf.tidy(() => {
-        const x = discrete.sample(count, rng.fork('x'));
+        const x = discrete.sample({ count, rng: rng.fork('x') });
         return x.add(rng.fork('u').uniform(x.shape));
       }),
   });
@@ -502,8 +507,4 @@ function requireDistribution(what: string, p: readonly number[]): void {
   const sum = p.reduce((a, b) => a + b, 0);
   if (p.every((value) => value >= 0) && Math.abs(sum - 1) < 1e-9) return;
   throw new Error(`${what} must be probabilities that sum to 1, got [${p.join(', ')}] with sum ${sum}`);
-}
-
-function sizeOf(eventShape: readonly number[]): number {
-  return eventShape.reduce((size, n) => size * n, 1);
 }

@@ -7,6 +7,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Rng } from '../core/model';
 import { permutation } from '../core/random';
+import { sizeOf } from '../core/tensor';
 
 /** Log-probabilities of a batch: [N, ...event] → [N]. */
 export type LogProb = (x: tf.Tensor) => tf.Tensor;
@@ -37,7 +38,7 @@ export function midpoints(
  * @throws when the world has more than a million points
  */
 export function totalProbability(logProb: LogProb, values: readonly number[], eventShape: readonly number[]): number {
-  const D = eventShape.reduce((size, n) => size * n, 1);
+  const D = sizeOf(eventShape);
   requireSmall('totalProbability', values.length ** D);
   return sumExp(logProb, enumerate(values, D), eventShape);
 }
