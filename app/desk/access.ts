@@ -7,7 +7,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { HttpError } from './http';
 
-export interface Door {
+export interface Access {
   readonly token: string;
   /** For `Set-Cookie`: no script reads it, no other site's page sends it. */
   readonly cookie: string;
@@ -16,7 +16,7 @@ export interface Door {
 }
 
 /** @param port cookies know no ports: its number in the name keeps two workbooks apart */
-export function createDoor(port: number, token = randomBytes(32).toString('base64url')): Door {
+export function createAccess(port: number, token = randomBytes(32).toString('base64url')): Access {
   const hosts = [`127.0.0.1:${port}`, `localhost:${port}`];
   const name = `dgm-desk-${port}`;
 

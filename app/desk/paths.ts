@@ -41,19 +41,19 @@ export function partsOf(path: string): string[] {
  * The file's path, without links if it is there.
  * @throws HttpError as `partsOf`, and 403 when a link leads out of the folder
  */
-export async function placeOf(folder: string, path: string): Promise<string> {
-  const place = join(folder, ...partsOf(path));
-  const [root, real] = await Promise.all([realpath(folder), realAbove(place)]);
+export async function fileAt(folder: string, path: string): Promise<string> {
+  const file = join(folder, ...partsOf(path));
+  const [root, real] = await Promise.all([realpath(folder), realAbove(file)]);
   if (real.path !== root && !real.path.startsWith(root + sep))
     throw new HttpError(403, `${JSON.stringify(path)} is a link that leads out of the notebooks' folder`);
-  return real.whole ? real.path : place;
+  return real.whole ? real.path : file;
 }
 
 /** The real path of the file, or of the nearest folder above it that there is. */
-async function realAbove(place: string): Promise<{ path: string; whole: boolean }> {
-  for (let path = place; ; path = dirname(path)) {
+async function realAbove(file: string): Promise<{ path: string; whole: boolean }> {
+  for (let path = file; ; path = dirname(path)) {
     try {
-      return { path: await realpath(path), whole: path === place };
+      return { path: await realpath(path), whole: path === file };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
