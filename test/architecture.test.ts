@@ -34,9 +34,8 @@ const DOORS: Readonly<Record<string, string>> = {
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   // lib
   'lib/host': [],
-  'lib/core': ['host'],
   'lib/optimisers': [],
-  'lib/core': ['optimisers'],
+  'lib/core': ['host', 'optimisers'],
   'lib/statistics': ['core'],
   'lib/networks': ['core'],
   'lib/circuits': ['core'],
