@@ -26,7 +26,7 @@ const linesOf = (page: Page): Line[] =>
 function parse(text: string): Line[] {
   const [line] = text.split(/\s+#\s/) as [string];
   const options = line.match(/(?<=\s)--[a-z][\w-]*/g) ?? [];
-  const [, script] = /^npm (?:run (?:-s )?)?(?![A-Z]+\b)([\w-]+)/.exec(line) ?? [];
+  const [, script] = /^npm (?!run [A-Z]+\b)(?:run (?:-s )?)?([\w-]+)/.exec(line) ?? [];
   if (script !== undefined) return [{ text, program: 'npm', name: script, options }];
   const [, command] = /^npx grade (?![A-Z]+\b)([\w-]+)/.exec(line) ?? [];
   return command === undefined ? [] : [{ text, program: 'grade', name: command, options }];
