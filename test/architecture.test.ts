@@ -35,7 +35,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   // lib
   'lib/host': [],
   'lib/optimisers': [],
-  'lib/core': ['optimisers'],
+  'lib/core': ['host', 'optimisers'],
   'lib/statistics': ['core'],
   'lib/networks': ['core'],
   'lib/circuits': ['core'],
