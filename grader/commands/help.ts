@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { chapters, findExercise } from '../chapters/registry';
 import { askedHints } from '../student/help';
-import { standingOf } from '../student/tries';
+import { standingOf } from '../student/progress';
 import { solutionOf } from '../student/solution';
 import { helpLines } from '../student/wording';
 

@@ -13,7 +13,7 @@ import {
 import type { Exercise } from '../exercise/exercise';
 import { findExercise, type Chapter } from '../chapters/registry';
 import { askedHints, helpAfter, type Help } from './help';
-import { standingOf } from './tries';
+import { standingOf } from './progress';
 import { decode, encode, ProtocolError } from '../exercise/protocol';
 import { solutionOf } from './solution';
 import { details, footOf, helpLines, leadOf, MARKS, reportText } from './wording';

@@ -1,7 +1,7 @@
 /** Which help is open to a student: hints one by one, and the worked solution. */
 import type { ExerciseReport } from '../exercise/checking';
 import type { Exercise } from '../exercise/exercise';
-import { recordTry, type Progress, type Standing } from './tries';
+import { recordTry, type Recorded, type Standing } from './progress';
 import { openingHere, type Opening } from '../base/release-manifest';
 
 export interface Help {
@@ -28,7 +28,7 @@ function needsOther({ message }: { readonly message?: string }): boolean {
   return message?.endsWith('is not written yet') ?? false;
 }
 
-function helpOf({ id, hints = [] }: Exercise, { standing, note }: Progress, passed: boolean): Help {
+function helpOf({ id, hints = [] }: Exercise, { standing, note }: Recorded, passed: boolean): Help {
   const open = whyLocked(id, openingHere(), standing) === undefined;
   return {
     hints: passed ? [] : hints.slice(0, standing.tries),

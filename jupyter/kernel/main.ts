@@ -11,7 +11,7 @@ import { join, resolve } from 'node:path';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { type Host, installHost } from 'dgm/host';
 import { installAwaiter } from './awaiting';
-import { createSession } from './cells';
+import { createCellRunner } from './cells';
 import { type Channel, createChannel } from './channel';
 import { describeThrown } from './errors';
 import { CLOSED, createFlags } from './flags';
@@ -104,8 +104,8 @@ function startCells(port: MessagePort, flags: Int32Array): void {
   captureProcess(write);
   refuseInput();
   reportStrays(write);
-  const session = createSession({ root: ROOT, cwd: process.cwd(), button, tslab: () => connectTslab(channel, owner) });
-  const take = createRequests(channel, session, button, runs);
+  const cells = createCellRunner({ root: ROOT, cwd: process.cwd(), button, tslab: () => connectTslab(channel, owner) });
+  const take = createRequests(channel, cells, button, runs);
 
   function receive(message: Parameters<Parameters<typeof createChannel>[1]>[0]): void {
     if (message.kind === 'request') take(message.message);

@@ -6,7 +6,10 @@ import type { Batch, GenerativeModel } from '../core/model';
 import { categorical } from '../core/random';
 import { expectShape, logSumExp } from '../core/tensor';
 
-/** Every value of every coordinate equally likely: ln p(x) = −D ln V. */
+/**
+ * Every value of every coordinate equally likely: ln p(x) = −D ln V.
+ * @example uniformBaseline([64], 17).sample(2, createRng(1)).shape // → [2, 64]
+ */
 export function uniformBaseline(eventShape: readonly number[], values: number): GenerativeModel {
   const size = eventShape.reduce((product, n) => product * n, 1);
   return {
@@ -34,6 +37,9 @@ export function uniformBaseline(eventShape: readonly number[], values: number): 
  *   p(x_d = v) = (count_dv + α) / (N + α V),
  * the posterior mean under a symmetric Dirichlet(α) prior (Murphy, Probabilistic Machine Learning, 2022, 4.6.3).
  * @param alpha pseudo-count of every value; 0 would forbid what the training set lacks
+ * @example
+ * const model = histogramBaseline({ x: tf.tensor2d([[0], [0], [1]]) }, 2, { alpha: 1 });
+ * evaluate(model, { x: tf.tensor2d([[0]]) }, createRng(1)).nats // → 0.5108
  */
 export function histogramBaseline(
   train: Batch,

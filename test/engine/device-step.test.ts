@@ -27,7 +27,7 @@ function gradient([x]: readonly tf.Tensor[], rng: Rng) {
       .asScalar();
   };
   const { value, grads } = tf.variableGrads(loss, variables);
-  return { value, grads: variables.map((variable) => grads[variable.name]!) };
+  return { value, grads: variables.map((variable) => grads[variable.name]!), memory: [] };
 }
 
 /** Flat weights and slots after a step for each batch, by eager gradients and plain loops. */
@@ -55,7 +55,7 @@ function reference(optimiser: Optimiser, ema?: number) {
   return { losses, flat, slots, average };
 }
 
-const objectives = [{ variables, gradient }];
+const trainedBy = ({ rule }: Optimiser) => [{ variables, gradient, memory: [], rule: rule! }];
 const zeros = () => new Float32Array(start.reduce((sum, { length }) => sum + length, 0));
 
 test.each<[string, Optimiser, number | undefined]>([
@@ -67,9 +67,9 @@ test.each<[string, Optimiser, number | undefined]>([
 ])('%s makes the steps of the plain loops', async (_, optimiser, ema) => {
   const expected = reference(optimiser, ema);
   const left = await tensorsLeft(() => {
-    const device = createDeviceSteps({ objectives, rule: optimiser.rule!, ema }, 'cpu');
+    const device = createDeviceSteps({ objectives: trainedBy(optimiser), ema }, 'cpu');
     const average = ema === undefined ? {} : { average: zeros() };
-    device.put([{ weights: start, slots: expected.slots.map(zeros), ...average }]);
+    device.put([{ weights: start, slots: expected.slots.map(zeros), memory: [], ...average }]);
     const losses = batches.map((x, t) => device.step(0, [x], createRng(t), t + 1).loss);
     const [end] = device.get();
     device.dispose();
@@ -85,13 +85,15 @@ test('an objective moves its own weights and slots, and reads those of the other
   const [a, b] = [variables[1]!, variables[2]!];
   const pulled = (own: tf.Variable, other: tf.Variable) => ({
     variables: [own],
+    memory: [],
+    rule: sgd(0.1).rule!,
     gradient: () => {
       const { value, grads } = tf.variableGrads(() => own.sub(other.mean()).square().sum().asScalar(), [own]);
-      return { value, grads: [grads[own.name]!] };
+      return { value, grads: [grads[own.name]!], memory: [] };
     },
   });
-  const device = createDeviceSteps({ objectives: [pulled(a, b), pulled(b, a)], rule: sgd(0.1).rule! }, 'cpu');
-  const state = [start[1]!, start[2]!].map((w) => ({ weights: [w], slots: [new Float32Array(w.length)] }));
+  const device = createDeviceSteps({ objectives: [pulled(a, b), pulled(b, a)] }, 'cpu');
+  const state = [start[1]!, start[2]!].map((w) => ({ weights: [w], slots: [new Float32Array(w.length)], memory: [] }));
   device.put(state);
   device.step(1, [], createRng(0), 1);
   const [first, second] = device.get();
@@ -107,8 +109,8 @@ test('an objective moves its own weights and slots, and reads those of the other
 
 describe('a batch that breaks the loss', () => {
   test.each([NaN, Infinity, 1e30])('with %d leaves everything as it was', (value) => {
-    const device = createDeviceSteps({ objectives, rule: sgd(0.05, { momentum: 0.9 }).rule! }, 'cpu');
-    device.put([{ weights: start, slots: [zeros()] }]);
+    const device = createDeviceSteps({ objectives: trainedBy(sgd(0.05, { momentum: 0.9 })) }, 'cpu');
+    device.put([{ weights: start, slots: [zeros()], memory: [] }]);
     device.step(0, [batches[0]!], createRng(1), 1);
     const before = device.get();
     const { loss, norm } = device.step(0, [tf.fill([5, 6], value)], createRng(2), 2);

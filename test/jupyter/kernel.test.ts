@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { executeNotebook, type Kernel, type Notebook, startKernel } from 'dgm-jupyter';
-import { startSession } from '../../jupyter/client/kernel-process';
+import { startKernelProcess } from '../../jupyter/client/kernel-process';
 import { errorOf, executeAnd, framesOf, isAlive, printed, valueOf } from './kernel-helpers';
 
 // A folder outside of the project, as that of a student who copied a notebook somewhere.
@@ -394,7 +394,7 @@ async function later(box: Box): Promise<number> {
 });
 
 test('a stop that comes while the kernel still loads is for the cell that waits, and for no later one', async () => {
-  const session = await startSession({ cwd: folder });
+  const session = await startKernelProcess({ cwd: folder });
   try {
     const cell = session.request('shell', 'execute_request', { code: 'await new Promise(() => {})' });
     await new Promise((resolve) => setTimeout(resolve, 50)); // another socket: this one must not be overtaken
@@ -407,7 +407,7 @@ test('a stop that comes while the kernel still loads is for the cell that waits,
 });
 
 test('the protocol, as front ends use it', async () => {
-  const session = await startSession({ cwd: folder });
+  const session = await startKernelProcess({ cwd: folder });
   try {
     const seen: [string, unknown][] = [];
     const execute = (code: string, more = {}) =>
