@@ -5,7 +5,7 @@ import { createRng, fit, gaussianMixture, loadJson, saveCheckpoint, saveWeights 
 import { afterAll, expect, test } from 'vitest';
 import { closeBook, openBook } from '../../grader/gradebook/book';
 import { resultSchema } from '../../grader/grading/result';
-import { recordTry } from '../../grader/student/tries';
+import { recordTry } from '../../grader/student/progress';
 import { ROOT } from './pages';
 
 // What the changelog says of the formats that others keep is what the code writes.
