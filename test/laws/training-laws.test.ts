@@ -111,7 +111,7 @@ const laws: readonly Law[] = [
       const model = create(1);
       const seen = () => {
         const { likelihood } = model;
-        const samples = read(model.sample(5, createRng('samples')));
+        const samples = read(model.sample({ count: 5, rng: createRng('samples') }));
         if (likelihood.kind === 'implicit') return [samples];
         const scores = likelihood.kind === 'unnormalised' ? likelihood.negEnergy(x) : likelihood.logProb(x, createRng('scores')); // prettier-ignore
         return [samples, read(scores)];
@@ -125,7 +125,7 @@ const laws: readonly Law[] = [
       x: points.x,
       create(seed) {
         const model = remembering(seed);
-        return { ...model, sample: (count) => tf.tidy(() => model.seen.tile([count]).expandDims(1)) };
+        return { ...model, sample: ({ count }) => tf.tidy(() => model.seen.tile([count]).expandDims(1)) };
       },
     },
   },
