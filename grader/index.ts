@@ -5,7 +5,9 @@ import { chapters } from './chapters/registry';
 /**
  * Checks one exercise and shows what holds, what does not, and what was expected. A wrong answer does not throw, so
  * that the notebook runs on.
- * @example await check('mixture.responsibilities', responsibilities)
+ * @example
+ * const responsibilities = (logJoint: tf.Tensor) => tf.softmax(logJoint);
+ * await check('mixture.responsibilities', responsibilities)
  */
 export const check = checkIn(chapters);
 

@@ -40,7 +40,8 @@ async function validate(file: string, { chapter }: ValidateOptions): Promise<voi
   });
 }
 
-function createProgram(): Command {
+/** The commands and their options. */
+export function createProgram(): Command {
   const program = new Command('grade')
     .description('Judges notebooks of the workbook by calling the functions in them. Outputs are never read.')
     .version(version)

@@ -12,6 +12,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Rng } from '../../core/model';
 import { loaded, runProgram, sayIfSlow, type CompileOptions } from './compile';
 import { specOf, type Spec } from '../graph/graph';
+import { printGraph } from '../graph/print';
 import { isTracing, program, type Program, type Traceable } from '../trace/program';
 import { DeviceMissing, type Choice } from '../devices/providers';
 import { createResident } from '../devices/resident-program';
@@ -30,6 +31,8 @@ export interface CompiledFunction {
   (inputs: readonly tf.Tensor[], rng: Rng): tf.Tensor[];
   /** What ran it last: "compiled for the cpu", or "eager on cpu: " and why. */
   engine(): string;
+  /** The graph that ran last, as text: operations, shapes, lines of code. Empty where there is none. */
+  graph(): string;
 }
 
 /**
@@ -46,7 +49,7 @@ export function compiled(fn: Traceable, options: FunctionOptions = {}): Compiled
       return results.map((result, i) => tensorOf(result, traced.graph.outputs[i]!));
     });
   };
-  return Object.assign(call, { engine: plans.engine });
+  return Object.assign(call, { engine: plans.engine, graph: plans.graph });
 }
 
 /**
@@ -163,8 +166,10 @@ function createPlans(options: FunctionOptions) {
   const plans = new Map<string, Plan>();
   let eager = options.engine === 'eager' ? 'as asked' : undefined;
   let last = 'not run yet';
+  let ran: Plan | undefined;
   return {
     engine: () => last,
+    graph: () => (ran ? printGraph(ran.traced.graph, true) : ''),
     run<T>(inputs: readonly tf.Tensor[], fn: Traceable, eagerly: () => T, withPlan: (plan: Plan) => T): T {
       if (isTracing()) return eagerly();
       const specs = inputs.map(specOf);
@@ -181,6 +186,7 @@ function createPlans(options: FunctionOptions) {
         plans.set(key, plan);
       }
       const plan = plans.get(key);
+      ran = plan;
       last = plan ? `compiled for the ${plan.choice.provider}` : `eager on ${tf.getBackend()}: ${eager}`;
       return plan ? withPlan(plan) : eagerly();
     },

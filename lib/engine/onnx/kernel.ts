@@ -12,11 +12,24 @@ export interface Operand extends Spec {
 export type NamedOperands = Readonly<Record<string, Operand | readonly Operand[]>>;
 
 export interface Kernel {
+  /** The types of operands with which it can be compiled. */
+  readonly types: readonly DType[];
+  /** For a reader of the table: the function of TensorFlow.js, where it has another name, and what is refused. */
+  readonly note?: string;
   /** Throws where the kernel is called in a way that cannot be compiled; the message need not name the kernel. */
   shape(inputs: Operands, attrs: Attributes): readonly Spec[];
   /** Returns the names of the outputs' values. */
   lower(b: OnnxBuilder, inputs: NamedOperands, attrs: Attributes, outputs: readonly Spec[]): readonly string[];
 }
+
+export type Kernels = Readonly<Record<string, Kernel>>;
+
+/** A row with a note. */
+export const noted = (note: string, kernel: Kernel): Kernel => ({ ...kernel, note });
+
+export const FLOATS: readonly DType[] = ['float32'];
+export const NUMBERS: readonly DType[] = ['float32', 'int32'];
+export const ALL: readonly DType[] = ['float32', 'int32', 'bool'];
 
 // Operands and attributes
 
@@ -35,7 +48,24 @@ export const list = <T extends Spec>(inputs: Readonly<Record<string, T | readonl
 
 export const numbers = (attrs: Attributes, name: string): number[] => [...(attrs[name] as number[])];
 
+/** The axes an attribute names, non-negative; all of them when it names none. */
+export function axes(attr: unknown, rank: number): number[] {
+  const given = attr === undefined || attr === null ? rangeOf(rank) : [attr].flat();
+  return (given as number[]).map((axis) => (axis < 0 ? axis + rank : axis));
+}
+
 export const rangeOf = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+
+// Shapes
+
+export function broadcast(a: readonly number[], b: readonly number[]): number[] {
+  const rank = Math.max(a.length, b.length);
+  return rangeOf(rank).map((i) => {
+    const x = a[i - rank + a.length] ?? 1;
+    const y = b[i - rank + b.length] ?? 1;
+    return x === 1 ? y : x;
+  });
+}
 
 // Values
 
@@ -64,6 +94,9 @@ export function narrowed(b: OnnxBuilder, operands: readonly Operand[], out: Spec
 export function as(b: OnnxBuilder, x: Operand, dtype: DType): string {
   return x.dtype === dtype ? x.name : b.cast(x.name, elementOf(dtype));
 }
+
+/** ONNX has no order and no sum of booleans: they go through int32. */
+export const asNumber = (b: OnnxBuilder, x: Operand): string => (x.dtype === 'bool' ? b.cast(x.name, 'int32') : x.name);
 
 export function transposed(b: OnnxBuilder, x: string, perm: readonly number[]): string {
   return perm.every((axis, i) => axis === i) ? x : b.op('Transpose', [x], { perm });

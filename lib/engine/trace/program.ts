@@ -4,7 +4,7 @@ import type { Rng } from '../../core/model';
 import { replay, tracingRng, type Draws } from './draws';
 import type { Graph, Spec } from '../graph/graph';
 import { operandsOf, peakBytes } from '../graph/graph-size';
-import { lower, type OnnxModel } from '../onnx/lower';
+import { lower, type OnnxModel } from './lower';
 import { simplify } from '../graph/simplify';
 import type { Numbers } from '../runtime/runtime';
 import type { Loadable } from '../runtime/session-cache';

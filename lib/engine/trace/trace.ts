@@ -8,7 +8,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Constant, type DType, type Graph, type Node, type Spec, type Value } from '../graph/graph';
 import type { Attributes, Operands } from '../onnx/kernel';
-import { kernels } from '../onnx/kernels';
+import { kernels } from '../onnx/kernels/index';
 
 const BACKEND = 'dgm-trace';
 

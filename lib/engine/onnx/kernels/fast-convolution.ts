@@ -9,7 +9,7 @@
  * Fourier transform: it loses no more digits than the direct sum does (the usual small integers lose three).
  * References: Toom, 1963; Winograd, Arithmetic Complexity of Computations, 1980; for networks: Lavin and Gray, 2016.
  */
-import { rangeOf } from './kernel';
+import { rangeOf } from '../kernel';
 
 type Matrix = readonly (readonly number[])[];
 

@@ -1,8 +1,8 @@
 /** From a traced graph to an ONNX model. */
 import type { Graph, Value } from '../graph/graph';
-import { spread, type NamedOperands, type Operand } from './kernel';
-import { kernels } from './kernels';
-import { elementOf, OnnxBuilder } from './onnx';
+import { spread, type NamedOperands, type Operand } from '../onnx/kernel';
+import { kernels } from '../onnx/kernels/index';
+import { elementOf, OnnxBuilder } from '../onnx/onnx';
 
 /** The names of a model's inputs and outputs, in the graph's order. */
 export interface OnnxModel {
