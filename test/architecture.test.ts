@@ -34,9 +34,8 @@ const DOORS: Readonly<Record<string, string>> = {
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   // lib
   'lib/host': [],
-  'lib/core': ['host'],
   'lib/optimisers': [],
-  'lib/core': ['optimisers'],
+  'lib/core': ['host', 'optimisers'],
   'lib/statistics': ['core'],
   'lib/networks': ['core'],
   'lib/circuits': ['core'],
@@ -53,15 +52,15 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'engine/call',
   ],
   'lib/engine': ['engine/onnx/kernels', 'engine/call', 'engine/devices', 'engine/runtime', 'engine/step'],
-  'lib/bijections': ['core', 'networks'],
   'lib/sampling': ['core', 'networks', 'engine'],
+  'lib/bijections': ['core', 'networks', 'sampling'],
   'lib/evaluation': ['core', 'engine'],
   'lib/data': ['core'],
-  'lib/data/sources': ['core', 'statistics', 'circuits'],
+  'lib/data/sources': ['core', 'statistics', 'circuits', 'sampling'],
   'lib/figures': ['core', 'host', 'statistics'],
   'lib/training': ['core', 'host', 'optimisers', 'engine', 'evaluation'],
   'lib/families': ['core', 'networks', 'circuits', 'bijections', 'sampling'],
-  'lib/comparison': ['core', 'circuits', 'data', 'evaluation', 'training', 'families'],
+  'lib/comparison': ['core', 'circuits', 'sampling', 'data', 'evaluation', 'training', 'families'],
   lib: [
     ...['core', 'host', 'optimisers', 'statistics', 'networks', 'circuits', 'engine', 'bijections', 'sampling'],
     ...['evaluation', 'data', 'data/sources', 'figures', 'training', 'families', 'comparison'],
@@ -272,12 +271,14 @@ const rules: readonly Rule[] = [
     says: 'lib/training/fit.ts → ../engine/step/step',
   },
   {
-    name: 'no family imports a family; only comparison and the index know them',
+    name: 'no family imports a family; only comparison, the list and the doors know them',
     violations: ({ imports }) =>
       imports
         .filter(({ to }) => to.startsWith('lib/families/'))
         .filter(
-          ({ from }) => !['lib/families/index.ts', 'lib/index.ts'].includes(from) && roomOf(from) !== 'lib/comparison',
+          ({ from }) =>
+            !['lib/families/index.ts', 'lib/families/list.ts', 'lib/index.ts'].includes(from) &&
+            roomOf(from) !== 'lib/comparison',
         )
         .map(shown),
     broken: { 'lib/families/a.ts': `import './b';`, 'lib/families/b.ts': `export const b = 1;` },

@@ -1,7 +1,7 @@
 /** Checkpoints of the notebooks' folder: one a file, as in Jupyter, but not among the notebooks. */
 import { readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeWhole } from '../chapters/files';
+import { writeAtomically } from 'dgm/host';
 import { HttpError, unlessMissing } from './http';
 import { fileAt, partsOf } from './paths';
 
@@ -38,12 +38,12 @@ export function createCheckpoints(folder: string, kept: string): Checkpoints {
   return {
     list,
     async make(path) {
-      await writeWhole(keptAt(path), await readFile(await fileAt(folder, path)));
+      await writeAtomically(keptAt(path), await readFile(await fileAt(folder, path)));
       return (await list(path))[0]!;
     },
     async restore(path, id) {
       checkId(id);
-      await writeWhole(await fileAt(folder, path), await readFile(keptAt(path)));
+      await writeAtomically(await fileAt(folder, path), await readFile(keptAt(path)));
     },
     async remove(path, id) {
       checkId(id);

@@ -1,7 +1,7 @@
 /** The notebooks' folder as Jupyter's contents API shows it. Nothing outside of it, and nothing hidden, exists. */
 import { constants, copyFile, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { writeWhole } from '../chapters/files';
+import { writeAtomically } from 'dgm/host';
 import { parseNotebook, serialiseNotebook, type Notebook } from 'dgm-jupyter';
 import { type Checkpoints, createCheckpoints } from './checkpoints';
 import { type ContentsModel, describe, filled, type GetOptions } from './file-model';
@@ -52,7 +52,7 @@ export function createContents(folder: string, kept: string): Contents {
     await stat(dirname(file)); // writing would make the folder
     const notebook = type === 'notebook' ? notebookIn(body, path) : undefined;
     if (type === 'directory') await mkdir(file, { recursive: true });
-    else await writeWhole(file, notebook ? serialiseNotebook(notebook) : fileIn(body));
+    else await writeAtomically(file, notebook ? serialiseNotebook(notebook) : fileIn(body));
     const model = await get(path, { content: false, hash: true });
     return { model, isNew: before === undefined, ...(notebook && { notebook }) };
   }

@@ -7,9 +7,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { KERNEL_FOLDER } from 'dgm-jupyter';
-import { progressFileOf } from './chapters';
-import { createContents } from './contents';
+import { progressFile } from 'grader/progress';
 import { type Access, createAccess } from './access';
+import { createContents } from './contents';
 import { messagePage, SAFE_HEADERS } from './html';
 import { type HttpError, type Json, refusalOf, sendJson } from './http';
 import { answer, type Desk } from './routes';
@@ -48,7 +48,7 @@ export async function startDesk({ root, bundle, port, env = process.env }: DeskO
   const desk: Desk = {
     folder,
     bundle,
-    progressFile: progressFileOf(root, env),
+    progressFile: progressFile(root, env),
     kernelSpec,
     contents: createContents(folder, join(root, '.ipynb_checkpoints')),
     sessions: createSessions(folder, env),

@@ -22,11 +22,8 @@ export const HOUSE: readonly Package[] = [
     name: 'lib',
     what: 'package dgm: what models are made of, in the order of the seven steps',
     floors: [
-      rooms({
-        core: 'the contract, seeded streams, densities',
-        host: 'cell, stop button, progress, budget',
-        optimisers: 'step 4, and schedules',
-      }),
+      rooms({ host: 'cell, stop button, progress, files', optimisers: 'step 4, and schedules' }),
+      rooms({ core: 'the contract, seeded streams, densities, weights' }),
       rooms({
         networks: 'step 2: layers',
         circuits: 'sums and products',

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Exercise, GradedExercise, Hidden } from '../exercise/exercise';
-import { didYouMean } from '../base/nearest';
+import { didYouMean } from 'dgm/host';
 
 export interface Chapter {
   /** Number and name, as its files are called: `03-mixtures`. */

@@ -14,7 +14,7 @@ import {
   type Row,
 } from '../gradebook/verdicts';
 import { readPolicy, studentOf, writePolicy, type Policy } from '../gradebook/policy';
-import { didYouMean } from '../base/nearest';
+import { didYouMean } from 'dgm/host';
 import { duration } from '../reports/report';
 import { bookOption, withBook, type BookOption } from './shared';
 

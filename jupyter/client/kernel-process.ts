@@ -1,10 +1,11 @@
 /** A kernel process and the sockets to it: requests out, replies and outputs in, an orderly end. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { Dealer, Subscriber } from 'zeromq';
+import { workbookRoot } from 'dgm/host';
 import { createConnection } from './connection';
 import { addressOf, type Connection, createHeader, createSender, decode, encode, type Message } from './messages';
 import { createPendingRequests } from './pending';
@@ -39,12 +40,8 @@ export interface KernelProcess {
   kill(reason: string): void;
 }
 
-/** The same file from the sources and from the build. */
-const SHARE = [resolve(__dirname, '..', 'share'), resolve(__dirname, '..', '..', 'share')].find((path) =>
-  existsSync(path),
-);
 /** The project's kernelspec. */
-export const KERNEL_FOLDER = join(SHARE ?? '', 'kernels', 'dgm');
+export const KERNEL_FOLDER = join(workbookRoot, 'jupyter', 'share', 'kernels', 'dgm');
 const KERNEL = join(KERNEL_FOLDER, 'kernel.mjs');
 const END_GRACE_MS = 2000;
 const RECONNECT_MS = 20;

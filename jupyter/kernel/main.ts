@@ -7,9 +7,9 @@
  */
 import { readFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import { type Host, installHost } from 'dgm/host';
+import { type Host, installHost, workbookRoot } from 'dgm/host';
 import { installAwaiter } from './awaiting';
 import { createCellRunner } from './cells';
 import { type Channel, createChannel } from './channel';
@@ -24,15 +24,13 @@ import { bundleOf } from './values';
 import type { ToWire, WireData } from './wire';
 import type { Connection } from '../client/messages';
 
-const ROOT = resolve(__dirname, '..', '..', '..');
-
 function main(file: string | undefined): void {
   const connection = readConnection(file);
   const flags = createFlags();
   const { port1, port2 } = new MessageChannel();
   startWire({ connection, port: port2, flags, kernelInfo: kernelInfo() });
   process.on('exit', () => closeWire(port1, flags));
-  installStackTraces(ROOT);
+  installStackTraces(workbookRoot);
   startCells(port1, flags);
 }
 
@@ -104,7 +102,12 @@ function startCells(port: MessagePort, flags: Int32Array): void {
   captureProcess(write);
   refuseInput();
   reportStrays(write);
-  const cells = createCellRunner({ root: ROOT, cwd: process.cwd(), button, tslab: () => connectTslab(channel, owner) });
+  const cells = createCellRunner({
+    root: workbookRoot,
+    cwd: process.cwd(),
+    button,
+    tslab: () => connectTslab(channel, owner),
+  });
   const take = createRequests(channel, cells, button, runs);
 
   function receive(message: Parameters<Parameters<typeof createChannel>[1]>[0]): void {

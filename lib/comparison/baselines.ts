@@ -4,14 +4,15 @@ import { chowLiuTree, integerRows, rootFirst, type Tree } from '../circuits/chow
 import { logCategorical, logLattice, oneHotValues } from '../core/distributions';
 import type { Batch, GenerativeModel } from '../core/model';
 import { categorical } from '../core/random';
-import { expectShape, logSumExp } from '../core/tensor';
+import { expectShape, logSumExp, sizeOf } from '../core/tensor';
+import { sampler } from '../sampling/sampler';
 
 /**
  * Every value of every coordinate equally likely: ln p(x) = −D ln V.
  * @example uniformBaseline([64], 17).sample(2, createRng(1)).shape // → [2, 64]
  */
 export function uniformBaseline(eventShape: readonly number[], values: number): GenerativeModel {
-  const size = eventShape.reduce((product, n) => product * n, 1);
+  const size = sizeOf(eventShape);
   return {
     eventShape,
     likelihood: {
@@ -22,13 +23,10 @@ export function uniformBaseline(eventShape: readonly number[], values: number): 
       },
     },
     objectives: [],
-    sample: (count, rng) =>
-      tf.tidy(() =>
-        rng
-          .uniform([count, ...eventShape])
-          .mul(values)
-          .floor(),
-      ),
+    sample: sampler('uniformBaseline', ({ count, rng }) => {
+      const u = rng.uniform([count, ...eventShape]);
+      return u.mul(values).floor();
+    }),
   };
 }
 
@@ -60,8 +58,9 @@ export function histogramBaseline(
       },
     },
     objectives: [],
-    sample: (count, rng) =>
-      tf.tidy(() => categorical(logits.expandDims(0).tile([count, ...logits.shape.map(() => 1)]), rng).toFloat()),
+    sample: sampler('histogramBaseline', ({ count, rng }) =>
+      categorical(logits.expandDims(0).tile([count, ...logits.shape.map(() => 1)]), rng).toFloat(),
+    ),
   };
 }
 
@@ -79,7 +78,7 @@ export function classHistogramBaseline(
   integerRows('classHistogramBaseline', train.x, values);
   if (!train.y) throw new Error('classHistogramBaseline: the examples have no labels y; give them, or use a histogram');
   const eventShape = train.x.shape.slice(1);
-  const D = eventShape.reduce((size, n) => size * n, 1);
+  const D = sizeOf(eventShape);
   const labels = train.y;
   const [logPi, logits] = tf.tidy(() => {
     const C = labels.max().dataSync()[0]! + 1;
@@ -102,13 +101,11 @@ export function classHistogramBaseline(
       },
     },
     objectives: [],
-    sample: (count, rng) =>
-      tf.tidy(() => {
-        const c = categorical(logPi.expandDims(0).tile([count, 1]), rng.fork('class')) as tf.Tensor1D; // [count]
-        return categorical(tf.gather(logits, c), rng.fork('x'))
-          .toFloat()
-          .reshape([count, ...eventShape]);
-      }),
+    sample: sampler('classHistogramBaseline', ({ count, rng }) => {
+      const c = categorical(logPi.expandDims(0).tile([count, 1]), rng.fork('class')) as tf.Tensor1D; // [count]
+      const x = categorical(tf.gather(logits, c), rng.fork('x')).toFloat();
+      return x.reshape([count, ...eventShape]);
+    }),
   };
 }
 
@@ -154,20 +151,17 @@ export function chowLiuBaseline(
       },
     },
     objectives: [],
-    sample: (count, rng) =>
-      tf.tidy(() => {
-        const drawn = new Map<number, tf.Tensor>(); // of each variable: [count]
-        for (const { variable, parent } of order) {
-          const table = tables.slice([variable, 0, 0], [1, -1, -1]).squeeze([0]); // [V, V]
-          const u = (drawn.get(parent) ?? tf.zeros([count], 'int32')) as tf.Tensor1D; // the root's rows are all alike
-          drawn.set(variable, categorical(tf.gather(table, u), rng.fork(`variable ${variable}`)));
-        }
-        const columns = Array.from({ length: D }, (_, d) => drawn.get(d)!);
-        return tf
-          .stack(columns, 1)
-          .toFloat()
-          .reshape([count, ...eventShape]);
-      }),
+    sample: sampler('chowLiuBaseline', ({ count, rng }) => {
+      const drawn = new Map<number, tf.Tensor>(); // of each variable: [count]
+      for (const { variable, parent } of order) {
+        const table = tables.slice([variable, 0, 0], [1, -1, -1]).squeeze([0]); // [V, V]
+        const u = (drawn.get(parent) ?? tf.zeros([count], 'int32')) as tf.Tensor1D; // the root's rows are all alike
+        drawn.set(variable, categorical(tf.gather(table, u), rng.fork(`variable ${variable}`)));
+      }
+      const columns = Array.from({ length: D }, (_, d) => drawn.get(d)!);
+      const x = tf.stack(columns, 1).toFloat();
+      return x.reshape([count, ...eventShape]);
+    }),
   };
 }
 

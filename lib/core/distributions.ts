@@ -6,7 +6,7 @@
  * Information Theory (2006), chapter 2 for the divergences.
  */
 import * as tf from '@tensorflow/tfjs';
-import { sumEvent, withoutGradient } from './tensor';
+import { expectShape, sumEvent, withoutGradient } from './tensor';
 
 /** ln 2π */
 export const LOG_2PI = Math.log(2 * Math.PI);
@@ -76,6 +76,14 @@ export function logLattice(x: tf.Tensor, values: number): tf.Tensor {
   });
 }
 
+/** 0 where every coordinate is an integer, else −∞: [B, ...event] → [B]. Off the lattice there is no mass. */
+export function logIntegers(x: tf.Tensor): tf.Tensor {
+  return withoutGradient(x, (value) => {
+    const all = value.equal(value.round()).reshape([x.shape[0]!, -1]).all(1);
+    return tf.where(all, tf.zeros([x.shape[0]!]), tf.fill([x.shape[0]!], -Infinity));
+  });
+}
+
 /** 0 where every coordinate lies in [low, high], else −∞: [B, ...event] → [B]. */
 export function logInterval(x: tf.Tensor, low: number, high: number): tf.Tensor {
   return withoutGradient(x, (value) => {
@@ -126,5 +134,42 @@ export function klCategorical(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
   return tf.tidy(() => {
     const logP = tf.logSoftmax(a);
     return sumEvent(logP.exp().mul(logP.sub(tf.logSoftmax(b))));
+  });
+}
+
+// Components: every example under each of K distributions
+
+/**
+ * Σ_d ln N(x_d; mu_kd, exp logVar_kd) for each component: x [B, D], mu and logVar [K, D] → [B, K].
+ *
+ * Differences first, then squares: multiplied out, (x² − 2 x mu + mu²) / σ² is a few large matrix products, and for two
+ * clusters a thousand standard deviations apart float32 keeps nothing of it.
+ */
+export function logNormalComponents(x: tf.Tensor, mu: tf.Tensor, logVar: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const { B, D } = expectShape('logNormalComponents: x', x, ['B', 'D']);
+    const { K } = expectShape('logNormalComponents: mu', mu, ['K', 'D'], { D: D! });
+    expectShape('logNormalComponents: logVar', logVar, ['K', 'D'], { K: K!, D: D! });
+    const group = Math.max(1, Math.floor(LARGEST_ARRAY / (B! * D!))); // components at a time
+    const parts = Array.from({ length: Math.ceil(K! / group) }, (_, i) => {
+      const own = (table: tf.Tensor) =>
+        group >= K! ? table : table.slice([i * group], [Math.min(group, K! - i * group)]);
+      const squares = x.expandDims(1).sub(own(mu)).square().mul(own(logVar).neg().exp()); // [B, k, D]
+      return squares.sum(2).add(own(logVar).add(LOG_2PI).sum(1)).mul(-0.5); // [B, k]
+    });
+    return parts.length === 1 ? parts[0]! : tf.concat(parts, 1);
+  });
+}
+
+/** Numbers in one [B, k, D] array: 8 MB, so that many examples in many dimensions do not fill the memory. */
+const LARGEST_ARRAY = 2 ** 21;
+
+/** Σ_d ln softmax(logits_kd)[x_d] for each component: x [B, D] of 0 … V − 1, logits [K, D, V] → [B, K]. */
+export function logCategoricalComponents(x: tf.Tensor, logits: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const { K, D, V } = expectShape('logCategoricalComponents: logits', logits, ['K', 'D', 'V']);
+    expectShape('logCategoricalComponents: x', x, ['B', 'D'], { D: D! });
+    const picked = oneHotValues(x, V!).reshape([-1, D! * V!]); // [B, D V]
+    return picked.matMul(tf.logSoftmax(logits).reshape([K!, D! * V!]), false, true); // [B, K]
   });
 }

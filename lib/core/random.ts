@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs';
 import type { Rng } from './model';
+import { sizeOf } from './tensor';
 
 /** An `Rng` that can tell which stream it is. */
 export interface KeyedRng extends Rng {
@@ -30,8 +31,8 @@ export function createRng(seed: number | string): KeyedRng {
   return {
     key,
     fork: (label) => createRng(`${key}/${checkedLabel(label)}`),
-    normal: (shape) => tf.tensor(normals(sizeOf(shape), state), [...shape], 'float32'),
-    uniform: (shape) => tf.tensor(uniforms(sizeOf(shape), state), [...shape], 'float32'),
+    normal: (shape) => tf.tensor(normals(checkedSize(shape), state), [...shape], 'float32'),
+    uniform: (shape) => tf.tensor(uniforms(checkedSize(shape), state), [...shape], 'float32'),
   };
 }
 
@@ -74,10 +75,10 @@ function checkedLabel(label: string): string {
   return label;
 }
 
-function sizeOf(shape: readonly number[]): number {
+function checkedSize(shape: readonly number[]): number {
   if (!shape.every((n) => Number.isInteger(n) && n >= 0))
     throw new Error(`rng: shape must hold integers ≥ 0, got [${shape.join(', ')}]`);
-  return shape.reduce((size, n) => size * n, 1);
+  return sizeOf(shape);
 }
 
 /** 24 random bits a number, so that every value is exact in float32 and 1 never occurs. */

@@ -49,6 +49,20 @@ function remedy(rank: number, wanted: number): string {
 }
 
 /**
+ * Examples as rows: x [B, ...event] → [B, D].
+ * @throws as `expectShape`, when x has another shape
+ */
+export function eventRows(what: string, x: tf.Tensor, eventShape: readonly number[]): tf.Tensor {
+  expectShape(what, x, ['B', ...eventShape]);
+  return x.reshape([-1, sizeOf(eventShape)]);
+}
+
+/** Numbers in a tensor of this shape; of an event's shape, its dimensions D. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((size, n) => size * n, 1);
+}
+
+/**
  * x with its gradient cut off. tfjs has no stopGradient operation; one that takes no tensor is as good, since then
  * nothing on the tape leads from the result back to x, and no gradient is computed only to be thrown away.
  */

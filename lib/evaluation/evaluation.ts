@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { batches, consume } from '../core/batches';
 import { compiled, type CompiledFunction } from '../engine';
 import type { Batch, GenerativeModel, Likelihood, Rng } from '../core/model';
-import { logMeanExp } from '../core/tensor';
+import { logMeanExp, sizeOf } from '../core/tensor';
 
 /** A model's likelihood on a set of examples. */
 export interface Evaluation {
@@ -107,7 +107,7 @@ export function importanceBound(model: GenerativeModel, draws: number): Generati
  * @example bitsPerDim(64 * Math.LN2, [8, 8]) // → 1
  */
 export function bitsPerDim(nats: number, eventShape: readonly number[]): number {
-  return nats / (eventShape.reduce((size, n) => size * n, 1) * Math.LN2);
+  return nats / (sizeOf(eventShape) * Math.LN2);
 }
 
 /** One setting of a sweep, and its likelihood on the validation set. */

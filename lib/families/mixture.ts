@@ -8,48 +8,15 @@
  * Left out: full covariances (D² weights a component), and split and merge moves against poor optima.
  */
 import * as tf from '@tensorflow/tfjs';
-import { LOG_2PI, logLattice, oneHotValues } from '../core/distributions';
+import { logCategoricalComponents, logLattice, logNormalComponents, oneHotValues } from '../core/distributions';
 import type { LatentModel, Card, Family, Rng } from '../core/model';
-import { constantWeight, randomWeight } from '../networks/dense';
+import { negativeLogLikelihood } from '../core/objective';
 import { categorical } from '../core/random';
-import { expectShape, logSumExp } from '../core/tensor';
+import { eventRows, logSumExp, sizeOf } from '../core/tensor';
+import { constantWeight, randomWeight } from '../networks/dense';
+import { sampler } from '../sampling/sampler';
 
-// 1 Family: the log-density of every component, and of their mixture
-
-/**
- * Σ_d ln N(x_d; mu_kd, exp logVar_kd) for each component: x [B, D], mu and logVar [K, D] → [B, K].
- *
- * Differences first, then squares: multiplied out, (x² − 2 x mu + mu²) / σ² is a few large matrix products, and for two
- * clusters a thousand standard deviations apart float32 keeps nothing of it.
- */
-export function logNormalComponents(x: tf.Tensor, mu: tf.Tensor, logVar: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => {
-    const { B, D } = expectShape('logNormalComponents: x', x, ['B', 'D']);
-    const { K } = expectShape('logNormalComponents: mu', mu, ['K', 'D'], { D: D! });
-    expectShape('logNormalComponents: logVar', logVar, ['K', 'D'], { K: K!, D: D! });
-    const group = Math.max(1, Math.floor(LARGEST_ARRAY / (B! * D!))); // components at a time
-    const parts = Array.from({ length: Math.ceil(K! / group) }, (_, i) => {
-      const own = (table: tf.Tensor) =>
-        group >= K! ? table : table.slice([i * group], [Math.min(group, K! - i * group)]);
-      const squares = x.expandDims(1).sub(own(mu)).square().mul(own(logVar).neg().exp()); // [B, k, D]
-      return squares.sum(2).add(own(logVar).add(LOG_2PI).sum(1)).mul(-0.5); // [B, k]
-    });
-    return parts.length === 1 ? parts[0]! : tf.concat(parts, 1);
-  });
-}
-
-/** Numbers in one [B, k, D] array: 8 MB, so that many examples in many dimensions do not fill the memory. */
-const LARGEST_ARRAY = 2 ** 21;
-
-/** Σ_d ln softmax(logits_kd)[x_d] for each component: x [B, D] of 0 … V − 1, logits [K, D, V] → [B, K]. */
-export function logCategoricalComponents(x: tf.Tensor, logits: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => {
-    const { K, D, V } = expectShape('logCategoricalComponents: logits', logits, ['K', 'D', 'V']);
-    expectShape('logCategoricalComponents: x', x, ['B', 'D'], { D: D! });
-    const picked = oneHotValues(x, V!).reshape([-1, D! * V!]); // [B, D V]
-    return picked.matMul(tf.logSoftmax(logits).reshape([K!, D! * V!]), false, true); // [B, K]
-  });
-}
+// 1 Family: the log-density of every component (`logNormalComponents`, `logCategoricalComponents`), and of their mixture
 
 export interface MixtureModel extends LatentModel {
   /** ln π_k + ln p(x | θ_k): [B, ...event] → [B, K] */
@@ -218,12 +185,8 @@ function categoricalComponents(config: CategoricalMixtureConfig, rng: Rng): Comp
 
 function mixture(config: GaussianMixtureConfig | CategoricalMixtureConfig, parts: Components): MixtureModel {
   const { eventShape, components: K } = config;
-  const D = sizeOf(eventShape);
   const logits = constantWeight([K], 0);
-  const flat = (x: tf.Tensor) => {
-    expectShape('mixture: x', x, ['B', ...eventShape]);
-    return x.reshape([-1, D]);
-  };
+  const flat = (x: tf.Tensor) => eventRows('mixture: x', x, eventShape); // [B, D]
   const logJoint = (x: tf.Tensor) => tf.tidy(() => parts.logProb(flat(x)).add(tf.logSoftmax(logits))); // [B, K]
   const logProb = (x: tf.Tensor) => tf.tidy(() => logSumExp(logJoint(x), 1).add(parts.support(flat(x)))); // [B]
   return {
@@ -241,13 +204,7 @@ function mixture(config: GaussianMixtureConfig | CategoricalMixtureConfig, parts
     parameters: () => ({ pi: tf.softmax(logits), ...parts.parameters() }),
 
     // 3 Objective: the mean negative log-likelihood, by log-sum-exp over the components
-    objectives: [
-      {
-        name: 'negative log-likelihood',
-        variables: [logits, ...parts.variables],
-        loss: ({ x }) => tf.tidy(() => logProb(x).mean().neg()),
-      },
-    ],
+    objectives: [negativeLogLikelihood([logits, ...parts.variables], logProb)],
 
     // 4 Optimiser: Adam (`learningRate`), or none: an EM step has no step size
     // 5 Training: `fit` (training/fit.ts) by gradient, `em` (training/em.ts) in closed form
@@ -256,11 +213,10 @@ function mixture(config: GaussianMixtureConfig | CategoricalMixtureConfig, parts
     likelihood: { kind: 'exact', logProb },
 
     // 7 Sampling: a component first, then x from it
-    sample: (count, rng) =>
-      tf.tidy(() => {
-        const k = categorical(logits.expandDims(0).tile([count, 1]), rng.fork('component')); // [count]
-        return parts.draw(k, rng.fork('x')).reshape([count, ...eventShape]);
-      }),
+    sample: sampler('mixture', ({ count, rng }) => {
+      const k = categorical(logits.expandDims(0).tile([count, 1]), rng.fork('component')); // [count]
+      return parts.draw(k, rng.fork('x')).reshape([count, ...eventShape]);
+    }),
   };
 }
 
@@ -338,7 +294,3 @@ export const categoricalMixture: MixtureFamily<CategoricalMixtureConfig> = {
   },
   create: (config, rng) => mixture(config, categoricalComponents(config, rng)),
 };
-
-function sizeOf(eventShape: readonly number[]): number {
-  return eventShape.reduce((size, n) => size * n, 1);
-}

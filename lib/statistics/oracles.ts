@@ -7,6 +7,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Rng } from '../core/model';
 import { permutation } from '../core/random';
+import { sizeOf } from '../core/tensor';
 
 /** Log-probabilities of a batch: [N, ...event] → [N]. */
 export type LogProb = (x: tf.Tensor) => tf.Tensor;
@@ -41,7 +42,7 @@ export function midpoints(
  * @example totalProbability((x) => tf.fill([x.shape[0]!], Math.log(1 / 8)), [0, 1], [3]) // → 1
  */
 export function totalProbability(logProb: LogProb, values: readonly number[], eventShape: readonly number[]): number {
-  const D = eventShape.reduce((size, n) => size * n, 1);
+  const D = sizeOf(eventShape);
   requireSmall('totalProbability', values.length ** D);
   return sumExp(logProb, enumerate(values, D), eventShape);
 }

@@ -22,12 +22,13 @@ const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 const linesOf = (page: Page): Line[] =>
   read(page).commands.flatMap((text) => text.split(/\s+(?:&&|\|)\s+/).flatMap(parse));
 
+/** A name in capitals stands for any. */
 function parse(text: string): Line[] {
   const [line] = text.split(/\s+#\s/) as [string];
   const options = line.match(/(?<=\s)--[a-z][\w-]*/g) ?? [];
-  const [, script] = /^npm (?:run (?:-s )?)?([\w-]+)/.exec(line) ?? [];
+  const [, script] = /^npm (?!run [A-Z]+\b)(?:run (?:-s )?)?([\w-]+)/.exec(line) ?? [];
   if (script !== undefined) return [{ text, program: 'npm', name: script, options }];
-  const [, command] = /^npx grade ([\w-]+)/.exec(line) ?? [];
+  const [, command] = /^npx grade (?![A-Z]+\b)([\w-]+)/.exec(line) ?? [];
   return command === undefined ? [] : [{ text, program: 'grade', name: command, options }];
 }
 

@@ -6,7 +6,7 @@ import { loadJson } from '../../lib/core/weights';
 import { afterAll, expect, test } from 'vitest';
 import { closeBook, openBook } from '../../grader/gradebook/book';
 import { resultSchema } from '../../grader/grading/result';
-import { recordTry } from '../../grader/student/tries';
+import { recordTry } from '../../grader/student/progress';
 import { ROOT } from './pages';
 
 // What the changelog says of the formats that others keep is what the code writes.

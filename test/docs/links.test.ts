@@ -1,6 +1,7 @@
-import { posix } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join, posix } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { baseOf, files, folders, type Page, pages, read } from './pages';
+import { baseOf, files, folders, type Page, pages, read, ROOT } from './pages';
 
 const byPath = new Map(pages.map((page) => [page.path, page]));
 
@@ -21,13 +22,21 @@ const anchorsOf = (found: Page | undefined): ReadonlySet<string> => (found ? rea
 /** Inline code that looks like a path from the root, or like a source file, and what it stands for. */
 function unknownPaths(page: Page): string[] {
   return read(page).codes.filter((code) => {
-    if (MADE_BY_A_COMMAND.some((pattern) => pattern.test(code))) return false;
+    if (DOORS.has(code) || MADE_BY_A_COMMAND.some((pattern) => pattern.test(code))) return false;
     if (/^[\w.-]+\.(ts|mjs|py)$/.test(code)) return !files.some((file) => patternOf(code).test(posix.basename(file)));
     if (!/^\.?[\w-]+(\.[\w-]+)*(\/[\w.…*<>{},@-]+)*\/?$/.test(code) || !isOurs(code)) return false;
     const pattern = patternOf(code.replace(/\/$/, ''));
     return !files.some((file) => pattern.test(file)) && ![...folders].some((folder) => pattern.test(folder));
   });
 }
+
+/** What `import` may name of our packages. */
+const DOORS = new Set(
+  files
+    .filter((file) => /^\w+\/package\.json$/.test(file))
+    .map((file) => JSON.parse(readFileSync(join(ROOT, file), 'utf8')) as { name: string; exports?: object })
+    .flatMap(({ name, exports = {} }) => Object.keys(exports).map((path) => posix.join(name, path))),
+);
 
 /** What the repository does not hold: a command writes it, or a release has it. */
 const MADE_BY_A_COMMAND = [/(^|\/)dist(\/|$)/, /^graded\//, /^grader\/release\.json$/, /^\.progress\.json$/];

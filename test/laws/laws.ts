@@ -55,7 +55,7 @@ export const laws: readonly Law[] = [
     async check(specimen) {
       const model = lively(specimen);
       expect(worldOf(specimen.support, model).count).toBeLessThanOrEqual(50_000);
-      const samples = read(model.sample(1000, createRng('samples')));
+      const samples = read(model.sample({ count: 1000, rng: createRng('samples') }));
       const { support } = specimen;
       if (support.kind === 'discrete') expect(samples.filter((x) => !support.values.includes(x))).toEqual([]);
       else expect(samples.filter((x) => !(x >= support.low && x <= support.high))).toEqual([]);
@@ -65,7 +65,7 @@ export const laws: readonly Law[] = [
     name: 'shapes and finiteness',
     async check(specimen) {
       const model = lively(specimen);
-      const samples = model.sample(7, createRng('samples'));
+      const samples = model.sample({ count: 7, rng: createRng('samples') });
       expect(samples.shape).toEqual([7, ...model.eventShape]);
       expectFinite(samples.dataSync());
       if (model.likelihood.kind !== 'implicit') {
@@ -84,7 +84,7 @@ export const laws: readonly Law[] = [
     name: 'all randomness comes from the rng',
     async check(specimen) {
       const model = lively(specimen);
-      const draw = (seed: string) => read(model.sample(20, createRng(seed)));
+      const draw = (seed: string) => read(model.sample({ count: 20, rng: createRng(seed) }));
       expect(draw('a')).toEqual(draw('a'));
       expect(draw('a')).not.toEqual(draw('b'));
       const x = dataOf(specimen, 20).x;
@@ -190,7 +190,7 @@ export const laws: readonly Law[] = [
     async check(specimen) {
       const model = lively(specimen);
       const n = 20_000;
-      const samples = model.sample(n, createRng('samples'));
+      const samples = model.sample({ count: n, rng: createRng('samples') });
       if (specimen.support.kind === 'discrete') expectFrequencies(specimen.support, model, samples);
       else expectMoments(specimen.support, model, samples);
     },
@@ -233,7 +233,7 @@ export const laws: readonly Law[] = [
       const data = { train: dataOf(specimen, 20), validation: dataOf(specimen, 10) };
       const left = await tensorsLeft(async () => {
         const model = specimen.create(createRng(1));
-        expect(await tensorsLeft(() => model.sample(3, createRng(1)).dispose())).toBe(0);
+        expect(await tensorsLeft(() => model.sample({ count: 3, rng: createRng(1) }).dispose())).toBe(0);
         expect(await tensorsLeft(() => scores(model, data.train.x))).toBe(0);
         for (const { loss } of model.objectives)
           expect(await tensorsLeft(() => loss(data.train, createRng(1)).dispose())).toBe(0);
@@ -253,7 +253,9 @@ export const laws: readonly Law[] = [
         loadWeights(loaded, join(folder, 'weights.json'));
         const { x } = dataOf(specimen, 20);
         expect(scores(loaded, x)).toEqual(scores(saved, x));
-        expect(read(loaded.sample(5, createRng(1)))).toEqual(read(saved.sample(5, createRng(1))));
+        expect(read(loaded.sample({ count: 5, rng: createRng(1) }))).toEqual(
+          read(saved.sample({ count: 5, rng: createRng(1) })),
+        );
       } finally {
         rmSync(folder, { recursive: true });
       }
@@ -289,7 +291,7 @@ function lively(specimen: Specimen, seed = 'lively'): GenerativeModel {
 
 /** Examples drawn from another member of the same family. */
 function dataOf(specimen: Specimen, count: number, part = 'train'): Batch {
-  return { x: lively(specimen, 'world').sample(count, createRng('data').fork(part)) };
+  return { x: lively(specimen, 'world').sample({ count, rng: createRng('data').fork(part) }) };
 }
 
 /** log p(x), or what stands in for it: the negative energy; nothing for an implicit model. */

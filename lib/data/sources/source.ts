@@ -8,6 +8,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { GenerativeModel, Rng, Support } from '../../core/model';
 import { expectShape } from '../../core/tensor';
+import { sampler } from '../../sampling/sampler';
 
 /** A model that nobody has to train: `evaluate`, the laws and the ladder take it like any other. */
 export interface Source extends GenerativeModel {
@@ -35,7 +36,7 @@ export function dequantisedSource(discrete: Source): Source {
     logProb: (x) => discrete.logProb(x.floor()),
     sample: (count, rng) =>
       tf.tidy(() => {
-        const x = discrete.sample(count, rng.fork('x'));
+        const x = discrete.sample({ count, rng: rng.fork('x') });
         return x.add(rng.fork('u').uniform(x.shape));
       }),
   });
@@ -44,7 +45,10 @@ export function dequantisedSource(discrete: Source): Source {
 // For those who make sources
 
 /** What a source is made of; the rest follows. */
-export type Definition = Pick<Source, 'name' | 'eventShape' | 'logProb' | 'entropy' | 'support' | 'sample'>;
+export interface Definition extends Pick<Source, 'name' | 'eventShape' | 'logProb' | 'entropy' | 'support'> {
+  /** [count, ...event] */
+  sample(count: number, rng: Rng): tf.Tensor;
+}
 
 /** A source of its parts: shapes are checked at its door, and its tensors tidied. */
 export function source(definition: Definition): Source {
@@ -53,7 +57,8 @@ export function source(definition: Definition): Source {
     expectShape(`${name}: x`, x, ['B', ...eventShape]);
     return tf.tidy(() => logProb(x));
   };
-  return { ...definition, logProb: checked, likelihood: { kind: 'exact', logProb: checked }, objectives: [] };
+  const sample = sampler(name, ({ count, rng }) => definition.sample(count, rng));
+  return { ...definition, sample, logProb: checked, likelihood: { kind: 'exact', logProb: checked }, objectives: [] };
 }
 
 /** 0 … values − 1. */

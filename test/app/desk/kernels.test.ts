@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { isRunning } from 'dgm/host';
 import { type ChannelMessage, V1 } from '../../../app/desk/channel-messages';
 import type { Execution } from '../../../app/desk/protocol';
 import type { DeskServer } from '../../../app/desk/server';
 import type { SessionModel } from '../../../app/desk/sessions';
 import { createHeader } from '../../../jupyter/client/messages';
-import { isAlive } from '../../jupyter/kernel-helpers';
 import { ask, cells, code, isIdle, isOf, json, notebook, openPage, printedBy, root, useDesk } from './desk-helpers';
 
 // Kernels behind the desk: real ones, from the first cell to the end of the server.
@@ -179,9 +179,9 @@ test('a restart forgets, an end ends', async () => {
   await page.until(isIdle(waits));
   const pid = page.send('execute_request', code('process.pid'), 'a');
   const { data } = (await page.until(isOf(pid, 'execute_result'))).content as { data: Record<string, string> };
-  expect(isAlive(Number(data['text/plain']))).toBe(true);
+  expect(isRunning(Number(data['text/plain']))).toBe(true);
   await json('DELETE', `/api/sessions/${session.id}`);
-  expect(isAlive(Number(data['text/plain']))).toBe(false);
+  expect(isRunning(Number(data['text/plain']))).toBe(false);
   await page.closed;
   expect((await ask('GET', `/api/kernels/${kernel}`)).status).toBe(404);
   expect(await json('GET', '/api/sessions')).toEqual([]);
@@ -229,10 +229,10 @@ async function startProcess() {
 
 test.each(['SIGTERM', 'SIGKILL'] as const)('by %s leaves no kernel and no file', async (signal) => {
   const { child, ended, pid, temporary } = await startProcess();
-  expect(isAlive(pid)).toBe(true);
+  expect(isRunning(pid)).toBe(true);
   child.kill(signal);
   expect(await ended).toBe(signal === 'SIGTERM' ? 0 : null);
-  await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+  await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
   expect(readdirSync(temporary)).toEqual([]);
   rmSync(temporary, { recursive: true });
 });

@@ -80,7 +80,7 @@ describe.each(rungs)('%s', (_, model, probabilities) => {
 
   test('draws with these frequencies', () => {
     const n = 10_000;
-    const draws = read(model.sample(n, rng));
+    const draws = read(model.sample({ count: n, rng }));
     const counts = world.map(
       ([a, b]) =>
         Array.from({ length: n }, (_, i) => i).filter((i) => draws[2 * i] === a && draws[2 * i + 1] === b).length,
@@ -94,7 +94,7 @@ describe.each(rungs)('%s', (_, model, probabilities) => {
 
   test('leaves no tensors', async () => {
     const x = tf.tensor2d(world);
-    expect(await tensorsLeft(() => (logProb(model, x), model.sample(2, rng).dispose()))).toBe(0);
+    expect(await tensorsLeft(() => (logProb(model, x), model.sample({ count: 2, rng }).dispose()))).toBe(0);
   });
 });
 
@@ -108,7 +108,7 @@ test('any event shape', () => {
     chowLiuBaseline({ x }, 3),
   ]) {
     expect(logProb(model, x).length).toBe(2);
-    expect(model.sample(5, rng).shape).toEqual([5, 2, 2]);
+    expect(model.sample({ count: 5, rng }).shape).toEqual([5, 2, 2]);
   }
 });
 

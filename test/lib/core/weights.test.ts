@@ -30,10 +30,10 @@ function holder(...shapes: number[][]): GenerativeModel & { variables: tf.Variab
     eventShape: [1],
     likelihood: { kind: 'implicit' },
     objectives: [
-      { name: 'first', variables, loss },
-      { name: 'second', variables: variables.slice(0, 1), loss },
+      { name: 'first', estimates: 'other', variables, loss },
+      { name: 'second', estimates: 'other', variables: variables.slice(0, 1), loss },
     ],
-    sample: (count) => tf.zeros([count, 1]),
+    sample: ({ count }) => tf.zeros([count, 1]),
   };
 }
 

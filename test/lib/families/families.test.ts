@@ -40,7 +40,7 @@ describe.each(families.map((family) => [family.name, family] as const))('%s', (_
   test('its defaults make a model with the stated event shape', () => {
     const made = family.create(family.defaults, createRng(1));
     expect(made.eventShape).toEqual(family.defaults.eventShape);
-    const samples = made.sample(2, createRng(1));
+    const samples = made.sample({ count: 2, rng: createRng(1) });
     expect(samples.shape).toEqual([2, ...made.eventShape]);
     tf.dispose([samples, ...variablesOf(made)]);
   });

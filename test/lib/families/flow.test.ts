@@ -244,7 +244,7 @@ const density: GenerativeModel = {
     logProb: (x) => tf.tidy(() => x.sub(1.5).square().mul(-0.5).sub(0.5 * Math.log(2 * Math.PI)).sum(1)), // prettier-ignore
   },
   objectives: [],
-  sample: (count, rng) => tf.tidy(() => rng.normal([count, 1]).add(1.5)),
+  sample: ({ count, rng }) => tf.tidy(() => rng.normal([count, 1]).add(1.5)),
 };
 
 test('learnt noise is a distribution on [0, 1], and starts as the uniform one', () => {
