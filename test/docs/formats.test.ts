@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createRng, fit, gaussianMixture, loadJson, saveCheckpoint, saveWeights } from 'dgm';
+import { createRng, fit, gaussianMixture, saveCheckpoint, saveWeights } from 'dgm';
+import { loadJson } from '../../lib/core/weights';
 import { afterAll, expect, test } from 'vitest';
 import { closeBook, openBook } from '../../grader/gradebook/book';
 import { resultSchema } from '../../grader/grading/result';
@@ -37,7 +38,7 @@ const written: Readonly<Record<string, () => number | Promise<number>>> = {
   },
   'checkpoint of a training, dgm-checkpoint': async () => {
     const model = tiny();
-    const x = model.sample(20, createRng(2));
+    const x = model.sample({ count: 20, rng: createRng(2) });
     const options = { epochs: 1, batchSize: 10, rng: createRng(3), quiet: true } as const;
     const { checkpoint } = await fit(model, { train: { x } }, options);
     saveCheckpoint(checkpoint, at('checkpoint.json'));

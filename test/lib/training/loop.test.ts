@@ -9,11 +9,11 @@ import {
   type FitOptions,
   type GenerativeModel,
   getWeights,
-  installHost,
   type Remember,
   type Rng,
   sgd,
 } from 'dgm';
+import { installHost } from 'dgm/host';
 import { describe, expect, test } from 'vitest';
 
 // What `fit` and `em` share, where the held-out data cannot choose.
