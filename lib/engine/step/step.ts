@@ -4,10 +4,10 @@
  * A step is compiled when its loss can be traced, and runs eagerly on TensorFlow.js when it cannot; it says which.
  * Families and `fit` see only this.
  */
-import * as tf from '@tensorflow/tfjs';
 import type { Batch, Objective, Rng } from '../../core/model';
 import type { Optimiser } from '../../optimisers/optimisers';
 import { gradientNorm, movingAverage, update } from '../fused/update';
+import { eagerName } from '../runtime/eager-backend';
 import { gradientOf, type Gradient, type GradientOptions } from './gradient';
 import { allocate } from '../fused/memory';
 import { createParameters, viewsOf, type Parameters } from './parameters';
@@ -131,7 +131,7 @@ function engineOf(gradients: readonly Gradient[], residence: Residence): string 
   const reason = gradients.map((gradient) => gradient.eager).find((why) => why !== undefined);
   return reason === undefined
     ? `compiled on ${gradients[0]?.provider ?? 'no device yet'}`
-    : `eager on ${tf.getBackend()}: ${reason}`;
+    : `eager on ${eagerName()}: ${reason}`;
 }
 
 function createStepper(
