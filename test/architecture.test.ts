@@ -75,7 +75,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'grader/exercise': [],
   'grader/chapters/checks': ['exercise'],
   'grader/chapters/hidden': ['exercise', 'chapters/checks'],
-  'grader/chapters': ['base', 'exercise', 'chapters/checks', 'chapters/hidden'],
+  'grader/chapters': ['base', 'exercise'],
   'grader/authoring': ['base', 'exercise', 'chapters'],
   'grader/student': ['base', 'exercise', 'chapters', 'authoring'],
   'grader/compile': ['base', 'exercise'],

@@ -4,7 +4,8 @@ import { checkGrid, contours, type DensityGrid } from './training-charts';
 import type { AnimationFrame, Layout, Trace } from './figure';
 import { COLOURS } from './theme';
 
-type Points = readonly (readonly number[])[];
+/** [N][2] */
+export type Points = readonly (readonly number[])[];
 
 // A latent space
 

@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createRng, fit, gaussianMixture, loadJson, saveCheckpoint, saveWeights } from 'dgm';
+import { createRng, fit, gaussianMixture, saveCheckpoint, saveWeights } from 'dgm';
+import { loadJson } from '../../lib/core/weights';
 import { afterAll, expect, test } from 'vitest';
 import { closeBook, openBook } from '../../grader/gradebook/book';
 import { resultSchema } from '../../grader/grading/result';

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { adam, adamW, adamax, createRng, movingAverage, type Optimiser, type Rng, sgd } from 'dgm';
+import { adam, adamW, adamax, createRng, type Optimiser, type Rng, sgd } from 'dgm';
+import { movingAverage } from '../../lib/optimisers/optimisers';
 import { describe, expect, test } from 'vitest';
 import { createDeviceSteps, type DeviceObjective } from '../../lib/engine/step/device-step';
 import { expectClose, tensorsLeft } from '../helpers';
