@@ -1,4 +1,5 @@
 /** The house in one picture: packages that stand on each other, and in each the rooms, floor by floor. */
+import { escapeHtml } from 'dgm/figures';
 
 export interface Room {
   /** Its folder within the package. */
@@ -77,9 +78,13 @@ export const HOUSE: readonly Package[] = [
         chapters: 'find, run',
         pages: 'a chapter as HTML',
         pictures: 'figures as PNG',
+        'command-line': 'options, help',
+      }),
+      rooms({
+        desk: 'the workbook’s own front end, on Node',
+        docs: 'npm run docs: what docs/ knows of the code',
         bench: 'npm run bench',
       }),
-      rooms({ desk: 'the workbook’s own front end, on Node', docs: 'npm run docs: what docs/ knows of the code' }),
       rooms({ start: 'npm start, npm run doctor, solutions, kernel' }),
     ],
   },
@@ -98,11 +103,8 @@ const COLOURS: Readonly<Record<string, string>> = {
   app: '#dcefdf',
 };
 
-const escape = (text: string): string =>
-  text.replace(/[&<>]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[sign]!);
-
 const words = (x: number, y: number, kind: string, content: string): string =>
-  `<text x="${x}" y="${y}" class="${kind}">${escape(content)}</text>`;
+  `<text x="${x}" y="${y}" class="${kind}">${escapeHtml(content)}</text>`;
 
 /** Up to two rooms have their words in one line. */
 const roomHeight = (floor: readonly Room[]): number => (floor.length > 2 ? TWO_LINES : ONE_LINE);
