@@ -94,7 +94,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'app/chapters': [],
   'app/pages': [],
   'app/pictures': [],
-  'app/docs': ['chapters'],
+  'app/docs': ['command-line'],
   'app/desk': ['chapters'],
   'app/desk/page': ['desk'],
   'app/start': ['command-line', 'chapters', 'pages', 'pictures', 'desk'],

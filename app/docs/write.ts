@@ -1,17 +1,20 @@
 /** `npm run docs`: writes what docs/ says that a program knows; with `--check`, says whether it is in step. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { workbookRoot } from 'dgm/host';
+import { workbookRoot, writeAtomically } from 'dgm/host';
+import { flag, runCommand } from '../command-line/command';
 import { housePicture } from './house';
 import { operationTables } from './operations';
 
-const HELP = `npm run docs -- [--check]
+const COMMAND = {
+  help: `npm run docs -- [--check]
 
 Writes the parts of docs/ that are made from the code: the picture of the house, the engine's operations.
 
   --check   writes nothing; fails when one is out of step
-`;
+`,
+  options: { check: flag },
+};
 
 /** A page with what stands between its marks replaced. @throws when it has no such marks */
 export function withPart(page: string, name: string, text: string): string {
@@ -38,21 +41,11 @@ export async function outOfStep(root: string): Promise<Map<string, string>> {
   return stale;
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { check: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } });
-  if (values.help) return console.log(HELP);
-  const root = workbookRoot;
-  const stale = await outOfStep(root);
-  if (!values.check) for (const [file, text] of stale) await writeFile(join(root, file), text);
+runCommand(module, COMMAND, async ({ options: { check = false } }) => {
+  const stale = await outOfStep(workbookRoot);
+  if (!check) for (const [file, text] of stale) await writeAtomically(join(workbookRoot, file), text);
   console.log([...stale.keys()].join('\n') || 'The generated parts of docs/ are in step with the code');
-  if (values.check && stale.size > 0) {
-    console.error('Out of step with the code: see above. Mend it with: npm run docs');
-    process.exitCode = 1;
-  }
-}
-
-if (require.main === module)
-  main().catch((error: unknown) => {
-    console.error(error instanceof Error ? error.message : String(error));
-    process.exitCode = 1;
-  });
+  if (!check || stale.size === 0) return true;
+  console.error('Out of step with the code: see above. Mend it with: npm run docs');
+  return false;
+});
