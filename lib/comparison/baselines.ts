@@ -9,7 +9,7 @@ import { sampler } from '../sampling/sampler';
 
 /**
  * Every value of every coordinate equally likely: ln p(x) = −D ln V.
- * @example uniformBaseline([64], 17).sample(2, createRng(1)).shape // → [2, 64]
+ * @example uniformBaseline([64], 17).sample({ count: 2, rng: createRng(1) }).shape // → [2, 64]
  */
 export function uniformBaseline(eventShape: readonly number[], values: number): GenerativeModel {
   const size = sizeOf(eventShape);
