@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { cpSync, mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
+import { copyFileSync, cpSync, existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -26,7 +27,9 @@ const LINE = `export * from './toy';\n`;
 const WRITTEN = ['notebooks/90-toy.ipynb', 'solutions/90-toy.ipynb'];
 
 const LEFT_OUT = /^(node_modules|\.git|graded|\.ipynb_checkpoints)$/;
-const BUILT = /(^|\/)(dist|\.tsbuildinfo|[^/]*\.tsbuildinfo)(\/|$)/;
+const BUILT = /(^|\/)(dist|[^/]*\.tsbuildinfo)(\/|$)/;
+
+const hashOf = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');
 
 /** Every file below a folder but those that a build makes or an installation brings, with a hash of its text. */
 function filesOf(root: string, folder = ''): Map<string, string> {
@@ -36,48 +39,43 @@ function filesOf(root: string, folder = ''): Map<string, string> {
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
       if (LEFT_OUT.test(entry.name) || BUILT.test(path)) return [];
       if (entry.isDirectory()) return [...filesOf(root, path)];
-      return [
-        [
-          path,
-          createHash('sha256')
-            .update(readFileSync(join(root, path)))
-            .digest('hex'),
-        ],
-      ];
+      return [[path, hashOf(join(root, path))]];
     }),
   );
 }
 
-/** The workbook with its build. Packages are linked, but for ours, which are the copy's own. */
+/** The workbook with its build, and with its packages. */
 function copyWorkbook(): string {
   const root = mkdtempSync(join(tmpdir(), 'dgm-adding-'));
-  const filter = (path: string) =>
-    !LEFT_OUT.test(
-      path
-        .slice(ROOT.length + 1)
-        .split(/[\\/]/)
-        .at(-1) ?? '',
-    );
+  const filter = (path: string) => path === ROOT || !LEFT_OUT.test(basename(path));
   cpSync(ROOT, root, { recursive: true, preserveTimestamps: true, filter });
-  linkPackages(join(ROOT, 'node_modules'), join(root, 'node_modules'), root);
+  for (const room of ['', 'lib', 'jupyter', 'grader', 'app']) {
+    const own = join(room, 'node_modules');
+    if (existsSync(join(ROOT, own))) mirror(join(ROOT, own), join(root, own));
+  }
   return root;
 }
 
-const OURS: Readonly<Record<string, string>> = {
-  dgm: 'lib',
-  'dgm-jupyter': 'jupyter',
-  grader: 'grader',
-  'dgm-app': 'app',
-};
-
-function linkPackages(from: string, to: string, root: string): void {
+/**
+ * The same tree by hard links, since the packages are a gigabyte. Links to the packages of ours are relative, and so
+ * lead to the copy's own. What tools keep there is left behind: they would write through the links.
+ */
+function mirror(from: string, to: string): void {
   mkdirSync(to);
-  for (const name of readdirSync(from))
-    symlinkSync(name in OURS ? join(root, OURS[name]!) : join(from, name), join(to, name), 'junction');
-  for (const room of Object.values(OURS)) {
-    const own = join(ROOT, room, 'node_modules');
-    if (readdirSync(join(ROOT, room)).includes('node_modules'))
-      symlinkSync(own, join(root, room, 'node_modules'), 'junction');
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (/^\.(vite|vitest|cache)/.test(entry.name)) continue;
+    if (entry.isDirectory()) mirror(source, target);
+    else if (entry.isSymbolicLink()) symlinkSync(readlinkSync(source), target, 'junction');
+    else linkOrCopy(source, target);
+  }
+}
+
+function linkOrCopy(source: string, target: string): void {
+  try {
+    linkSync(source, target);
+  } catch {
+    copyFileSync(source, target); // on another file system
   }
 }
 

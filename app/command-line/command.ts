@@ -139,11 +139,12 @@ export function runCommand<O extends Options>(
   module: NodeJS.Module,
   command: Command<O>,
   act: (line: CommandLine<O>) => Promise<boolean | void>,
+  args: readonly string[] = process.argv.slice(2),
 ): void {
   if (require.main !== module) return;
   let line: CommandLine<O> | 'help';
   try {
-    line = readCommandLine(command, process.argv.slice(2));
+    line = readCommandLine(command, args);
   } catch (error) {
     return fail(`${messageOf(error)}\n(--help tells the options)`);
   }

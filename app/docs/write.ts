@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { workbookRoot } from '../chapters/files';
+import { workbookRoot } from 'dgm/host';
 import { housePicture } from './house';
 import { operationTables } from './operations';
 
@@ -41,7 +41,7 @@ export async function outOfStep(root: string): Promise<Map<string, string>> {
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { check: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } });
   if (values.help) return console.log(HELP);
-  const root = workbookRoot();
+  const root = workbookRoot;
   const stale = await outOfStep(root);
   if (!values.check) for (const [file, text] of stale) await writeFile(join(root, file), text);
   console.log([...stale.keys()].join('\n') || 'The generated parts of docs/ are in step with the code');

@@ -5,7 +5,7 @@ import { writeAtomically } from 'dgm/host';
 import { parseNotebook, serialiseNotebook, type Notebook } from 'dgm-jupyter';
 import { buildChapter, inStep, keepOutputs, type BuiltChapter } from './build-chapter';
 import { isCalled, type Chapter } from '../chapters/registry';
-import { root, type Course } from '../base/places';
+import { root, type Course } from '../base/paths';
 
 /** Names of the chapters that have a source, in order: `03-mixtures`. */
 export async function chapterNames({ solutions }: Course): Promise<string[]> {

@@ -13,7 +13,7 @@ import { leaksIn, needlesOf, notebookLeaks, type Needle } from './leaks';
 import { lock, type Locked } from '../base/lock';
 import { buildFromFile, solutionCells } from './notebooks';
 import type { Opening, Release } from '../base/release-manifest';
-import { root, type Course } from '../base/places';
+import { root, type Course } from '../base/paths';
 
 export interface ReleaseOptions {
   /** The chapters to release. */

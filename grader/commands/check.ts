@@ -4,7 +4,7 @@ import { createCompiler, type Compiler } from '../compile/service';
 import type { Exercise } from '../exercise/exercise';
 import { chapters, findChapter } from '../chapters/registry';
 import { didYouMean } from 'dgm/host';
-import { course } from '../base/places';
+import { course } from '../base/paths';
 import { Fault } from '../exercise/status';
 import { Unreadable } from '../compile/reader';
 import { onEverySave, tryNotebook, type Tried } from './own-notebook';

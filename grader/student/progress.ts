@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeAtomicallySync } from 'dgm/host';
-import { root } from '../base/places';
+import { root } from '../base/paths';
 
 export interface Standing {
   /** How many different functions failed a check. */

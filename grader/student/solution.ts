@@ -4,7 +4,7 @@ import { whyLocked } from './help';
 import { unlock } from '../base/lock';
 import { standingOf } from './progress';
 import { releaseHere, type Release } from '../base/release-manifest';
-import { course, type Course } from '../base/places';
+import { course, type Course } from '../base/paths';
 
 export interface Solved {
   /** Why it is not open. */

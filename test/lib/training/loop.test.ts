@@ -35,8 +35,10 @@ function counting(validation: (steps: tf.Tensor) => tf.Tensor): GenerativeModel 
             .mul(tf.ones([x.shape[0]!])),
         ),
     },
-    objectives: [{ name: 'count', variables: [w], loss: () => tf.tidy(() => w.mul(-2).asScalar()) }],
-    sample: (count) => tf.zeros([count, 1]),
+    objectives: [
+      { name: 'count', estimates: 'other', variables: [w], loss: () => tf.tidy(() => w.mul(-2).asScalar()) },
+    ],
+    sample: ({ count }) => tf.zeros([count, 1]),
   };
 }
 

@@ -145,7 +145,12 @@ describe('a memory', () => {
   test('may be read by another objective, and stay as it is for a step', async () => {
     const { seen, objectives } = remembering();
     const own = constantWeight([], 0);
-    const reader = { name: 'reader', variables: [own], loss: () => tf.tidy(() => own.sub(seen).square().sum()) };
+    const reader: Objective = {
+      name: 'reader',
+      estimates: 'other',
+      variables: [own],
+      loss: () => tf.tidy(() => own.sub(seen).square().sum()),
+    };
     const still: Objective['loss'] = ({ x }, rng, remember) => {
       remember?.([seen]);
       return objectives[0]!.loss({ x }, rng);

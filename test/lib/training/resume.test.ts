@@ -122,6 +122,7 @@ describe('resume', () => {
       ...implicit([
         {
           name: 'negative log-likelihood',
+          estimates: 'nll',
           variables: [mu],
           loss: ({ x }, noise) => tf.tidy(() => logProb(x.add(noise.normal(x.shape).mul(0.3))).mean().neg()), // prettier-ignore
         },

@@ -33,7 +33,7 @@ export const implicit = (objectives: readonly Objective[]): GenerativeModel => (
   eventShape: [1],
   likelihood: { kind: 'implicit' },
   objectives,
-  sample: (count, rng) => rng.normal([count, 1]),
+  sample: ({ count, rng }) => rng.normal([count, 1]),
 });
 
 export const valuesOf = (variables: readonly tf.Variable[]) =>
@@ -68,11 +68,13 @@ export function pair(): Pair {
   return {
     critic: {
       name: 'critic',
+      estimates: 'other',
       variables: [slope, bend],
       loss: ({ x }, rng) => tf.tidy(() => score(made(x, rng)).sub(score(x)).add(size())),
     },
     generator: {
       name: 'generator',
+      estimates: 'other',
       variables: [scale, shift],
       loss: ({ x }, rng) => tf.tidy(() => score(made(x, rng)).neg()),
     },
@@ -121,6 +123,7 @@ export function boltzmann(seed = 1): { readonly model: GenerativeModel; readonly
   };
   const objective: Objective = {
     name: 'contrastive divergence',
+    estimates: 'other',
     gradient: 'surrogate',
     variables: [w, b, c],
     memory: [chains],
@@ -143,6 +146,7 @@ export function remembering(
   const logProb = (x: tf.Tensor) => tf.tidy(() => logNormal(x, mu, tf.scalar(0)));
   const objective: Objective = {
     name: 'noisy',
+    estimates: 'other',
     variables: [mu],
     memory: [seen],
     loss: ({ x }, rng, remember) =>
