@@ -81,7 +81,6 @@ export const HOUSE: readonly Package[] = [
         chapters: 'find, run',
         pages: 'a chapter as HTML',
         pictures: 'figures as PNG',
-        'command-line': 'options, help',
       }),
       rooms({ desk: 'a front end of its own, on Node', docs: 'npm run docs', bench: 'npm run bench' }),
       rooms({ start: 'npm start, npm run doctor, solutions, kernel' }),
