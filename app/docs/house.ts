@@ -1,4 +1,5 @@
 /** The house in one picture: packages that stand on each other, and in each the rooms, floor by floor. */
+import { escapeHtml } from 'dgm/figures';
 
 export interface Room {
   /** Its folder within the package. */
@@ -100,11 +101,8 @@ const COLOURS: Readonly<Record<string, string>> = {
   app: '#dcefdf',
 };
 
-const escape = (text: string): string =>
-  text.replace(/[&<>]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[sign]!);
-
 const words = (x: number, y: number, kind: string, content: string): string =>
-  `<text x="${x}" y="${y}" class="${kind}">${escape(content)}</text>`;
+  `<text x="${x}" y="${y}" class="${kind}">${escapeHtml(content)}</text>`;
 
 /** Up to two rooms have their words in one line. */
 const roomHeight = (floor: readonly Room[]): number => (floor.length > 2 ? TWO_LINES : ONE_LINE);
