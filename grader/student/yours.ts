@@ -16,8 +16,12 @@ export interface Yours<Args extends readonly unknown[], Result> {
  * A cell that calls `yours` anew tries `own` anew. Promises are waited for.
  * @param own an exercise's function @param library one of the same arguments, and the same kind of result
  * @example
- * const draw = yours(sampleMixture, libraryDraw);
- * imageGrid(draw(pi, mu, logVar, 16, rng).arraySync(), { height: 8, width: 8, title: `Samples: ${draw.by()}` });
+ * const mine = (x: number): number => {
+ *   throw new NotWritten('mixture.double');
+ * };
+ * const double = yours(mine, (x: number) => 2 * x);
+ * double(3) // → 6
+ * double.by() // → 'the library’s'
  */
 export function yours<Args extends readonly unknown[], Result>(
   own: (...args: Args) => Result,
