@@ -13,7 +13,7 @@ import { leaksIn, needlesOf, notebookLeaks, type Needle } from './leaks';
 import { lock, type Locked } from '../base/lock';
 import { buildFromFile, solutionCells } from './notebooks';
 import type { Opening, Release } from '../base/release-manifest';
-import { root, type Course } from '../base/places';
+import { root, type Course } from '../base/paths';
 
 export interface ReleaseOptions {
   /** The chapters to release. */
@@ -39,9 +39,11 @@ const ROOMS = [
 ] as const;
 
 const LEFT_OUT: readonly RegExp[] = [
-  /(^|\/)(node_modules|bench|opened|nbextensions|labextensions|\.ipynb_checkpoints)(\/|$)/,
+  /(^|\/)(node_modules|bench|docs|opened|nbextensions|labextensions|\.ipynb_checkpoints)(\/|$)/,
   /(^|\/)(tsconfig\.json|\.built|[^/]*\.tsbuildinfo)$/,
   /^grader\/dist\/chapters\/hidden(\/|$)/,
+  // for whoever changes the code, with links to what is not there
+  /^(lib|jupyter|app)\/.*README\.md$/,
   // they name sources that are not there
   /^grader\/dist\/.*\.map$/,
 ];

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Locked } from './lock';
-import { root } from './places';
+import { root } from './paths';
 
 /** When a student may see a worked solution. */
 export type Opening = 'after-pass' | 'never' | `after-tries:${number}`;

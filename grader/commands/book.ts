@@ -14,8 +14,8 @@ import {
   type Row,
 } from '../gradebook/verdicts';
 import { readPolicy, studentOf, writePolicy, type Policy } from '../gradebook/policy';
-import { didYouMean } from '../base/nearest';
-import { duration } from '../reports/report';
+import { didYouMean } from 'dgm/host';
+import { duration } from '../reports/terminal';
 import { bookOption, withBook, type BookOption } from './shared';
 
 function status(options: BookOption): Promise<void> {

@@ -13,7 +13,7 @@ import { ANY_CHAPTER, CHAPTER, withCompiler } from './shared';
 import { addSimilarity } from './similarity';
 import { addDoctor } from './doctor';
 import { chapters } from '../chapters/registry';
-import { submissionReport } from '../reports/report';
+import { submissionReport } from '../reports/terminal';
 import { gradeSubmission } from '../grading/grade-submission';
 import { version } from '../base/version';
 
@@ -40,7 +40,8 @@ async function validate(file: string, { chapter }: ValidateOptions): Promise<voi
   });
 }
 
-function createProgram(): Command {
+/** The commands and their options. */
+export function createProgram(): Command {
   const program = new Command('grade')
     .description('Judges notebooks of the workbook by calling the functions in them. Outputs are never read.')
     .version(version)

@@ -2,6 +2,7 @@
 import { Option, type Command } from 'commander';
 import { tiers, type Tier } from '../sandbox/tier';
 import { examineTier, examineTiers, strongestTier, type TierFinding } from '../sandbox/tier-probe';
+import { printFindings, type Finding } from './findings';
 
 /** Adds the command to the program. */
 export function addDoctor(program: Command): void {
@@ -23,20 +24,19 @@ export function tierOption(): Option {
 
 export const TRUST = '--i-trust-these';
 
-async function doctor({ json }: { readonly json?: boolean }): Promise<void> {
-  const findings = await examineTiers();
-  const { tier } = findings.find(({ available }) => available)!;
-  console.log(json ? JSON.stringify({ version: 1, tier, findings }, null, 2) : doctorReport(tier, findings));
-  if (tier === 'none') process.exitCode = 1;
+/** What can shut in a submission here, the strongest first: grading uses the first that is ok. */
+export async function sandboxFindings(): Promise<Finding[]> {
+  const found = await examineTiers();
+  return found.map(({ tier, available, ...why }) => ({ part: 'sandbox', name: tier, ok: available, ...why }));
 }
 
-/** One line a tier, and the remedy under what does not hold. */
-export function doctorReport(tier: Tier, findings: readonly TierFinding[]): string {
-  const lines = findings.flatMap(({ tier: name, available, reason, remedy }) => [
-    `${available ? 'yes' : 'no '}  ${name.padEnd(10)}  ${reason}`,
-    ...(remedy ? [`${' '.repeat(17)}→ ${remedy}`] : []),
-  ]);
-  return [...lines, '', `Submissions are graded in: ${tier}`].join('\n');
+async function doctor({ json }: { readonly json?: boolean }): Promise<void> {
+  const findings = await sandboxFindings();
+  const tier = findings.find(({ ok }) => ok)!.name;
+  // version 2: the findings have the shape of those of `npm run doctor`
+  printFindings(findings, json ? { version: 2, tier } : undefined);
+  if (!json) console.log(`\nSubmissions are graded in: ${tier}`);
+  if (tier === 'none') process.exitCode = 1;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** What those who start the grader need of it: the benchmark, the desk, the doctor. A notebook's door is index.ts. */
+export { writeAtomically } from 'dgm/host';
 export { buildFromFile } from '../authoring/notebooks';
-export { writeAtomically } from '../base/files';
-export { built, course } from '../base/places';
+export { built, course } from '../base/paths';
 export { chapters } from '../chapters/registry';
 export { createCompiler } from '../compile/service';
 export { expectClose } from '../exercise/compare';
@@ -10,3 +10,5 @@ export { gradeFolder } from '../gradebook/grade-folder';
 export { createPool } from '../grading/pool';
 export type { SubmissionResult } from '../grading/result';
 export { strongestTier } from '../sandbox/tier-probe';
+export { sandboxFindings } from './doctor';
+export { findingsText, printFindings, type Finding } from './findings';

@@ -5,7 +5,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { chapters, findChapter, hasHidden } from '../chapters/registry';
 import { release } from '../authoring/release';
 import type { Opening } from '../base/release-manifest';
-import { course, root } from '../base/places';
+import { course, root } from '../base/paths';
 
 interface Options {
   readonly out: string;

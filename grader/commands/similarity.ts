@@ -4,7 +4,7 @@ import { chapters, findChapter, isCalled } from '../chapters/registry';
 import { buildFromFile } from '../authoring/notebooks';
 import type { SourceCell } from '../compile/pieces';
 import { readSubmission, Unreadable } from '../compile/reader';
-import { course } from '../base/places';
+import { course } from '../base/paths';
 import { similarPairs, type SimilarPair, type Stretch, type Work } from '../reports/similarity';
 
 interface Options {

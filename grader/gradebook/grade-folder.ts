@@ -2,12 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { writeAtomically } from 'dgm/host';
 import { chapterOf, contentOf, submissionTime, type Timestamps } from './arrival';
 import { closeBook, initSetting, openBook, readSetting, writeSetting, type Book } from './book';
 import { claim, counts, enrol, holders, markOnDisk, notOnDisk, record, release, renew, reopen } from './jobs';
 import { rowOf, statusCounts } from './verdicts';
 import { writeGrades } from './table';
-import { writeAtomically } from '../base/files';
 import { resultSchema, type SubmissionResult } from '../grading/result';
 import { infraResult, type Submission } from '../grading/grade-submission';
 

@@ -19,7 +19,7 @@ import type { SourceCell } from '../compile/pieces';
 import { decode, encode, type Wire } from '../exercise/protocol';
 import { release } from '../authoring/release';
 import type { CheckResult, ExerciseResult } from '../grading/result';
-import type { Course } from '../base/places';
+import type { Course } from '../base/paths';
 
 export interface MistakeReport {
   readonly exercise: string;

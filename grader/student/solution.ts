@@ -2,9 +2,9 @@
 import { findExercise, type Chapter } from '../chapters/registry';
 import { whyLocked } from './help';
 import { unlock } from '../base/lock';
-import { standingOf } from './tries';
+import { standingOf } from './progress';
 import { releaseHere, type Release } from '../base/release-manifest';
-import { course, type Course } from '../base/places';
+import { course, type Course } from '../base/paths';
 
 export interface Solved {
   /** Why it is not open. */

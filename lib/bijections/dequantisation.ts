@@ -10,7 +10,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { logLogistic } from '../core/distributions';
-import type { Batch, GenerativeModel, Objective, Rng } from '../core/model';
+import type { Batch, GenerativeModel, Objective, Remember, Rng } from '../core/model';
 import { leakyRelu, mlp } from '../networks/dense';
 import { sumEvent } from '../core/tensor';
 import { sampler } from '../sampling/sampler';
@@ -57,7 +57,12 @@ export function learntNoise(D: number, values: number, hidden: number, rng: Rng)
   };
 }
 
-/** x + u with u ~ U[0, 1), the same shape as x. */
+/**
+ * x + u with u ~ U[0, 1), the same shape as x.
+ * @example
+ * const x = tf.tensor2d([[3, 0]]);
+ * dequantise(x, createRng(1)).floor() // → [[3, 0]]
+ */
 export function dequantise(x: tf.Tensor, rng: Rng): tf.Tensor {
   return tf.tidy(() => x.add(rng.uniform(x.shape)));
 }
@@ -102,10 +107,10 @@ export function dequantised(
       ...objective,
       estimates: 'bound',
       variables: [...objective.variables, ...noise.variables],
-      loss: (batch: Batch, rng: Rng) =>
+      loss: (batch: Batch, rng: Rng, remember?: Remember) =>
         tf.tidy(() => {
           const { x, logQ } = noisy(batch.x, rng);
-          return objective.loss({ ...batch, x }, rng).add(logQ.mean());
+          return objective.loss({ ...batch, x }, rng, remember).add(logQ.mean());
         }),
     })),
     sample: sampler('dequantised', ({ count, rng, engine }) => {

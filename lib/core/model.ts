@@ -5,6 +5,7 @@
  * T steps or time, V values (vocabulary), C channels, H heads or height, W width, L latent dimensions.
  */
 import type * as tf from '@tensorflow/tfjs';
+import type { Optimiser } from '../optimisers/optimisers';
 
 /** Seeded noise; `fork` gives an independent stream, so adding one draw never shifts another. */
 export interface Rng {
@@ -51,9 +52,31 @@ export interface Objective {
    * 2013), contrastive divergence. Default: 'exact', which a law checks against finite differences.
    */
   readonly gradient?: 'exact' | 'surrogate';
-  /** Nats per example, a scalar []. Pure: every random draw comes from `rng`. */
-  loss(batch: Batch, rng: Rng): tf.Tensor;
+  /** What minimises it. Default: the optimiser that `fit` is given. */
+  readonly optimiser?: Optimiser;
+  /**
+   * n: it makes a step at the steps n, 2n, 3n, … of training, which count from 1 over all epochs, after the objectives
+   * before it in the list. So a WGAN's generator moves after each fifth step of its critic (Arjovsky, Chintala and
+   * Bottou, 2017, algorithm 1). An integer ≥ 1. Default: 1, at every step.
+   */
+  readonly every?: number;
+  /**
+   * What the loss remembers from each of its steps to the next: persistent chains, a replay buffer, a running mean.
+   * float32, of fixed shapes; the values at creation are where it starts. The loss reads it and hands over what it is
+   * to be after the step; only the trainer assigns to it. No gradient flows into it, and nothing but losses reads it:
+   * it is part of a training (and of its checkpoint), not of the model that training makes.
+   */
+  readonly memory?: readonly tf.Variable[];
+  /**
+   * Nats per example, a scalar []. Pure: every random draw comes from `rng`, and what changes goes through `remember`.
+   * @param remember takes the memory after the step: once, at every step of an objective that has a memory. Nobody
+   * listens where the loss is only looked at, as on validation data.
+   */
+  loss(batch: Batch, rng: Rng, remember?: Remember): tf.Tensor;
 }
+
+/** Takes a new value for each variable of an objective's memory, in their order and of their shapes. */
+export type Remember = (memory: readonly tf.Tensor[]) => void;
 
 /** What every sampler can be asked. A family that takes more (a prefix, a temperature, labels) extends it. */
 export interface SampleOptions {

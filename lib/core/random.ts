@@ -19,6 +19,9 @@ export interface KeyedRng extends Rng {
 /**
  * The stream of a seed: same seed, same numbers, on every machine.
  * @param seed a number, or the `key` of another stream, which starts that stream from its beginning
+ * @example
+ * createRng(7).uniform([2]) // → [0.164, 0.009]
+ * createRng(7).fork('noise').key // → '7/noise'
  */
 export function createRng(seed: number | string): KeyedRng {
   if (typeof seed === 'number' && !Number.isFinite(seed))
@@ -33,7 +36,10 @@ export function createRng(seed: number | string): KeyedRng {
   };
 }
 
-/** 0, 1, …, n − 1 in uniformly random order (Fisher–Yates; Knuth, The Art of Computer Programming, 3.4.2 P). */
+/**
+ * 0, 1, …, n − 1 in uniformly random order (Fisher–Yates; Knuth, The Art of Computer Programming, 3.4.2 P).
+ * @example [...permutation(5, createRng(1))].sort() // → [0, 1, 2, 3, 4]
+ */
 export function permutation(n: number, rng: Rng): Int32Array {
   const order = Int32Array.from({ length: n }, (_, i) => i);
   const draws = rng.uniform([n]);
@@ -51,6 +57,7 @@ export function permutation(n: number, rng: Rng): Int32Array {
  * g_k = −ln(−ln u_k) (Gumbel, 1954).
  * @param logits [..., K], unnormalised log-probabilities
  * @returns int32 [...]
+ * @example categorical(tf.tensor2d([[0, -Infinity], [-Infinity, 0]]), createRng(1)) // → [0, 1]
  */
 export function categorical(logits: tf.Tensor, rng: Rng): tf.Tensor {
   return tf.tidy(() => {

@@ -6,7 +6,9 @@ export type Dimension = number | string;
 
 /**
  * Asserts a tensor's shape at a public door and returns the sizes its letters stand for.
- * @example const { B } = expectShape('flow.coupling: x', x, ['B', 64]);
+ * @example
+ * expectShape('flow.coupling: x', tf.ones([5, 64]), ['B', 64]) // → { B: 5 }
+ * expectShape('flow.coupling: x', tf.ones([64]), ['B', 64]) // → throws got [64]; add a batch axis
  * @throws "flow.coupling: x must be [B, 64], got [64]; add a batch axis"
  */
 export function expectShape(
@@ -81,7 +83,10 @@ export function roundThrough(x: tf.Tensor): tf.Tensor {
   return tf.customGrad((v) => ({ value: (v as tf.Tensor).round(), gradFunc: (dy) => dy }))(x);
 }
 
-/** Sum over every axis but the first: [B, ...event] → [B]. */
+/**
+ * Sum over every axis but the first: [B, ...event] → [B].
+ * @example sumEvent(tf.ones([2, 3, 4])) // → [12, 12]
+ */
 export function sumEvent(x: tf.Tensor): tf.Tensor {
   return tf.tidy(() => x.reshape([x.shape[0]!, -1]).sum(1));
 }
@@ -90,6 +95,7 @@ export function sumEvent(x: tf.Tensor): tf.Tensor {
  * ln Σ exp x along an axis, without overflow: the largest term is taken out before exponentiating. Where every
  * term is −∞ so is the sum; tf.logSumExp gives NaN there (−∞ minus −∞).
  * @param x [..., n, ...] → [..., ...]
+ * @example logSumExp(tf.tensor1d([1000, 1000]), 0) // → 1000.693
  */
 export function logSumExp(x: tf.Tensor, axis: number): tf.Tensor {
   return tf.tidy(() => {
@@ -105,7 +111,10 @@ export function logSumExp(x: tf.Tensor, axis: number): tf.Tensor {
 
 const LOWEST = -1e38; // finite in float32
 
-/** ln ((1/n) Σ exp x) along an axis, as `logSumExp`: [..., n, ...] → [..., ...]. */
+/**
+ * ln ((1/n) Σ exp x) along an axis, as `logSumExp`: [..., n, ...] → [..., ...].
+ * @example logMeanExp(tf.tensor1d([Math.log(2), Math.log(4)]), 0) // → 1.0986
+ */
 export function logMeanExp(x: tf.Tensor, axis: number): tf.Tensor {
   return tf.tidy(() => logSumExp(x, axis).sub(Math.log(x.shape.at(axis)!)));
 }

@@ -52,9 +52,9 @@ export interface GaussianMixtureConfig {
 }
 
 function gaussianComponents(config: GaussianMixtureConfig, rng: Rng): Components {
-  const { components: K, mean, scale, varianceFloor, pseudoCount } = config;
+  const { components: K, scale, varianceFloor, pseudoCount } = config;
   const D = sizeOf(config.eventShape);
-  const mu = randomWeight([K, D], rng.fork('mu'), { mean, scale });
+  const mu = randomWeight([K, D], rng.fork('mu'), { mean: config.mean, scale });
   const raw = constantWeight([K, D], 2 * Math.log(scale)); // variance = floor + exp raw
   const logVar = () => raw.exp().add(varianceFloor).log();
   return {
@@ -63,14 +63,11 @@ function gaussianComponents(config: GaussianMixtureConfig, rng: Rng): Components
     support: (x) => tf.zeros([x.shape[0]!]),
     start: (x, rng) => nearestSeed(x, K, rng), // soft random ones start near the saddle where all components agree
     mStep(x, r) {
+      const { mean, variance } = weightedMoments(x, r, pseudoCount);
+      const above = variance.map((v) => Math.log(Math.max(v - varianceFloor, TINY)));
       tf.tidy(() => {
-        const { mean: m, variance } = tf.moments(x, 0); // [D]: of all data
-        const z = x.sub(m);
-        const n = r.sum(0).add(pseudoCount).maximum(TINY).expandDims(1); // [K, 1]; a component may have nobody
-        const centre = r.matMul(z, true).div(n); // [K, D]: the component's mean − m
-        const second = r.matMul(z.square(), true).add(variance.mul(pseudoCount)).div(n);
-        mu.assign(centre.add(m));
-        raw.assign(second.sub(centre.square()).sub(varianceFloor).maximum(TINY).log() as tf.Tensor<tf.Rank.R2>);
+        mu.assign(tf.tensor2d(Float32Array.from(mean), [K, D]));
+        raw.assign(tf.tensor2d(Float32Array.from(above), [K, D]));
       });
     },
     draw: (k, rng) =>
@@ -80,6 +77,55 @@ function gaussianComponents(config: GaussianMixtureConfig, rng: Rng): Components
       }),
     parameters: () => ({ mu: mu.clone(), logVar: tf.tidy(logVar) }),
   };
+}
+
+interface Moments {
+  readonly mean: Float64Array; // [K · D]
+  readonly variance: Float64Array; // [K · D]
+}
+
+/**
+ * Weighted mean and variance of each component, which also sees so many imaginary examples that have the mean and the
+ * variance of all data. Sums of differences from the mean itself, in double precision: a second moment less the mean's
+ * square is nothing but rounding where a cluster is narrow and far from the others.
+ * @param x [N, D] @param r [N, K]
+ */
+function weightedMoments(x: tf.Tensor, r: tf.Tensor, pseudoCount: number): Moments {
+  const [[N, D], K] = [x.shape as [number, number], r.shape[1]!];
+  const all = { data: x.dataSync(), weights: new Float32Array(N).fill(1), D };
+  const middle = sumsAbout(all, new Float64Array(D), 1).map((sum) => sum / N); // [D]
+  const spread = sumsAbout(all, middle, 2).map((sum) => sum / N); // [D]
+  const own = { ...all, weights: r.dataSync() as Float32Array };
+  const sizes = new Float64Array(K);
+  own.weights.forEach((weight, nk) => (sizes[nk % K]! += weight));
+  const n = sizes.map((size) => Math.max(size + pseudoCount, TINY)); // a component may have nobody
+  const centre = Float64Array.from({ length: K * D }, (_, kd) => middle[kd % D]!);
+  const perExample = (sum: number, kd: number) => sum / n[Math.floor(kd / D)]!;
+  const mean = sumsAbout(own, centre, 1).map((sum, kd) => centre[kd]! + perExample(sum, kd));
+  const imaginary = mean.map((m, kd) => pseudoCount * (spread[kd % D]! + (centre[kd]! - m) ** 2));
+  return { mean, variance: sumsAbout(own, mean, 2).map((sum, kd) => perExample(sum + imaginary[kd]!, kd)) };
+}
+
+interface Weighted {
+  readonly data: ArrayLike<number>; // [N · D]
+  readonly weights: ArrayLike<number>; // [N · K]
+  readonly D: number;
+}
+
+/** Σ_n r_nk (x_nd − centre_kd)^power: [K · D] */
+function sumsAbout({ data, weights, D }: Weighted, centre: Float64Array, power: 1 | 2): Float64Array {
+  const sums = new Float64Array(centre.length);
+  const K = centre.length / D;
+  for (let nk = 0; nk < weights.length; nk++) {
+    const weight = weights[nk]!;
+    if (weight === 0) continue; // most examples belong to one component
+    const [row, own] = [Math.floor(nk / K) * D, (nk % K) * D];
+    for (let d = 0; d < D; d++) {
+      const difference = data[row + d]! - centre[own + d]!;
+      sums[own + d]! += weight * (power === 1 ? difference : difference * difference);
+    }
+  }
+  return sums;
 }
 
 /**

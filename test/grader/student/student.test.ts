@@ -4,12 +4,13 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { installHost, type MimeBundle, type Rng } from 'dgm';
+import { type MimeBundle, type Rng } from 'dgm';
+import { installHost } from 'dgm/host';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { checkIn, hintIn, solutionIn } from '../../../grader/student/cell';
 import { createCompiler } from '../../../grader/compile/service';
 import { lock } from '../../../grader/base/lock';
-import { recordTry, standingOf } from '../../../grader/student/tries';
+import { exerciseStates, progressFile, recordTry, standingOf } from '../../../grader/student/progress';
 import type { Opening, Release } from '../../../grader/base/release-manifest';
 import { solutionOf } from '../../../grader/student/solution';
 import { onEverySave, tryNotebook } from '../../../grader/commands/own-notebook';
@@ -178,12 +179,27 @@ describe('tries', () => {
     expect(standingOf('a.c')).toEqual({ tries: 0, passed: false });
   });
 
+  test('are told in one word for all exercises, also of a file elsewhere', () => {
+    recordTry('a.b', false, 'one');
+    recordTry('a.c', false, 'one');
+    recordTry('a.c', true, 'two');
+    const state = exerciseStates(progressFile('/elsewhere'));
+    expect(['a.b', 'a.c', 'a.d', 'constructor'].map(state)).toEqual(['tried', 'passed', 'open', 'open']);
+    expect(exerciseStates(progressFile(scratch, {}))('a.b')).toBe('open');
+  });
+
   test('are not counted in a damaged file, which is left as it is', () => {
     const file = join(scratch, 'progress.json');
-    for (const content of ['{"version": 1', '{"version": 2, "exercises": {}}', 'null']) {
+    for (const content of [
+      '{"version": 1',
+      '{"version": 2, "exercises": {}}',
+      '{"version": 1, "exercises": null}',
+      'null',
+    ]) {
       writeFileSync(file, content);
       expect(recordTry('a.b', true, 'x').note).toContain(`${file} is damaged; delete it, and counting begins anew`);
       expect(() => standingOf('a.b')).toThrow('is damaged');
+      expect(() => exerciseStates(file)).toThrow(`${file} is damaged`);
       expect(readFileSync(file, 'utf8')).toBe(content);
     }
   });

@@ -15,10 +15,10 @@ import {
   mutualInformation,
   randomCircuit,
   randomHalves,
-  rootFirst,
   type Structure,
   totalProbability,
 } from 'dgm';
+import { rootFirst } from '../../../lib/circuits/chow-liu';
 import { describe, expect, test } from 'vitest';
 import { chiSquare, enumerate, expectClose, logSumExp, read, tensorsLeft } from '../../helpers';
 

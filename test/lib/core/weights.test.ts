@@ -6,13 +6,12 @@ import {
   type GenerativeModel,
   getWeights,
   loadCheckpoint,
-  loadJson,
   loadWeights,
-  saveJson,
   saveWeights,
   setWeights,
   variablesOf,
 } from 'dgm';
+import { loadJson, saveJson } from '../../../lib/core/weights';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { tensorsLeft } from '../../helpers';
 

@@ -14,7 +14,6 @@ import {
   type FitOptions,
   type GenerativeModel,
   getWeights,
-  installHost,
   loadCheckpoint,
   logNormal,
   type Rng,
@@ -24,6 +23,7 @@ import {
   type TrainingData,
   variablesOf,
 } from 'dgm';
+import { installHost } from 'dgm/host';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { availability, PROVIDERS } from '../../../lib/engine/devices/providers';
 import { mean, tensorsLeft } from '../../helpers';
