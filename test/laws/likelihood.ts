@@ -44,8 +44,8 @@ export const likelihoodLaws: readonly Law[] = [
     appliesTo: isBound,
     async check(specimen) {
       const model = lively(specimen);
-      const tighter = importanceBound(model, 20);
-      expectAtMostOne(specimen, tighter, 5);
+      const tighter = importanceBound(model, 10);
+      expectAtMostOne(specimen, tighter, 3);
       const x = model.sample({ count: 1000, rng: createRng('own') }); // where it puts its mass, and a mistake would show
       // two runs on the same examples: their difference has its own standard error, whatever the examples' spread
       const [one, many] = [scores(model, x, createRng('one')), scores(tighter, x, createRng('many'))];

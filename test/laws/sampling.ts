@@ -25,12 +25,12 @@ export const samplingLaws: readonly Law[] = [
     async check(specimen) {
       const model = lively(specimen);
       const draw = (count: number, label: string) => model.sample({ count, rng: createRng('samples').fork(label) });
-      const [many, few] = [draw(200, 'many'), tf.concat(Array.from({ length: 40 }, (_, i) => draw(5, `few ${i}`)))];
+      const [many, few] = [draw(120, 'many'), tf.concat(Array.from({ length: 24 }, (_, i) => draw(5, `few ${i}`)))];
       // as many permutations as make a p-value of 1/1000 the smallest: each test's false alarm, whatever the distribution
       const pValue = (other: tf.Tensor) =>
         twoSampleTest(many, other, createRng('permutations'), { permutations: 999 }).pValue;
       expect(pValue(few)).toBeGreaterThan(1 / 1000);
-      if (specimen.truth) expect(pValue(specimen.truth(model, 200, createRng('truth')))).toBeGreaterThan(1 / 1000);
+      if (specimen.truth) expect(pValue(specimen.truth(model, 120, createRng('truth')))).toBeGreaterThan(1 / 1000);
     },
   },
   {

@@ -48,7 +48,7 @@ export function lively(specimen: Specimen, seed = 'lively'): GenerativeModel {
 
 /** Examples drawn from another member of the same family, with labels where it has some. */
 export function dataOf(specimen: Specimen, count: number, part = 'train'): Batch {
-  const x = lively(specimen, 'world').sample({ count, rng: createRng('data').fork(part) });
+  const x = lively(specimen, 'world').sample({ count, rng: createRng('data').fork(part), engine: 'eager' });
   return batchOf(specimen, x, part);
 }
 
