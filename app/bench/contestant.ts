@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Sizes } from './configurations';
+import { median } from './base/numbers';
 import type { Engine, Failure, Ready, Turn } from './protocol';
 
 /** What computes a step, and with how many threads. */
@@ -67,13 +68,6 @@ export async function race(
   } finally {
     for (const { worker } of entrants) if (!('error' in worker)) worker.end();
   }
-}
-
-/** @param values at least one */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 interface Worker {

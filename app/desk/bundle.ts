@@ -11,13 +11,13 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'n
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { cacheFolder } from 'dgm/host';
+import { cacheFolder, isRunning } from 'dgm/host';
 
 export interface BundleOptions {
   /** Of the workbook. */
   readonly root: string;
   /** One line for each thing that takes long. */
-  readonly onProgress?: (line: string) => void;
+  readonly onStep?: (line: string) => void;
   /** Where both are kept. Default: the folder `desk` of the user's cache folder. */
   readonly cache?: string;
 }
@@ -38,17 +38,17 @@ export async function bundle(options: BundleOptions): Promise<string> {
   const key = await hashOf([...sources, join(page, 'package-lock.json'), __filename]);
   return made(join(cache, `page-${key}`), async (folder) => {
     const packages = await pagePackages(options);
-    options.onProgress?.('Bundling the page');
+    options.onStep?.('Bundling the page');
     await build(page, packages, folder);
   });
 }
 
 /** The folder whose `node_modules` are the page's packages; installs them unless they are there. */
-export async function pagePackages({ root, onProgress, cache }: BundleOptions): Promise<string> {
+export async function pagePackages({ root, onStep, cache }: BundleOptions): Promise<string> {
   const page = join(root, ...PAGE.split('/'));
   const key = await hashOf([join(page, 'package-lock.json')]);
   return made(join(cache ?? join(cacheFolder(), 'desk'), `packages-${key}`), async (folder) => {
-    onProgress?.("Installing the page's packages (npm ci, once): about a minute and 420 MB");
+    onStep?.("Installing the page's packages (npm ci, once): about a minute and 420 MB");
     for (const name of ['package.json', 'package-lock.json']) await copyFile(join(page, name), join(folder, name));
     await npmCi(root, folder);
   });
@@ -90,15 +90,6 @@ async function removeAbandoned(cache: string): Promise<void> {
   for (const name of await readdir(cache)) {
     const pid = new RegExp(`^${DRAFT}(\\d+)-`).exec(name)?.[1];
     if (pid !== undefined && !isRunning(Number(pid))) await rm(join(cache, name), { recursive: true, force: true });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'; // somebody else's
   }
 }
 

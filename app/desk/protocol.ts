@@ -87,8 +87,8 @@ export interface Execution {
   readonly msg_id: string;
   /** Null for code that was not a cell's. */
   readonly cellId: string | null;
-  /** The page that asked. */
-  readonly session: string;
+  /** The page that asked: JupyterLab's `kernel.clientId`, the `session` of its headers. */
+  readonly client: string;
   readonly state: 'queued' | 'running' | 'done';
   /** Null until it runs. */
   readonly execution_count: number | null;

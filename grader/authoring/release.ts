@@ -38,9 +38,11 @@ const ROOMS = [
 ] as const;
 
 const LEFT_OUT: readonly RegExp[] = [
-  /(^|\/)(node_modules|bench|opened|nbextensions|labextensions|\.ipynb_checkpoints)(\/|$)/,
+  /(^|\/)(node_modules|bench|docs|opened|nbextensions|labextensions|\.ipynb_checkpoints)(\/|$)/,
   /(^|\/)(tsconfig\.json|\.built|[^/]*\.tsbuildinfo)$/,
   /^grader\/dist\/chapters\/hidden(\/|$)/,
+  // for whoever changes the code, with links to what is not there
+  /^(lib|jupyter|app)\/.*README\.md$/,
   // they name sources that are not there
   /^grader\/dist\/.*\.map$/,
 ];

@@ -1,10 +1,8 @@
 /** Where things are: the project's root, and the built files that other processes are started from. */
-import { basename, join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { workbookRoot as root } from 'dgm/host';
 
-const here = resolve(__dirname, basename(resolve(__dirname, '..')) === 'dist' ? '../..' : '..');
-
-/** The folder of the whole project. */
-export const root = resolve(here, '..');
+export { root };
 
 /** Folders of the authored chapters and of what students open. */
 export interface Course {
@@ -16,5 +14,5 @@ export const course: Course = { solutions: join(root, 'solutions'), notebooks: j
 
 /** A built file of the grader: the tests run from the sources, but a process of its own needs the build. */
 export function built(name: string): string {
-  return join(here, 'dist', name);
+  return join(root, 'grader', 'dist', name);
 }

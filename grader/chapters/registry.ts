@@ -5,7 +5,7 @@
 import { readdirSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { didYouMean } from '../base/nearest';
+import { didYouMean } from 'dgm/host';
 import { root } from '../base/paths';
 import type { Exercise, GradedExercise, Hidden } from '../exercise/exercise';
 

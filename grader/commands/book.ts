@@ -13,7 +13,7 @@ import {
   type Row,
 } from '../gradebook/verdicts';
 import { readPolicy, studentOf, writePolicy, type Policy } from '../gradebook/policy';
-import { didYouMean } from '../base/nearest';
+import { didYouMean } from 'dgm/host';
 import { duration } from '../reports/terminal';
 import { bookOption, orNone, toDuration, toLateness, toNumber, toPattern, toTime, type BookOption } from './options';
 import { withBook } from './shared';

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { createCompiler, type Compiler } from '../compile/service';
 import type { Exercise } from '../exercise/exercise';
 import { chapters, findChapter } from '../chapters/registry';
-import { didYouMean } from '../base/nearest';
+import { didYouMean } from 'dgm/host';
 import { course } from '../base/paths';
 import { Fault } from '../exercise/status';
 import { Unreadable } from '../compile/reader';

@@ -13,7 +13,8 @@ import { addSelftest } from './selftest';
 import { addSimilarity } from './similarity';
 import { addValidate } from './validate';
 
-function createProgram(): Command {
+/** The commands and their options. */
+export function createProgram(): Command {
   const program = new Command('grade')
     .description('Judges notebooks of the workbook by calling the functions in them. Outputs are never read.')
     .version(version)

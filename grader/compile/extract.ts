@@ -5,7 +5,7 @@
  * Taken are the functions, and the imports, declarations and assignments they reach through the names they use.
  * A name that several cells declare counts as the last of them declares it, as in the kernel.
  */
-import { didYouMean } from '../base/nearest';
+import { didYouMean } from 'dgm/host';
 import { findPieces, type BrokenCell, type Piece, type Place, type SourceCell } from './pieces';
 
 /** A line of the module: where it comes from; columns are the same unless the line was edited. */

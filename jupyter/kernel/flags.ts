@@ -1,4 +1,4 @@
-/** Places in the memory that the kernel's threads share: news that must arrive while the main thread is busy. */
+/** Slots of the memory that the kernel's threads share: news that must arrive while the main thread is busy. */
 
 /** How many stop signals the guard has caught. */
 export const SIGNALS = 0;

@@ -15,7 +15,12 @@ export function variablesOf(model: GenerativeModel): tf.Variable[] {
   return [...new Set(model.objectives.flatMap((objective) => objective.variables))];
 }
 
-/** A copy of the model's weights. */
+/**
+ * A copy of the model's weights.
+ * @example
+ * const model = gaussianMixture.create(gaussianMixture.tiny.config, createRng(1));
+ * getWeights(model).map(({ shape }) => shape) // → [[3], [3, 2], [3, 2]]
+ */
 export function getWeights(model: GenerativeModel): Weight[] {
   return variablesOf(model).map((variable) => ({
     shape: variable.shape,

@@ -7,10 +7,10 @@ import fc from 'fast-check';
 import { createRng, detach, logSumExp } from 'dgm';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { compile, type Numbers } from '../../lib/engine/call/compile';
-import { fastConvolution, productsOf } from '../../lib/engine/onnx/fast-convolution';
+import { fastConvolution, productsOf } from '../../lib/engine/onnx/kernels/fast-convolution';
 import type { DType, Spec } from '../../lib/engine/graph/graph';
-import { kernels } from '../../lib/engine/onnx/kernels';
-import { fastPlan } from '../../lib/engine/onnx/kernels-convolution';
+import { kernels } from '../../lib/engine/onnx/kernels/index';
+import { fastPlan } from '../../lib/engine/onnx/kernels/fast-tiles';
 import { program } from '../../lib/engine/trace/program';
 import { trace, TraceError } from '../../lib/engine/trace/trace';
 

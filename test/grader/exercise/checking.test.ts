@@ -7,7 +7,7 @@ import { exercises as mixtures } from '../../../grader/chapters/checks/03-mixtur
 import { smallestFirst } from '../../../grader/chapters/checks/common';
 import { expectArray, expectClose, expectFields, expectNumber, expectTensor } from '../../../grader/exercise/compare';
 import { given, Mismatch, NotWritten, type Check, type Exercise, type Value } from '../../../grader/exercise/exercise';
-import { didYouMean, nearest } from '../../../grader/base/nearest';
+import { didYouMean, nearest } from 'dgm/host';
 import { Fault } from '../../../grader/exercise/status';
 import { chapters, exercises } from '../../fixtures/course/chapters';
 import { collectShown } from '../../helpers';
