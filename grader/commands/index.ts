@@ -10,5 +10,5 @@ export { gradeFolder } from '../gradebook/grade-folder';
 export { createPool } from '../grading/pool';
 export type { SubmissionResult } from '../grading/result';
 export { strongestTier } from '../sandbox/tier-probe';
-export { sandboxFindings } from './doctor';
 export { findingsText, printFindings, type Finding } from './findings';
+export { sandboxFindings } from './sandbox';

@@ -61,10 +61,9 @@ export interface BatchReport {
 const ATTEMPTS = 3;
 const RENEWAL_MS = 20_000;
 
-export const BOOK = 'gradebook.sqlite';
-
+/** The gradebook in the folder of a grading. */
 export function bookFile(out: string): string {
-  return join(out, BOOK);
+  return join(out, 'gradebook.sqlite');
 }
 
 /**
