@@ -24,5 +24,7 @@ export const hint = hintIn(chapters);
  */
 export const solution = solutionIn(chapters);
 
+export { yours, type Yours } from './student/yours';
+
 export * from './exercise/compare';
 export * from './exercise/exercise';

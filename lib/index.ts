@@ -197,7 +197,7 @@ export {
 // Families (steps 1 and 3)
 
 export * from './families';
-export { families } from './families/list';
+export { families, type AnyFamily } from './families/list';
 
 // Optimisers and training (steps 4 and 5)
 
@@ -259,7 +259,14 @@ export {
   type AutoregressiveModel,
   type StepLogits,
 } from './sampling/ancestral';
-export { sampler, type Asked, type EngineSampler, type SamplerSettings, type Takes } from './sampling/sampler';
+export {
+  sampler,
+  type Asked,
+  type Engine,
+  type EngineSampler,
+  type SamplerSettings,
+  type Takes,
+} from './sampling/sampler';
 
 // Comparison
 

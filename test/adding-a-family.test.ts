@@ -93,7 +93,7 @@ describe('a toy family and its chapter', () => {
     for (const [path, fixture] of Object.entries(NEW)) cpSync(join(FIXTURES, fixture), join(root, path));
     writeFileSync(join(root, INDEX), `${readFileSync(join(root, INDEX), 'utf8')}${LINE}`);
     await node(['node_modules/typescript/bin/tsc', '-b']);
-  }, 180_000);
+  }, 300_000);
   afterAll(() => rmSync(root, { recursive: true, force: true }));
 
   test('obeys the laws, and has the headings of a chapter', async () => {
@@ -114,13 +114,13 @@ describe('a toy family and its chapter', () => {
     rmSync(report);
     expect(numFailedTests).toBe(0);
     expect(numPassedTests).toBeGreaterThan(10); // the laws, the card, the defaults, the seven steps, the headings
-  }, 180_000);
+  }, 300_000);
 
   test('passes selftest', async () => {
     const { stdout } = await node(['grader/bin/grade.mjs', 'selftest', '--chapter', '90', '--no-hostile', '--json']);
     const { ok, chapters } = JSON.parse(stdout) as { ok: boolean; chapters: { chapter: string; solution: number }[] };
     expect([ok, chapters.map(({ chapter, solution }) => [chapter, solution])]).toEqual([true, [['90-toy', 1]]]);
-  }, 180_000);
+  }, 300_000);
 
   test('touches four new files and one line, and nothing else', () => {
     const after = filesOf(root);

@@ -43,7 +43,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'lib/engine/fused': ['optimisers'],
   'lib/engine/onnx': ['engine/graph'],
   'lib/engine/onnx/kernels': ['engine/graph', 'engine/onnx'],
-  'lib/engine/runtime': ['engine/graph', 'engine/onnx'],
+  'lib/engine/runtime': ['engine/graph', 'engine/onnx', 'engine/onnx/kernels'],
   'lib/engine/trace': ['core', 'engine/graph', 'engine/onnx', 'engine/onnx/kernels', 'engine/runtime'],
   'lib/engine/devices': ['core', 'host', 'engine/graph', 'engine/onnx', 'engine/runtime', 'engine/trace'],
   'lib/engine/call': ['core', 'host', 'engine/graph', 'engine/runtime', 'engine/trace', 'engine/devices'],
@@ -83,7 +83,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'grader/grading': ['base', 'exercise', 'chapters', 'compile', 'sandbox'],
   'grader/gradebook': ['base', 'exercise', 'compile', 'grading'],
   'grader/selftest': [...['base', 'exercise', 'chapters', 'authoring', 'compile', 'sandbox', 'grading', 'gradebook']],
-  'grader/reports': ['base', 'compile', 'grading', 'gradebook', 'selftest'],
+  'grader/reports': ['base', 'exercise', 'compile', 'grading', 'gradebook', 'selftest'],
   'grader/commands': [
     ...['base', 'exercise', 'chapters', 'authoring', 'student', 'compile', 'sandbox', 'grading', 'gradebook'],
     ...['selftest', 'reports'],

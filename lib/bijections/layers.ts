@@ -200,6 +200,7 @@ export interface Base {
 
 const zero = () => tf.scalar(0);
 
+/** Densities of the latents, with independent coordinates: their ln p, z [B, D] → [B], and draws of any shape. */
 export const bases = {
   normal: { logProb: (z) => logNormal(z, zero(), zero()), sample: (shape, rng) => rng.normal(shape) },
   /** Heavier tails than a Gaussian, and samples by its distribution function's inverse. */

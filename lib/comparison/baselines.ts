@@ -9,7 +9,7 @@ import { sampler } from '../sampling/sampler';
 
 /**
  * Every value of every coordinate equally likely: ln p(x) = −D ln V.
- * @example uniformBaseline([64], 17).sample(2, createRng(1)).shape // → [2, 64]
+ * @example uniformBaseline([64], 17).sample({ count: 2, rng: createRng(1) }).shape // → [2, 64]
  */
 export function uniformBaseline(eventShape: readonly number[], values: number): GenerativeModel {
   const size = sizeOf(eventShape);
@@ -113,7 +113,8 @@ export function classHistogramBaseline(
  * The Chow–Liu tree (see `chowLiuTree`) with smoothed tables:
  *   p(x_d = v | parent = u) = (count_uv + β p_d(v)) / (count_u + β), p_d(v) = (count_v + α) / (N + α V),
  * so that a parent's rare value falls back on what d does in general.
- * The defaults are the best on the digits' validation set.
+ * The defaults come from a coarse search on the digits' validation set, where they have 100.6 nats. There it hardly
+ * matters: α = 10 has 100.2, and on the test set the two differ by less than 0.1.
  * @param alpha pseudo-count of every value @param beta weight of the coordinate's own histogram
  */
 export function chowLiuBaseline(

@@ -43,11 +43,13 @@ export function evaluate(
     );
   const negLogProb = negLogProbOf(likelihood, engine);
   const perExample: number[] = [];
-  for (const [index, batch] of batches(data, batchSize).entries()) {
-    const noise = rng.fork(`batch ${index}`);
-    const values = consume(batch, ({ x }) => tf.tidy(() => negLogProb([x], noise)[0]!.dataSync()));
-    for (const value of values) perExample.push(value);
-  }
+  negLogProb.together(() => {
+    for (const [index, batch] of batches(data, batchSize).entries()) {
+      const noise = rng.fork(`batch ${index}`);
+      const values = consume(batch, ({ x }) => tf.tidy(() => negLogProb([x], noise)[0]!.dataSync()));
+      for (const value of values) perExample.push(value);
+    }
+  });
   const bad = perExample.findIndex(Number.isNaN);
   if (bad >= 0) throw new Error(`evaluate: log p(x) of example ${bad} is NaN; look at the weights and at that example`);
   return { kind: likelihood.kind, ...meanAndError(perExample), perExample: Float32Array.from(perExample) };

@@ -2,8 +2,9 @@
 import type { Family } from '../core/model';
 import * as exported from './index';
 
+/** A family, whatever its configuration. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- configurations differ, and only `create` sees one
-type AnyFamily = Family<any>;
+export type AnyFamily = Family<any>;
 
 const isFamily = (value: unknown): value is AnyFamily =>
   typeof value === 'object' && value !== null && 'tiny' in value && 'create' in value;

@@ -9,7 +9,7 @@ export interface Rung {
   readonly nats: number;
   /** What the number is: the kind of the model's likelihood. Default: 'exact'. */
   readonly kind?: string;
-  /** Its standard error, or its standard deviation over seeds. */
+  /** Its standard error over the examples. */
   readonly error?: number;
   /** Whether it is there to be beaten: grey, and whoever loses to it is told so. */
   readonly baseline?: boolean;

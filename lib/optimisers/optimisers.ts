@@ -200,10 +200,7 @@ function rates(optimiser: string, learningRate: LearningRate): Schedule {
   };
 }
 
-/**
- * ‖g‖ = √Σ g², summed in float64, where it cannot overflow: finite when every number is, and only then.
- * @example gradientNorm(Float32Array.of(3, 4)) // → 5
- */
+/** ‖g‖ = √Σ g², summed in float64, where it cannot overflow: finite when every number is, and only then. */
 export function gradientNorm(gradient: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < gradient.length; i++) sum += gradient[i]! * gradient[i]!;

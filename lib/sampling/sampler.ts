@@ -8,7 +8,8 @@ import type { SampleOptions, Sampler } from '../core/model';
 
 export { compiled, loop, type Body, type CompiledFunction, type FunctionOptions, type Loop } from '../engine';
 
-type Engine = NonNullable<SampleOptions['engine']>;
+/** How samples are drawn: see `SampleOptions`. */
+export type Engine = NonNullable<SampleOptions['engine']>;
 
 /** What a sampler's body gets: the options, checked, without those that are undefined. */
 export type Asked<Options extends SampleOptions> = Options & { readonly engine: Engine };

@@ -205,10 +205,7 @@ function energyDistance(distances: Float64Array, order: Int32Array, N: number): 
   return (2 * between) / (N * M) - (2 * within) / (N * N) - (2 * other) / (M * M);
 }
 
-/**
- * sup |F_n − F| of a sample, Kolmogorov's distance to a distribution function.
- * @example ksDistance([0.25, 0.75], (x) => x) // → 0.25
- */
+/** sup |F_n − F| of a sample, Kolmogorov's distance to a distribution function. */
 export function ksDistance(sample: ArrayLike<number>, cdf: (x: number) => number): number {
   const sorted = Float64Array.from(Array.from(sample)).sort();
   const n = sorted.length;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { SCRATCH_BYTES } from '../../grader/base/visible';
+import { WORKDIR_BYTES } from '../../grader/base/visible';
 import { chapters } from '../../grader/chapters/registry';
 import { LIMITS as VALUES } from '../../grader/exercise/protocol';
 import { statuses } from '../../grader/exercise/status';
@@ -54,7 +54,7 @@ describe('security', () => {
     expect(bounds['one value']).toBe(
       `${VALUES.bytes / 2 ** 20} MiB, ${VALUES.depth} levels, ${VALUES.nodes.toLocaleString('en')} parts`,
     );
-    expect(page).toContain(`an empty folder of ${SCRATCH_BYTES / 2 ** 20} MB`);
+    expect(page).toContain(`an empty folder of ${WORKDIR_BYTES / 2 ** 20} MB`);
   });
 });
 

@@ -38,7 +38,7 @@ const written: Readonly<Record<string, () => number | Promise<number>>> = {
   },
   'checkpoint of a training, dgm-checkpoint': async () => {
     const model = tiny();
-    const x = model.sample(20, createRng(2));
+    const x = model.sample({ count: 20, rng: createRng(2) });
     const options = { epochs: 1, batchSize: 10, rng: createRng(3), quiet: true } as const;
     const { checkpoint } = await fit(model, { train: { x } }, options);
     saveCheckpoint(checkpoint, at('checkpoint.json'));

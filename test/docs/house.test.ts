@@ -17,7 +17,7 @@ function roomsOf(one: string): string[] {
 function climbing(house: readonly Package[]): string[] {
   const floorOf = new Map(
     house.flatMap(({ name, floors }) =>
-      floors.flatMap((floor, i) => floor.map((room) => [`${name}/${room.name}`, i] as const)),
+      floors.flatMap((floor, i) => floor.map((room): [string, number] => [`${name}/${room.name}`, i])),
     ),
   );
   const roomOf = (path: string) => path.split('/').slice(0, 2).join('/');

@@ -70,7 +70,7 @@ export function read({ text }: Page): Found {
   const codes = inline.filter(({ type }) => type === 'code_inline').map(({ content }) => content);
   const fences = tokens.filter(({ type, info }) => type === 'fence' && info === 'sh');
   return {
-    links: inline.flatMap((token) => [token.attrGet('href'), token.attrGet('src')].filter((url) => url !== null)),
+    links: inline.flatMap((token) => [token.attrGet('href'), token.attrGet('src')].filter((url) => url !== null).map(String)),
     commands: [...fences.flatMap(({ content }) => content.split('\n')), ...codes].filter(isCommand),
     codes,
     anchors: anchorsOf(tokens.flatMap((token, i) => (token.type === 'heading_open' ? [textOf(tokens[i + 1])] : []))),
@@ -79,7 +79,7 @@ export function read({ text }: Page): Found {
 
 const isCommand = (line: string): boolean => /^(npm (run|start|test)\b|npx grade\b)/.test(line);
 
-function textOf(token: ReturnType<MarkdownIt['parse']>[number] | undefined): string {
+function textOf(token: ReturnType<typeof markdown.parse>[number] | undefined): string {
   const shown = (token?.children ?? []).filter(({ type }) => type === 'text' || type === 'code_inline');
   return shown.map(({ content }) => content).join('');
 }

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Batch, Objective, Rng } from '../../core/model';
 import { compile, type Compiled, type Numbers } from '../call/compile';
-import { useEager } from '../runtime/eager-backend';
+import { bestEager, onBackend, type EagerBackend } from '../runtime/eager-backend';
 import { specOf } from '../graph/graph';
 import { viewsOf } from './parameters';
 import { listenTo } from './remember';
@@ -31,7 +31,7 @@ export function gradientOf(kept: Kept, { parameters, options: { engine = 'auto',
   ];
   let eager = engine === 'eager' ? 'as asked' : undefined;
   let provider: Provider | undefined;
-  let settled: Promise<unknown> | undefined; // on a backend for eager steps
+  let settled: Promise<EagerBackend> | undefined; // on a backend for eager steps
   return {
     get eager() {
       return eager;
@@ -56,9 +56,8 @@ export function gradientOf(kept: Kept, { parameters, options: { engine = 'auto',
         }
         parameters.write();
       }
-      settled ??= useEager();
-      await settled;
-      return runEagerly(objective, batch, rng, into);
+      const backend = await (settled ??= bestEager());
+      return onBackend(backend, () => runEagerly(objective, batch, rng, into));
     },
     dispose: async () => {
       await Promise.all([...compiled.values()].map((step) => step.dispose()));

@@ -1,6 +1,6 @@
 /** Weights on the host, in arrays: a gradient is computed, wherever it may be, and the optimiser moves them in place. */
-import * as tf from '@tensorflow/tfjs';
 import { gradientNorm, movingAverage, update } from '../fused/update';
+import { eagerName } from '../runtime/eager-backend';
 import { gradientOf, type Gradient } from './gradient';
 import type { Training } from './training';
 import { mayStand, type WeightsHome } from './weights-home';
@@ -30,6 +30,6 @@ export function hostWeights(training: Training): WeightsHome {
 
 function engineOf(gradients: readonly Gradient[]): string {
   const reason = gradients.map(({ eager }) => eager).find((why) => why !== undefined);
-  if (reason !== undefined) return `eager on ${tf.getBackend()}: ${reason}`;
+  if (reason !== undefined) return `eager on ${eagerName()}: ${reason}`;
   return `compiled on ${gradients[0]?.provider ?? 'no device yet'}`;
 }

@@ -11,7 +11,7 @@ import {
   type Kernels,
   type Operands,
 } from '../kernel';
-import { elementOf } from '../onnx';
+import { elementOf } from '../format';
 
 /** Filled with one value: a constant of the graph, spread by the runtime. */
 function filled(value: (attrs: Attributes) => number, spec: (inputs: Operands, attrs: Attributes) => Spec): Kernel {

@@ -14,7 +14,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { sizeOf } from '../../graph/graph';
 import { FLOATS, numbers, one, transposed, type Attributes, type Kernels, type Operand } from '../kernel';
-import type { OnnxBuilder } from '../onnx';
+import type { OnnxBuilder, Target } from '../onnx';
 import { fast, fastPlan } from './fast-tiles';
 import { fold, perTap, readersOf, returnsOf, unfold, windowsOf, type Convolution, type Info } from './windows';
 
@@ -52,8 +52,8 @@ function fromRows(b: OnnxBuilder, rows: string, shape: readonly number[], format
   return transposed(b, b.reshape(rows, [B, H, W, C]), [0, 3, 1, 2]);
 }
 
-const convolution = (info: Info): Convolution => {
-  const plan = fastPlan(info);
+const convolution = (info: Info, { exact }: Target): Convolution => {
+  const plan = exact ? undefined : fastPlan(info);
   return plan ? fast(info, plan) : unfolded(info);
 };
 
@@ -102,7 +102,7 @@ export const convolutions: Kernels = {
     ],
     lower: (b, inputs, attrs, [out]) => {
       const [x, filter] = [one(inputs, 'x'), one(inputs, 'filter')];
-      const y = convolution(infoOf(attrs, x.shape, filter.shape)).forward(
+      const y = convolution(infoOf(attrs, x.shape, filter.shape), b.target).forward(
         b,
         toRows(b, x, formatOf(attrs)),
         filter.name,
@@ -116,7 +116,7 @@ export const convolutions: Kernels = {
     shape: (_, attrs) => [{ shape: numbers(attrs, 'inputShape'), dtype: 'float32' }],
     lower: (b, inputs, attrs, [out]) => {
       const [dy, filter] = [one(inputs, 'dy'), one(inputs, 'filter')];
-      const dx = convolution(infoOf(attrs, out!.shape, filter.shape)).toInput(
+      const dx = convolution(infoOf(attrs, out!.shape, filter.shape), b.target).toInput(
         b,
         toRows(b, dy, formatOf(attrs)),
         filter.name,
@@ -131,7 +131,7 @@ export const convolutions: Kernels = {
     lower: (b, inputs, attrs, [out]) => {
       const [x, dy] = [one(inputs, 'x'), one(inputs, 'dy')];
       const format = formatOf(attrs);
-      const dW = convolution(infoOf(attrs, x.shape, out!.shape)).toFilter(
+      const dW = convolution(infoOf(attrs, x.shape, out!.shape), b.target).toFilter(
         b,
         toRows(b, x, format),
         toRows(b, dy, format),

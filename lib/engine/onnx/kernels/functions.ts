@@ -1,7 +1,7 @@
 /** Functions of one variable, element by element. */
 import { float, like, noted, type Kernels } from '../kernel';
 import type { OnnxBuilder } from '../onnx';
-import { arithmetic, rounding, unary } from './elementwise';
+import { arithmetic, rounding, unary, unaryTo } from './elementwise';
 
 export const functions: Kernels = {
   Abs: arithmetic('Abs', 'Identity'),
@@ -16,30 +16,34 @@ export const functions: Kernels = {
   Cosh: unary('Cosh'),
   Elu: unary((b, x) => b.op('Elu', [x], { alpha: { float: 1 } })),
   Erf: unary('Erf'),
-  Exp: unary('Exp'),
+  Exp: unaryTo('float32', 'Exp'),
   Expm1: unary(expm1),
   Floor: rounding('Floor'),
-  IsFinite: unary((b, x) => b.op('Not', [b.op('Or', [b.op('IsInf', [x]), b.op('IsNaN', [x])])]), 'x', 'bool'),
-  IsInf: unary('IsInf', 'x', 'bool'),
-  IsNan: unary('IsNaN', 'x', 'bool'),
-  LeakyRelu: unary(
-    (b, x, attrs) => b.op('LeakyRelu', [x], { alpha: { float: attrs['alpha'] as number } }),
-    'x',
-    'float32',
+  IsFinite: unaryTo('bool', (b, x) => b.op('Not', [b.op('Or', [b.op('IsInf', [x]), b.op('IsNaN', [x])])])),
+  IsInf: unaryTo('bool', 'IsInf'),
+  IsNan: unaryTo('bool', 'IsNaN'),
+  LeakyRelu: unaryTo('float32', (b, x, attrs) =>
+    b.op('LeakyRelu', [x], { alpha: { float: attrs['alpha'] as number } }),
   ),
   Log: unary('Log'),
   Log1p: unary(log1p),
-  LogicalNot: unary((b, x) => b.op('Not', [b.cast(x, 'bool')]), 'x', 'bool'),
+  LogicalNot: unaryTo('bool', (b, x) => b.op('Not', [b.cast(x, 'bool')])),
   Neg: arithmetic('Neg'),
   Reciprocal: unary('Reciprocal'),
-  Relu: arithmetic('Relu', 'Identity'),
+  Relu: arithmetic(
+    (b, x, _, spec) => (spec.dtype === 'float32' ? b.op('Relu', [x]) : b.op('Max', [x, like(b, spec, 0)])),
+    'Identity',
+  ),
   Relu6: unary((b, x) => b.op('Clip', [x, float(b, 0), float(b, 6)])),
   Round: rounding('Round'), // both round halves to even
   Rsqrt: unary((b, x) => b.op('Reciprocal', [b.op('Sqrt', [x])])),
   Selu: unary('Selu'),
   // the runtime's own Sigmoid is an approximation: 17 % off at −15, and constant from −18 on
   Sigmoid: unary((b, x) => b.op('Reciprocal', [b.op('Add', [b.op('Exp', [b.op('Neg', [x])]), float(b, 1)])])),
-  Sign: arithmetic('Sign', 'Identity'),
+  Sign: arithmetic((b, x, _, { dtype }) => {
+    const sign = b.op('Sign', [x]);
+    return dtype === 'float32' ? b.op('Where', [b.op('IsNaN', [x]), float(b, 0), sign]) : sign;
+  }, 'Identity'), // of NaN it is 0 in TensorFlow.js
   Sin: unary('Sin'),
   Sinh: unary('Sinh'),
   Softplus: unary(softplus),
@@ -55,11 +59,11 @@ export const functions: Kernels = {
   ClipByValue: arithmetic((b, x, attrs, spec) =>
     b.op('Clip', [x, like(b, spec, attrs['clipValueMin'] as number), like(b, spec, attrs['clipValueMax'] as number)]),
   ),
-  Softmax: unary((b, x, attrs) => b.op('Softmax', [x], { axis: attrs['dim'] as number }), 'logits'),
+  Softmax: unaryTo('float32', (b, x, attrs) => b.op('Softmax', [x], { axis: attrs['dim'] as number }), 'logits'),
   // TensorFlow.js composes it; `rewrites` finds the composition
   LogSoftmax: noted(
     'what the engine makes of logSoftmax, and of its like by hand',
-    unary((b, x, attrs) => b.op('LogSoftmax', [x], { axis: attrs['axis'] as number }), 'logits'),
+    unaryTo('float32', (b, x, attrs) => b.op('LogSoftmax', [x], { axis: attrs['axis'] as number }), 'logits'),
   ),
 };
 

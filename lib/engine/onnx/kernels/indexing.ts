@@ -15,12 +15,16 @@ import {
   type Kernels,
   type Operand,
 } from '../kernel';
-import { elementOf, type OnnxBuilder } from '../onnx';
-import { numeric } from './elementwise';
+import { elementOf } from '../format';
+import type { OnnxBuilder } from '../onnx';
 
 export const indexing: Kernels = {
   GatherV2: {
     types: ALL,
+    indices(inputs, attrs) {
+      const { x, axis } = gathered(inputs, attrs);
+      return { operand: 'indices', places: [x.shape[axis]!], call: 'gather' };
+    },
     note: 'gather; batchDims must be 0 or equal to axis',
     shape: (inputs, attrs) => {
       const { x, indices, axis, batch } = gathered(inputs, attrs);
@@ -41,6 +45,11 @@ export const indexing: Kernels = {
   // the gradient of a gather: rows added up by segment
   UnsortedSegmentSum: {
     types: ALL,
+    indices: (_, attrs) => ({
+      operand: 'segmentIds',
+      places: [attrs['numSegments'] as number],
+      call: 'unsortedSegmentSum',
+    }),
     note: 'unsortedSegmentSum, and the gradient of gather',
     shape: (inputs, attrs) => {
       const x = one(inputs, 'x');
@@ -57,6 +66,11 @@ export const indexing: Kernels = {
   },
   GatherNd: {
     types: ALL,
+    indices: (inputs) => ({
+      operand: 'indices',
+      places: placesIn(one(inputs, 'params').shape, inputs),
+      call: 'gatherND',
+    }),
     note: 'gatherND',
     shape: (inputs) => {
       const x = one(inputs, 'params');
@@ -69,8 +83,14 @@ export const indexing: Kernels = {
   },
   ScatterNd: {
     types: NUMBERS,
+    typed: 'updates',
+    indices: (inputs, attrs) => ({
+      operand: 'indices',
+      places: placesIn(numbers(attrs, 'shape'), inputs),
+      call: 'scatterND',
+    }),
     note: 'scatterND',
-    shape: (inputs, attrs) => [{ shape: numbers(attrs, 'shape'), dtype: numeric(one(inputs, 'updates'), false).dtype }],
+    shape: (inputs, attrs) => [{ shape: numbers(attrs, 'shape'), dtype: one(inputs, 'updates').dtype }],
     lower: (b, inputs, _, [out]) => {
       const [indices, updates] = [one(inputs, 'indices'), one(inputs, 'updates')];
       const depth = indices.shape.at(-1)!;
@@ -79,7 +99,7 @@ export const indexing: Kernels = {
       const places = b.op('Mul', [b.reshape(indices.name, [rows, depth]), b.constant(strides, 'int32')]);
       const ids = b.op('ReduceSum', [places, b.ints([1])], { keepdims: 0 });
       const x = { ...updates, shape: [rows, sizeOf(out!.shape.slice(depth))] };
-      return [b.reshape(addedUp(b, x, ids, sizeOf(out!.shape.slice(0, depth))), out!.shape)];
+      return [b.reshape(scattered(b, x, ids, sizeOf(out!.shape.slice(0, depth))), out!.shape)];
     },
   },
   TopK: {
@@ -94,13 +114,25 @@ export const indexing: Kernels = {
     },
     lower: (b, inputs, attrs, [out]) => {
       const x = one(inputs, 'x');
+      const axis = x.shape.length - 1;
       const k = b.ints([attrs['k'] as number]);
-      const [values, indices] = b.ops('TopK', [asNumber(b, x), k], 2, { axis: x.shape.length - 1 }) as [string, string];
-      return [x.dtype === 'bool' ? b.cast(values, elementOf(out!.dtype)) : values, b.cast(indices, 'int32')];
+      const top = (from: string) => b.ops('TopK', [from, k], 2, { axis }) as [string, string];
+      if (x.dtype !== 'float32') {
+        const [values, indices] = top(asNumber(b, x));
+        return [x.dtype === 'bool' ? b.cast(values, elementOf(out!.dtype)) : values, b.cast(indices, 'int32')];
+      }
+      // the runtime's order of NaN is open; here it is the largest number
+      const [, indices] = top(b.op('Where', [b.op('IsNaN', [x.name]), float(b, Number.POSITIVE_INFINITY), x.name]));
+      return [b.op('GatherElements', [x.name, indices], { axis }), b.cast(indices, 'int32')];
     },
   },
   TensorScatterUpdate: {
     types: ALL,
+    indices: (inputs) => ({
+      operand: 'indices',
+      places: placesIn(one(inputs, 'tensor').shape, inputs),
+      call: 'tensorScatterUpdate',
+    }),
     shape: (inputs) => [one(inputs, 'tensor')],
     lower: (b, inputs) => {
       const index = b.cast(one(inputs, 'indices').name, 'int64');
@@ -136,6 +168,10 @@ export const indexing: Kernels = {
   },
 };
 
+/** The sides of the axes that each index names a place on. */
+const placesIn = (shape: readonly number[], inputs: Readonly<Record<string, Spec | readonly Spec[]>>) =>
+  shape.slice(0, one(inputs, 'indices').shape.at(-1)!);
+
 function gathered<T extends Spec>(inputs: Readonly<Record<string, T | readonly T[]>>, attrs: Attributes) {
   const [x, indices] = [one(inputs, 'x'), one(inputs, 'indices')];
   const [axis] = axes(attrs['axis'] ?? 0, x.shape.length) as [number];
@@ -144,22 +180,19 @@ function gathered<T extends Spec>(inputs: Readonly<Record<string, T | readonly T
   return { x, indices, axis, batch };
 }
 
-/**
- * Σ of the rows of x [N, width] with the same id: [count, width]. Not by ScatterND, whose threads lose some of the
- * sums when an id recurs.
- */
+/** Σ of the rows of x [N, width] with the same id: [count, width]. */
 function addedUp(b: OnnxBuilder, x: Operand, ids: string, count: number): string {
-  const [rows, width] = x.shape as [number, number];
-  const flat = b.reshape(x.name, x.shape);
-  const column = b.reshape(ids, [rows, 1]);
-  if (x.dtype === 'float32' && count <= FEW) {
-    const hit = b.op('Equal', [column, b.constant(rangeOf(count), 'int32')]);
-    return b.op('Gemm', [b.cast(hit, 'float32'), flat], { transA: 1 });
-  }
-  const zeros = spread(b, 0, { shape: [count, width], dtype: x.dtype });
-  return b.op('ScatterElements', [zeros, b.op('Expand', [column, b.ints(x.shape)]), flat], {
-    axis: 0,
-    reduction: 'add',
-  });
+  if (count > FEW) return scattered(b, x, ids, count);
+  const column = b.reshape(ids, [x.shape[0]!, 1]);
+  const hit = b.op('Equal', [column, b.constant(rangeOf(count), 'int32')]);
+  return b.op('Gemm', [b.cast(hit, 'float32'), b.reshape(x.name, x.shape)], { transA: 1 });
 }
 const FEW = 256; // products with zeros are then no slower than the sequential ScatterElements
+
+/** The same, in order. Not by ScatterND, whose threads lose some of the sums when an id recurs. */
+function scattered(b: OnnxBuilder, x: Operand, ids: string, count: number): string {
+  const [rows, width] = x.shape as [number, number];
+  const zeros = spread(b, 0, { shape: [count, width], dtype: x.dtype });
+  const everywhere = b.op('Expand', [b.reshape(ids, [rows, 1]), b.ints(x.shape)]);
+  return b.op('ScatterElements', [zeros, everywhere, b.reshape(x.name, x.shape)], { axis: 0, reduction: 'add' });
+}

@@ -2,17 +2,12 @@
 import * as tf from '@tensorflow/tfjs';
 import type { DType } from '../../graph/graph';
 import { ALL, as, broadcast, float, FLOATS, narrowed, noted, NUMBERS, one, type Kernels } from '../kernel';
-import { binary, comparison } from './elementwise';
+import type { OnnxBuilder } from '../onnx';
+import { binary, binaryByFloat, comparison, logical, truncatedDouble, type Float } from './elementwise';
 
 export const operators: Kernels = {
   Add: binary('Add'),
-  Atan2: binary((b, y, x) => {
-    // atan(y / x), moved by ±π where x < 0; 0 where y = 0, whatever x is
-    const slope = b.op('Where', [b.op('Equal', [y, float(b, 0)]), float(b, 0), b.op('Div', [y, x])]);
-    const base = b.op('Atan', [slope]);
-    const turn = b.op('Where', [b.op('Less', [y, float(b, 0)]), float(b, -Math.PI), float(b, Math.PI)]);
-    return b.op('Where', [b.op('Less', [x, float(b, 0)]), b.op('Add', [base, turn]), base]);
-  }),
+  Atan2: binaryByFloat(atan2, 'float32'),
   // by double precision, where the quotient of two float32 or int32 is on the right side of every integer
   FloorDiv: {
     types: NUMBERS,
@@ -20,25 +15,26 @@ export const operators: Kernels = {
     shape: (inputs) => [{ shape: broadcast(one(inputs, 'a').shape, one(inputs, 'b').shape), dtype: 'int32' }],
     lower: (b, inputs) => {
       const [x, y] = ['a', 'b'].map((name) => b.cast(one(inputs, name).name, 'float64')) as [string, string];
-      return [b.cast(b.op('Floor', [b.op('Div', [x, y])]), 'int32')];
+      return [truncatedDouble(b, b.op('Floor', [b.op('Div', [x, y])]))];
     },
   },
   Maximum: binary('Max', 'Or'),
   Minimum: binary('Min', 'And'),
-  // the remainder has the divisor's sign; by float, because an integer divided by 0 would end the process
-  Mod: binary((b, x, y, spec) => {
-    const wide = spec.dtype === 'int32';
-    const [n, d] = wide ? [b.cast(x, 'float64'), b.cast(y, 'float64')] : [x, y];
+  // the remainder has the divisor's sign
+  Mod: binaryByFloat((b, n, d, type) => {
     const remainder = (a: string) => b.op('Mod', [a, d], { fmod: 1 });
-    const zero = wide ? b.constant(0, 'float64') : float(b, 0);
+    const zero = b.constant(0, type);
     const differ = b.op('Xor', [b.op('Less', [n, zero]), b.op('Less', [d, zero])]);
     const r = remainder(n);
-    const y0 = b.op('Where', [differ, remainder(b.op('Add', [r, d])), r]);
-    return wide ? b.cast(y0, 'int32') : y0;
+    return b.op('Where', [differ, remainder(b.op('Add', [r, d])), r]);
   }),
   Multiply: binary('Mul', 'And'),
-  Pow: binary('Pow'),
-  RealDiv: noted('div', binary('Div')),
+  Pow: binaryByFloat(pow),
+  // by float64 of integers, too, because dividing one by 0 would end the process
+  RealDiv: noted(
+    'div',
+    binaryByFloat((b, x, y) => b.op('Div', [x, y])),
+  ),
   SquaredDifference: noted(
     'its gradient does not broadcast in TensorFlow.js',
     binary((b, x, y) => {
@@ -70,11 +66,12 @@ export const operators: Kernels = {
   Less: comparison((b, x, y) => b.op('Less', [x, y])),
   LessEqual: comparison((b, x, y) => b.op('LessOrEqual', [x, y])),
   NotEqual: comparison((b, x, y) => b.op('Not', [b.op('Equal', [x, y])])),
-  LogicalAnd: binary('And', 'And'),
-  LogicalOr: binary('Or', 'Or'),
+  LogicalAnd: logical('And'),
+  LogicalOr: logical('Or'),
   // the three have one shape: tf.where spreads them before it calls the kernel
   Select: {
     types: ALL,
+    typed: 't',
     note: 'where',
     shape: (inputs) => {
       const [t, e] = [one(inputs, 't'), one(inputs, 'e')];
@@ -88,3 +85,32 @@ export const operators: Kernels = {
     },
   },
 };
+
+/**
+ * The angle of (x, y), in [−π, π], by the arcus tangent of |y / x| and the signs of both, those of zeros included.
+ * Reference: ISO/IEC 9899, F.10.1.4 (the special cases).
+ */
+function atan2(b: OnnxBuilder, y: string, x: string): string {
+  const number = (value: number) => float(b, value);
+  const [isZero, isInfinite] = [
+    (v: string) => b.op('Equal', [v, number(0)]),
+    (v: string) => b.op('Equal', [b.op('Abs', [v]), number(Number.POSITIVE_INFINITY)]),
+  ];
+  const isNegative = (v: string) =>
+    b.op('Less', [b.op('Where', [isZero(v), b.op('Div', [number(1), v]), v]), number(0)]);
+  const both = (test: (v: string) => string) => b.op('And', [test(y), test(x)]);
+  const ratio = b.op('Div', [b.op('Abs', [y]), b.op('Abs', [x])]);
+  const defined = b.op('Where', [both(isZero), number(0), b.op('Where', [both(isInfinite), number(1), ratio])]);
+  const angle = b.op('Atan', [defined]);
+  const turned = b.op('Where', [isNegative(x), b.op('Sub', [number(Math.PI), angle]), angle]);
+  return b.op('Where', [isNegative(y), b.op('Neg', [turned]), turned]);
+}
+
+/** As in JavaScript, 1^NaN and (±1)^±∞ are NaN; C's pow, which the runtime calls, has 1 for them. */
+function pow(b: OnnxBuilder, x: string, y: string, type: Float): string {
+  const power = b.op('Pow', [x, y]);
+  if (type === 'float64' || b.target.guarded || Number.isFinite(b.numberIn(y))) return power;
+  const isFinite = b.op('Less', [b.op('Abs', [y]), float(b, Number.POSITIVE_INFINITY)]);
+  const isOne = b.op('Equal', [b.op('Abs', [x]), float(b, 1)]);
+  return b.op('Where', [b.op('And', [isOne, b.op('Not', [isFinite])]), float(b, Number.NaN), power]);
+}

@@ -9,19 +9,13 @@ export const parts: Kernels = {
     types: ALL,
     shape: (inputs, attrs) => {
       const { shape, dtype } = one(inputs, 'x');
-      const begin = numbers(attrs, 'begin');
-      return [{ shape: numbers(attrs, 'size').map((n, axis) => (n < 0 ? shape[axis]! - begin[axis]! : n)), dtype }];
+      return [{ shape: sliceOf(shape, attrs).size, dtype }];
     },
-    lower: (b, inputs, attrs, [out]) => {
-      const begin = numbers(attrs, 'begin');
-      return [
-        sliced(
-          b,
-          one(inputs, 'x').name,
-          begin,
-          begin.map((start, axis) => start + out!.shape[axis]!),
-        ),
-      ];
+    lower: (b, inputs, attrs) => {
+      const x = one(inputs, 'x');
+      const { begin, size } = sliceOf(x.shape, attrs);
+      const end = begin.map((start, axis) => start + size[axis]!);
+      return [sliced(b, x.name, begin, end)];
     },
   },
   Reverse: {
@@ -193,6 +187,14 @@ function sliced(
 
 /** A negative step that walks to the first element ends before index 0, which no plain number says. */
 const BEFORE_FIRST = -(2 ** 31);
+
+/** @throws where the part lies outside of the whole, as TensorFlow.js does */
+function sliceOf(shape: readonly number[], attrs: Attributes): { begin: number[]; size: number[] } {
+  const x = { shape: [...shape] } as tf.TensorInfo;
+  const [begin, size] = tf.slice_util.parseSliceParams(x, numbers(attrs, 'begin'), numbers(attrs, 'size'));
+  tf.slice_util.assertParamsValid(x, begin!, size!);
+  return { begin: begin!, size: size! };
+}
 
 function stridesOf({ shape }: Spec, attrs: Attributes) {
   const masks = ['beginMask', 'endMask', 'ellipsisMask', 'newAxisMask', 'shrinkAxisMask'].map(

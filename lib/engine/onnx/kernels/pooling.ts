@@ -63,8 +63,9 @@ export const pooling: Kernels = {
       return [b.reshape(sum, out!.shape)];
     },
   },
+  // TensorFlow.js passes over NaN here, and so does its gradient
   MaxPool: pool((b, x, size, w) =>
-    b.op('ReduceMax', [windowed(b, x, size, w, Number.NEGATIVE_INFINITY), b.ints([2])], { keepdims: 0 }),
+    b.op('ReduceMax', [windowed(b, withoutNaN(b, x), size, w, Number.NEGATIVE_INFINITY), b.ints([2])], { keepdims: 0 }),
   ),
   // each output's gradient goes to the first of its window's largest elements
   MaxPoolGrad: {
@@ -84,3 +85,6 @@ export const pooling: Kernels = {
     },
   },
 };
+
+const withoutNaN = (b: OnnxBuilder, x: string): string =>
+  b.op('Where', [b.op('IsNaN', [x]), float(b, Number.NEGATIVE_INFINITY), x]);

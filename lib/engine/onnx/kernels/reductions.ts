@@ -1,7 +1,6 @@
 /** Sums, products, extremes and their places over axes, and running ones. */
 import type { DType } from '../../graph/graph';
 import { ALL, as, asNumber, axes, list, NUMBERS, one, spread, type Kernel, type Kernels } from '../kernel';
-import { numeric } from './elementwise';
 
 function reduced(shape: readonly number[], over: readonly number[], keepDims: boolean): number[] {
   return shape.flatMap((n, axis) => (over.includes(axis) ? (keepDims ? [1] : []) : [n]));
@@ -20,9 +19,13 @@ function reduction(op: string, attr: string, dtype: (input: DType) => DType): Ke
       const over = axes(attrs[attr], x.shape.length);
       const within = out!.dtype === 'bool' ? 'int32' : out!.dtype;
       const from = as(b, x, within);
-      const y =
-        over.length === 0 ? from : b.op(op, [from, b.ints(over)], { keepdims: attrs['keepDims'] === true ? 1 : 0 });
-      return [within === out!.dtype ? y : b.cast(y, 'bool')];
+      if (over.length === 0) return [x.name];
+      const all = (name: string) => b.op(name, [from, b.ints(over)], { keepdims: attrs['keepDims'] === true ? 1 : 0 });
+      const y = all(op);
+      if (within !== out!.dtype) return [b.cast(y, 'bool')];
+      // the runtime's extremes pass over NaN; the sum of sizes is NaN where one of them is, and nowhere else
+      const total = /M(ax|in)$/.test(op) && within === 'float32' ? all('ReduceL1') : undefined;
+      return [total ? b.op('Where', [b.op('IsNaN', [total]), total, y]) : y];
     },
   };
 }
@@ -48,8 +51,8 @@ function argument(op: string): Kernel {
 }
 
 export const reductions: Kernels = {
-  All: reduction('ReduceMin', 'axis', () => 'bool'),
-  Any: reduction('ReduceMax', 'axis', () => 'bool'),
+  All: { ...reduction('ReduceMin', 'axis', () => 'bool'), types: ['bool'] },
+  Any: { ...reduction('ReduceMax', 'axis', () => 'bool'), types: ['bool'] },
   ArgMax: argument('ArgMax'),
   ArgMin: argument('ArgMin'),
   Max: reduction('ReduceMax', 'reductionIndices', same),
@@ -92,7 +95,7 @@ export const reductions: Kernels = {
   AddN: {
     types: NUMBERS,
     note: 'addN, and the sum of the gradients of a value that is used more than once',
-    shape: (inputs) => [numeric(list(inputs)[0]!, false)],
+    shape: (inputs) => [list(inputs)[0]!],
     lower: (b, inputs) => {
       const names = list(inputs).map((x) => x.name);
       if (list(inputs)[0]!.dtype === 'float32') return [b.op('Sum', names)];

@@ -1,7 +1,6 @@
 /** The same numbers in another type, shape or order. */
 import { sizeOf, type DType } from '../../graph/graph';
-import { ALL, numbers, one, transposed, type Kernels } from '../kernel';
-import { elementOf } from '../onnx';
+import { ALL, as, numbers, one, transposed, type Kernels } from '../kernel';
 
 export const shapes: Kernels = {
   Identity: {
@@ -13,7 +12,7 @@ export const shapes: Kernels = {
   Cast: {
     types: ALL,
     shape: (inputs, attrs) => [{ shape: one(inputs, 'x').shape, dtype: attrs['dtype'] as DType }],
-    lower: (b, inputs, _, [out]) => [b.cast(one(inputs, 'x').name, elementOf(out!.dtype))],
+    lower: (b, inputs, _, [out]) => [as(b, one(inputs, 'x'), out!.dtype)],
   },
   Reshape: {
     types: ALL,
