@@ -285,17 +285,10 @@ export {
   type Layout,
   type Trace,
 } from './figures/figure';
-export {
-  density2d,
-  imageGrid,
-  ladder,
-  lossCurve,
-  type DensityGrid,
-  type ImageGridOptions,
-  type LossOptions,
-  type Rung,
-  type Training,
-} from './figures/training-charts';
+export { lossCurve, type LossOptions, type Training } from './figures/loss-chart';
+export { imageGrid, type ImageGridOptions } from './figures/image-grid';
+export { ladder, type Rung } from './figures/ladder';
+export { density2d, type DensityGrid } from './figures/density';
 export { liveLoss, type LiveFigure } from './figures/live-loss';
 export { calibrationPlot, rocPlot, type Answers } from './figures/judging-charts';
 export {

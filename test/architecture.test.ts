@@ -83,7 +83,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'grader/grading': ['base', 'exercise', 'chapters', 'compile', 'sandbox'],
   'grader/gradebook': ['base', 'exercise', 'compile', 'grading'],
   'grader/selftest': [...['base', 'exercise', 'chapters', 'authoring', 'compile', 'sandbox', 'grading', 'gradebook']],
-  'grader/reports': ['base', 'compile', 'grading', 'gradebook', 'selftest'],
+  'grader/reports': ['base', 'exercise', 'compile', 'grading', 'gradebook', 'selftest'],
   'grader/commands': [
     ...['base', 'exercise', 'chapters', 'authoring', 'student', 'compile', 'sandbox', 'grading', 'gradebook'],
     ...['selftest', 'reports'],

@@ -15,7 +15,7 @@ import {
 } from '../gradebook/verdicts';
 import { readPolicy, studentOf, writePolicy, type Policy } from '../gradebook/policy';
 import { didYouMean } from 'dgm/host';
-import { duration } from '../reports/report';
+import { duration } from '../reports/terminal';
 import { bookOption, withBook, type BookOption } from './shared';
 
 function status(options: BookOption): Promise<void> {

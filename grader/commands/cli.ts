@@ -13,7 +13,7 @@ import { ANY_CHAPTER, CHAPTER, withCompiler } from './shared';
 import { addSimilarity } from './similarity';
 import { addDoctor } from './doctor';
 import { chapters } from '../chapters/registry';
-import { submissionReport } from '../reports/report';
+import { submissionReport } from '../reports/terminal';
 import { gradeSubmission } from '../grading/grade-submission';
 import { version } from '../base/version';
 

@@ -11,7 +11,7 @@ import { rows } from '../gradebook/verdicts';
 import { bundleOf } from '../gradebook/bundle';
 import { select } from '../gradebook/select';
 import { createPool } from '../grading/pool';
-import { progressLine } from '../reports/report';
+import { progressLine } from '../reports/terminal';
 import type { Tier } from '../sandbox/tier';
 import { ANY_CHAPTER, bookOption, CHAPTER, positive, withBook, withCompiler, type BookOption } from './shared';
 

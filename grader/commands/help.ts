@@ -3,7 +3,7 @@ import { chapters, findExercise } from '../chapters/registry';
 import { askedHints } from '../student/help';
 import { standingOf } from '../student/progress';
 import { solutionOf } from '../student/solution';
-import { helpLines } from '../student/wording';
+import { helpLines } from '../student/report';
 
 export function addHint(program: Command): void {
   program

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { chooseTier, tierOption } from './doctor';
 import { chapters, findChapter } from '../chapters/registry';
 import { hostileTable, runHostile, type HostileReport } from '../selftest/hostile';
-import { chapterTable, releaseTable, selftestJson } from '../reports/report';
+import { chapterTable, releaseTable, selftestJson } from '../reports/terminal';
 import { course, root } from '../base/paths';
 import { selftest, type SelftestReport } from '../selftest/selftest';
 import type { Tier } from '../sandbox/tier';

@@ -1,5 +1,5 @@
 /** Which help is open to a student: hints one by one, and the worked solution. */
-import type { ExerciseReport } from '../exercise/checking';
+import { saysNotWritten, type ExerciseReport } from '../exercise/checking';
 import type { Exercise } from '../exercise/exercise';
 import { recordTry, type Recorded, type Standing } from './progress';
 import { openingHere, type Opening } from '../base/release-manifest';
@@ -19,13 +19,9 @@ export interface Help {
  * @param attempt the text of what was tried
  */
 export function helpAfter(exercise: Exercise, report: ExerciseReport, attempt: string): Help {
-  if (report.notWritten || report.checks.some(needsOther)) return { hints: [], of: 0 };
+  if (report.notWritten || report.checks.some(saysNotWritten)) return { hints: [], of: 0 };
   const passed = report.fault === undefined && report.checks.every(({ status }) => status === 'passed');
   return helpOf(exercise, recordTry(exercise.id, passed, attempt), passed);
-}
-
-function needsOther({ message }: { readonly message?: string }): boolean {
-  return message?.endsWith('is not written yet') ?? false;
 }
 
 function helpOf({ id, hints = [] }: Exercise, { standing, note }: Recorded, passed: boolean): Help {

@@ -4,6 +4,7 @@ export * from './files';
 export * from './host';
 export * from './nearest';
 export * from './processes';
+export * from './programs';
 export * from './progress';
 export * from './root';
 export { cacheFolder } from './user-cache';

@@ -8,7 +8,7 @@ import { toCsv } from '../../../grader/base/csv';
 import { closeBook, openBook } from '../../../grader/gradebook/book';
 import { rows } from '../../../grader/gradebook/verdicts';
 import { createPool } from '../../../grader/grading/pool';
-import { submissionReport } from '../../../grader/reports/report';
+import { submissionReport } from '../../../grader/reports/terminal';
 import { resultSchema, type SubmissionResult } from '../../../grader/grading/result';
 import { gradeSubmission } from '../../../grader/grading/grade-submission';
 import { chapters } from '../../fixtures/course/chapters';

@@ -1,8 +1,8 @@
 /** What the commands print. */
+import { checkLines, linesAsText, SIGNS } from '../exercise/check-lines';
 import type { Progress } from '../gradebook/grade-folder';
-import type { CheckResult, ExerciseResult, SubmissionResult } from '../grading/result';
+import type { ExerciseResult, SubmissionResult } from '../grading/result';
 import type { ChapterReport, SelftestReport } from '../selftest/selftest';
-import { commonMessage } from './told';
 
 /** A submission in full, for its author. */
 export function submissionReport(result: SubmissionResult): string {
@@ -15,25 +15,12 @@ export function submissionReport(result: SubmissionResult): string {
 }
 
 function exerciseLines({ id, status, message, points, maxPoints, checks }: ExerciseResult): string[] {
-  const same = commonMessage(checks);
   const state = status === 'graded' ? '' : ` ${status}`;
   return [
-    `${points === maxPoints ? '✓' : '✗'} ${id}${state}  ${points}/${maxPoints}`,
+    `${points === maxPoints ? SIGNS.passed : SIGNS.failed} ${id}${state}  ${points}/${maxPoints}`,
     ...(message === undefined ? [] : [`    ${message}`]),
-    ...(same === undefined ? checks.flatMap(checkLines) : [`    ${same}`]),
+    ...linesAsText(checkLines(checks)).map((line) => `  ${line}`),
   ];
-}
-
-function checkLines({ name, status, expected, got, input, hint, message }: CheckResult): string[] {
-  const details = [
-    message,
-    expected === undefined ? undefined : `expected ${expected}`,
-    got === undefined ? undefined : `got ${got}`,
-    input === undefined ? undefined : `called with ${input}`,
-    hint === undefined ? undefined : `hint: ${hint}`,
-  ];
-  const known = details.filter((detail) => detail !== undefined);
-  return [`  ${status === 'passed' ? '✓' : '✗'} ${name}`, ...known.map((detail) => `      ${detail}`)];
 }
 
 /** A submission in one line, for whoever grades many. */
