@@ -1,6 +1,6 @@
 /** The house in one picture: packages that stand on each other, and in each the rooms, floor by floor. */
 
-export interface Room {
+interface Room {
   /** Its folder within the package. */
   readonly name: string;
   readonly what: string;

@@ -6,7 +6,7 @@ import protobuf from 'protobufjs';
 import type { DType, Spec } from '../graph/graph';
 
 /** Element types of ONNX tensors. */
-export const ELEMENT = { float32: 1, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
+const ELEMENT = { float32: 1, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
 export type Element = keyof typeof ELEMENT;
 
 const OPSET = 18;
