@@ -57,7 +57,7 @@ export function failureText(name: string, notebook: Notebook, failure: CellFailu
 }
 
 /** Text without the escape sequences that colour it in a terminal. */
-export function withoutColours(text: string): string {
+function withoutColours(text: string): string {
   return text.replace(/\x1b\[[0-9;]*[A-Za-z]/g, '');
 }
 

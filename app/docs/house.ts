@@ -1,7 +1,7 @@
 /** The house in one picture: packages that stand on each other, and in each the rooms, floor by floor. */
 import { escapeHtml } from 'dgm/figures';
 
-export interface Room {
+interface Room {
   /** Its folder within the package. */
   readonly name: string;
   readonly what: string;

@@ -1,7 +1,6 @@
 /** What those who start the grader need of it: the benchmark, the desk, the doctor. A notebook's door is index.ts. */
-export { writeAtomically } from 'dgm/host';
 export { buildFromFile } from '../authoring/notebooks';
-export { built, course } from '../base/paths';
+export { course } from '../base/paths';
 export { chapters } from '../chapters/registry';
 export { createCompiler } from '../compile/service';
 export { expectClose } from '../exercise/compare';
