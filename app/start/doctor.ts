@@ -1,30 +1,28 @@
 /** `npm run doctor`: what this machine offers to the workbook, and what to do about what it lacks. */
-import * as tf from '@tensorflow/tfjs';
+import { parseArgs } from 'node:util';
 import { datasets, load } from 'dgm';
 import { availability, eagerBackends, PROVIDERS } from 'dgm/engine';
-import { workbookRoot } from 'dgm/host';
-import { printFindings, sandboxFindings, type Finding } from 'grader/commands';
-import { flag, runCommand } from '../command-line/command';
+import { workbookRoot } from '../chapters/files';
 import { findJupyter } from './find-jupyter';
-import { dataFolder, examineKernelspec } from './kernelspec';
+import { dataFolder, standing } from './kernelspec';
 
-const COMMAND = {
-  help: `npm run doctor -- [--json]
+export interface Finding {
+  readonly part: 'node' | 'jupyter' | 'engine' | 'eager' | 'data';
+  readonly name: string;
+  readonly ok: boolean;
+  readonly reason: string;
+  readonly remedy?: string;
+}
+
+const USAGE = `npm run doctor -- [--json]
 
 Says what this machine offers: Node, Jupyter, what compiled training can run on, what eager TensorFlow.js runs on,
-whether the data are in order, and what shuts in the submissions of strangers; with the remedy for what is missing.
-
-  --json   prints the findings as JSON
-`,
-  options: { json: flag },
-};
+and whether the data are in order; with the remedy for what is missing.`;
 
 /** Everything, tried now. */
 export async function examine(): Promise<Finding[]> {
-  tf.enableProdMode(); // else TensorFlow.js greets whoever asks
   const node: Finding = { part: 'node', name: 'Node', ok: true, reason: `${process.version} at ${process.execPath}` };
-  const [found, sandbox] = [await jupyters(), await sandboxFindings()];
-  return [node, ...found, await kernelspec(), ...engine(), ...(await eager()), ...data(), ...sandbox];
+  return [node, ...(await jupyters()), await kernelspec(), ...engine(), ...(await eager()), ...data()];
 }
 
 async function jupyters(): Promise<Finding[]> {
@@ -40,7 +38,7 @@ async function jupyters(): Promise<Finding[]> {
 }
 
 async function kernelspec(): Promise<Finding> {
-  return { part: 'jupyter', name: 'kernel', ...(await examineKernelspec(dataFolder(process.env), workbookRoot)) };
+  return { part: 'jupyter', name: 'kernel', ...(await standing(dataFolder(process.env), workbookRoot())) };
 }
 
 function engine(): Finding[] {
@@ -71,6 +69,25 @@ function data(): Finding[] {
   });
 }
 
-runCommand(module, COMMAND, async ({ options }) =>
-  printFindings(await examine(), options.json ? { version: 1 } : undefined),
-);
+/** One line a finding, and the remedy under it. */
+export function report(findings: readonly Finding[]): string {
+  return findings
+    .flatMap(({ part, name, ok, reason, remedy }) => [
+      `${ok ? 'yes' : 'no '}  ${part.padEnd(8)} ${name.padEnd(11)} ${reason}`,
+      ...(remedy ? [`${' '.repeat(26)}→ ${remedy}`] : []),
+    ])
+    .join('\n');
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } });
+  if (values.help) return console.log(USAGE);
+  const findings = await examine();
+  console.log(values.json ? JSON.stringify({ version: 1, findings }, null, 2) : report(findings));
+}
+
+if (require.main === module)
+  main().catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exitCode = 1;
+  });

@@ -5,7 +5,6 @@
  */
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
-import { isRunning } from 'dgm/host';
 import { resultSchema, type SubmissionResult } from '../grading/result';
 import { commit, type Book } from './book';
 
@@ -138,7 +137,13 @@ function releaseLapsed({ db, now }: Book): void {
 
 function isDead(owner: string): boolean {
   const [host, pid] = owner.split(' ');
-  return host === hostname() && !isRunning(Number(pid));
+  if (host !== hostname()) return false;
+  try {
+    process.kill(Number(pid), 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
 }
 
 /** Prolongs this grader's leases; call it more often than once a minute. */

@@ -1,10 +1,12 @@
 /** Programs of the system that can shut in a submission. */
-import { realpathSync } from 'node:fs';
-import { findProgram } from 'dgm/host';
+import { accessSync, constants, realpathSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 
-/** Where a program is, without links: in a sandbox only that file is shown. Windows has none of them. */
+/** Where a program is, without links: in a sandbox only that file is shown. */
 export function find(program: string): string | undefined {
-  const found = process.platform === 'win32' ? undefined : findProgram(program);
+  if (process.platform === 'win32') return undefined;
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  const found = folders.map((folder) => join(folder, program)).find(isExecutable);
   return found && realpathSync(found);
 }
 
@@ -13,4 +15,13 @@ export function need(program: string): string {
   const found = find(program);
   if (found === undefined) throw new Error(`${program} is not on PATH`);
   return found;
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,13 +1,14 @@
 /** The worked solution of an exercise, when it is open. */
 import { findExercise, type Chapter } from '../chapters/registry';
-import { whyClosed } from './help';
-import { standingOf } from './progress';
-import { fromBase64, releaseHere, type Release } from '../base/release-manifest';
-import { course, type Course } from '../base/paths';
+import { whyLocked } from './help';
+import { unlock } from '../base/lock';
+import { standingOf } from './tries';
+import { releaseHere, type Release } from '../base/release-manifest';
+import { course, type Course } from '../base/places';
 
 export interface Solved {
   /** Why it is not open. */
-  readonly closed?: string;
+  readonly locked?: string;
   /** The function's cell. */
   readonly text?: string;
 }
@@ -19,13 +20,13 @@ export async function solutionOf(
   from: { readonly release?: Release | undefined; readonly course?: Course } = { release: releaseHere() },
 ): Promise<Solved> {
   const { chapter } = await findExercise(id, chapters);
-  const closed = whyClosed(id, from.release?.solutions ?? 'after-pass', standingOf(id));
-  if (closed !== undefined) return { closed };
+  const locked = whyLocked(id, from.release?.solutions ?? 'after-pass', standingOf(id));
+  if (locked !== undefined) return { locked };
   if (from.release === undefined) return { text: await fromSource(id, chapter, chapters, from.course ?? course) };
-  const found = from.release.base64[id];
+  const found = from.release.locked[id];
   if (found === undefined)
     throw new Error(`this release has no solution of ${id}; it is of ${from.release.chapters.join(', ')}`);
-  return { text: fromBase64(found, id) };
+  return { text: unlock(found, id) };
 }
 
 /** In the lecturer's copy the sources are there. Reading them needs a compiler, which is loaded only now. */

@@ -22,7 +22,7 @@ export interface CompilerOptions {
 }
 
 /** CommonJS, with top-level names as exports. */
-interface CompiledCode {
+export interface CompiledCode {
   readonly code: string;
   readonly map: MapChain;
 }
@@ -36,17 +36,17 @@ export interface CompiledCell extends CompiledCode {
   readonly files: readonly (CompiledCode & { readonly path: string })[];
 }
 
-type Compiled = CompiledCell | { readonly diagnostics: readonly Diagnostic[] };
+export type Compiled = CompiledCell | { readonly diagnostics: readonly Diagnostic[] };
 
 export interface Compiler {
   readonly ts: Ts;
   compile(declarations: string, source: string): Compiled;
-  complete(declarations: string, source: string, cursor: number): Completions;
-  inspect(declarations: string, source: string, cursor: number): string | null;
+  complete(declarations: string, source: string, position: number): Completions;
+  inspect(declarations: string, source: string, position: number): string | null;
   isComplete(source: string): { readonly completed: boolean; readonly indent?: string };
 }
 
-interface Completions {
+export interface Completions {
   readonly start: number;
   readonly end: number;
   readonly candidates: readonly string[];
@@ -74,9 +74,9 @@ export function createCompiler(options: CompilerOptions): Compiler {
       maps.clear();
       return compiled(converter.convert(declarations, source), maps);
     },
-    complete: (declarations, source, cursor) => complete(converter, declarations, source, cursor),
-    inspect(declarations, source, cursor) {
-      const info = converter.inspect(declarations, source, cursor);
+    complete: (declarations, source, position) => complete(converter, declarations, source, position),
+    inspect(declarations, source, position) {
+      const info = converter.inspect(declarations, source, position);
       return info ? printQuickInfo(info) : null;
     },
   };
@@ -86,9 +86,9 @@ function complete(
   converter: TslabConverter.Converter,
   declarations: string,
   source: string,
-  cursor: number,
+  position: number,
 ): Completions {
-  const { start, end, candidates } = converter.complete(declarations, source, cursor);
+  const { start, end, candidates } = converter.complete(declarations, source, position);
   return { start, end, candidates };
 }
 

@@ -1,8 +1,7 @@
 /** Small facts about this machine that are dear to find out, kept in the user's cache folder. Losing them costs time only. */
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { writeAtomicallySync } from './files';
+import { dirname, join } from 'node:path';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -32,7 +31,11 @@ export function recall(key: string, days = 30): unknown {
 /** Keeps a value; without a word where the folder cannot be written, as in a sandbox. */
 export function keep(key: string, value: unknown): void {
   try {
-    writeAtomicallySync(file(), JSON.stringify({ ...read(), [key]: { value, at: Date.now() } }, null, 1));
+    const path = file();
+    mkdirSync(dirname(path), { recursive: true });
+    const draft = `${path}.${process.pid}.tmp`;
+    writeFileSync(draft, JSON.stringify({ ...read(), [key]: { value, at: Date.now() } }, null, 1));
+    renameSync(draft, path);
   } catch {
     // the next process finds it out again
   }

@@ -5,9 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { executeNotebook, type Kernel, type Notebook, startKernel } from 'dgm-jupyter';
-import { isRunning } from 'dgm/host';
-import { startKernelProcess } from '../../jupyter/client/kernel-process';
-import { errorOf, executeAnd, framesOf, printed, valueOf } from './kernel-helpers';
+import { startSession } from '../../jupyter/client/kernel-process';
+import { errorOf, executeAnd, framesOf, isAlive, printed, valueOf } from './kernel-helpers';
 
 // A folder outside of the project, as that of a student who copied a notebook somewhere.
 let folder: string;
@@ -395,7 +394,7 @@ async function later(box: Box): Promise<number> {
 });
 
 test('a stop that comes while the kernel still loads is for the cell that waits, and for no later one', async () => {
-  const session = await startKernelProcess({ cwd: folder });
+  const session = await startSession({ cwd: folder });
   try {
     const cell = session.request('shell', 'execute_request', { code: 'await new Promise(() => {})' });
     await new Promise((resolve) => setTimeout(resolve, 50)); // another socket: this one must not be overtaken
@@ -408,7 +407,7 @@ test('a stop that comes while the kernel still loads is for the cell that waits,
 });
 
 test('the protocol, as front ends use it', async () => {
-  const session = await startKernelProcess({ cwd: folder });
+  const session = await startSession({ cwd: folder });
   try {
     const seen: [string, unknown][] = [];
     const execute = (code: string, more = {}) =>
@@ -446,7 +445,7 @@ test('the protocol, as front ends use it', async () => {
   } finally {
     await session.end();
   }
-  expect(isRunning(session.pid)).toBe(false);
+  expect(isAlive(session.pid)).toBe(false);
 });
 
 describe('the end of a kernel', () => {
@@ -462,7 +461,7 @@ describe('the end of a kernel', () => {
     const busy = executeAnd(kernel, `console.log('ready'); for (;;) {}`, () => void kernel.shutdown());
     await expect(busy).rejects.toThrow('the kernel ended');
     await kernel.shutdown();
-    expect([first, kernel.pid].filter(isRunning)).toEqual([]);
+    expect([first, kernel.pid].filter(isAlive)).toEqual([]);
   });
 
   test('comes with the end of the program that started it', async () => {
@@ -478,7 +477,7 @@ describe('the end of a kernel', () => {
     const [pid] = (await once(parent.stdout, 'data')).map(Number) as [number];
     parent.kill('SIGKILL');
     await once(parent, 'exit');
-    await expect.poll(() => isRunning(pid), { timeout: 20_000 }).toBe(false);
+    await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
   });
 });
 

@@ -104,21 +104,20 @@ function fastest(program: Program, threads: number, state: readonly number[]): C
 }
 
 function measured(
-  { graph, modelFor }: Program,
+  { graph, model }: Program,
   threads: number,
   state: readonly number[],
   providers: readonly Provider[],
 ): Choice {
+  const inputs = graph.inputs.map(({ shape, dtype }, i) => ({ shape, dtype, name: model.inputs[i]! }));
+  const job = { threads, model: base64(model.bytes), inputs, outputs: model.outputs };
+  const resident = {
+    inputs: state.map((i) => model.inputs[i]!),
+    outputs: model.outputs.slice(model.outputs.length - state.length),
+  };
   const milliseconds: Partial<Record<Provider, number>> = {};
   for (const provider of providers) {
-    const model = modelFor(provider);
-    const inputs = graph.inputs.map(({ shape, dtype }, i) => ({ shape, dtype, name: model.inputs[i]! }));
-    const resident = {
-      inputs: state.map((i) => model.inputs[i]!),
-      outputs: model.outputs.slice(model.outputs.length - state.length),
-    };
-    const job = { provider, threads, model: base64(model.bytes), inputs, outputs: model.outputs };
-    const result = runProbe({ ...job, ...(keepsOnDevice(provider) && { resident }) });
+    const result = runProbe({ ...job, provider, ...(keepsOnDevice(provider) && { resident }) });
     if ('answer' in result) milliseconds[provider] = result.answer.milliseconds;
   }
   return pick(milliseconds);

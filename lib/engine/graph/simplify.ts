@@ -8,19 +8,15 @@
  */
 import type { Constant, Graph, Node, Spec, Value } from './graph';
 import { operandsOf } from './graph-size';
-import { fusions, rewrites } from './rewrites';
-import { uniformOf, type Rule, type Workbench } from './workbench';
+import { fusions, rewrites, uniformOf, type Rewrite, type Workbench } from './rewrites';
 
 /** A graph with the same inputs and outputs, and nothing in it that no output needs. */
 export function simplify(graph: Graph): Graph {
-  return rewritten(rewritten(graph, rewrites), fusions);
+  return needed(rebuild(needed(rebuild(graph, rewrites)), fusions));
 }
 
-/** The graph by these rules alone, with equal nodes made one. */
-const rewritten = (graph: Graph, rules: readonly Rule[]): Graph => needed(rebuild(graph, rules));
-
-/** Every node anew, through the rules; of equal nodes only the first. */
-function rebuild(graph: Graph, rules: readonly Rule[]): Graph {
+/** Every node anew, through the rewrites; of equal nodes only the first. */
+function rebuild(graph: Graph, rules: Readonly<Record<string, Rewrite>>): Graph {
   const { inputs, outputs } = graph;
   const nodes: Node[] = [];
   const constants: Constant[] = [...graph.constants];
@@ -47,17 +43,15 @@ function rebuild(graph: Graph, rules: readonly Rule[]): Graph {
   };
   /** The outputs of the node, or of whatever stands in for it. */
   const place = (node: Node): readonly Value[] => {
-    for (const { kernels, rewrite } of node.outputs.length === 1 ? rules : []) {
-      const value = kernels.includes(node.kernel) ? rewrite(node, bench) : undefined;
-      if (value) return [value];
-    }
+    const rewritten = node.outputs.length === 1 ? rules[node.kernel]?.(node, bench) : undefined;
+    if (rewritten) return [rewritten];
     const key = keyOf(node);
     const equal = known.get(key);
     if (equal) return equal.outputs;
     known.set(key, node);
     nodes.push(node);
     node.outputs.forEach((value) => makers.set(value.id, node));
-    const uniform = node.outputs.length === 1 ? uniformOf(node) : undefined;
+    const uniform = uniformOf(node, bench);
     if (uniform !== undefined) uniforms.set(node.outputs[0]!.id, uniform);
     return node.outputs;
   };

@@ -9,6 +9,7 @@ import {
   createRng,
   density2d,
   imageGrid,
+  installHost,
   latentMap,
   lossCurve,
   rocPlot,
@@ -16,7 +17,6 @@ import {
   trajectories,
   type MimeBundle,
 } from 'dgm';
-import { installHost } from 'dgm/host';
 import type { CodeCell, Notebook, Output } from 'dgm-jupyter';
 import { openDrawing, type Drawing } from '../../../app/pictures/drawing';
 import { figureSpec, PLOTLY_MIME, type FigureSpec } from '../../../lib/figures/figure';

@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Finding } from 'grader/commands';
-import { tiers } from '../../../grader/sandbox/tier';
+import { report, type Finding } from '../../../app/start/doctor';
 
 const DOCTOR = join(resolve(import.meta.dirname, '../../..'), 'app', 'dist', 'start', 'doctor.js');
 
@@ -15,18 +14,19 @@ test('finds what every machine has, and gives a reason for everything', () => {
     ['engine', 'cpu'],
     ['eager', 'cpu'],
     ['data', 'digits'],
-    ['sandbox', 'none'],
   ])
     expect(findings).toContainEqual(expect.objectContaining({ part, name, ok: true }));
   expect(findings.filter(({ reason }) => reason === '')).toEqual([]);
-  expect(findings.filter(({ part }) => part === 'sandbox').map(({ name }) => name)).toEqual([...tiers]);
-  expect(new Set(findings.map(({ part }) => part))).toEqual(
-    new Set(['node', 'jupyter', 'engine', 'eager', 'data', 'sandbox']),
-  );
+  expect(new Set(findings.map(({ part }) => part))).toEqual(new Set(['node', 'jupyter', 'engine', 'eager', 'data']));
 });
 
 test('without a Jupyter says that none is needed, and how to get one', () => {
   const env = { ...process.env, PATH: '' };
   const text = execFileSync(process.execPath, [DOCTOR], { encoding: 'utf8', stdio: 'pipe', env });
   expect(text).toMatch(/^no +jupyter .*none on PATH\n +→ none is needed, .*pip install jupyterlab/m);
+});
+
+test('shows the remedy under what is missing', () => {
+  const missing: Finding = { part: 'engine', name: 'cuda', ok: false, reason: 'no library', remedy: 'install it' };
+  expect(report([missing])).toMatch(/^no +engine +cuda +no library\n +→ install it$/);
 });
