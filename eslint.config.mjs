@@ -15,12 +15,6 @@ export const BASELINE = [
   ['grader/chapters/checks/06-flows.ts', 'max-params'],
   ['grader/compile/pieces.ts', 'max-params'],
   ['grader/sandbox/sandbox.ts', 'max-lines-per-function'],
-  ['lib/engine/onnx/kernels-convolution.ts', 'max-lines'],
-  ['lib/engine/onnx/kernels-convolution.ts', 'max-params'],
-  ['lib/engine/onnx/kernels.ts', 'max-lines'],
-  ['lib/engine/step/device-step.ts', 'max-params'],
-  ['lib/engine/step/step.ts', 'max-params'],
-  ['lib/families/circuit.ts', 'max-lines-per-function'],
 ].map(([file, rule]) => ({ file, rule }));
 
 const off = (...rules) => Object.fromEntries(rules.map((rule) => [rule, 'off']));

@@ -1,9 +1,13 @@
-import { join } from 'node:path';
+import { execFile } from 'node:child_process';
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
 import { ESLint, type Linter } from 'eslint';
 import { parser } from 'typescript-eslint';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-// What the linter's own rules refuse, and that no exception outlives its reason.
+// What the linter and the search for unused code refuse, and that no exception outlives its reason.
 
 const root = join(import.meta.dirname, '..');
 
@@ -78,4 +82,32 @@ describe('an exception from a size', () => {
   test('that is not needed is found', async () => {
     expect(await needless({ file: 'lib/core/batches.ts', rule: 'max-lines' })).toBe(true);
   });
+});
+
+describe('what nothing uses', () => {
+  const copy = mkdtempSync(join(tmpdir(), 'dgm-unused-'));
+  afterAll(() => rmSync(copy, { recursive: true }));
+
+  function findUnused(): Promise<string> {
+    const knip = join(root, 'node_modules', 'knip', 'bin', 'knip.js');
+    const done = promisify(execFile)(process.execPath, [knip, '--no-progress'], { cwd: copy });
+    return done.then(({ stdout }) => stdout).catch(({ stdout }: { readonly stdout: string }) => stdout);
+  }
+
+  test('is refused: a file, an export, a package, and a package that is not listed', async () => {
+    const filter = (path: string) => !/^(node_modules|\.git|datasets|hostile|.*\.ipynb)$/.test(basename(path));
+    cpSync(root, copy, { recursive: true, filter });
+    symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'), 'junction');
+    writeFileSync(join(copy, 'lib/core/attic.ts'), 'export const a = 1;\n');
+    appendFileSync(join(copy, 'lib/core/random.ts'), `import 'left-pad';\nexport const needless = 1;\n`);
+    const packageFile = join(copy, 'grader/package.json');
+    writeFileSync(packageFile, readFileSync(packageFile, 'utf8').replace('"zod"', '"ws": "1.0.0",\n    "zod"'));
+    const found = (await findUnused()).split('\n').map((line) => line.trim().split(/\s+/));
+    expect(found.filter(([name]) => !/^(Unused|Unlisted|)$/.test(name!))).toEqual([
+      ['lib/core/attic.ts'],
+      ['ws', expect.stringMatching('grader/package.json')],
+      ['left-pad', expect.stringMatching('lib/core/random.ts')],
+      ['needless', expect.stringMatching('lib/core/random.ts')],
+    ]);
+  }, 240_000);
 });

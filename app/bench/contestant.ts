@@ -116,13 +116,13 @@ function startProcess({ engine, threads, python }: Contestant, name: string, siz
 
 /** Why a process ended: what it said last. */
 function exitOf(child: ChildProcess): Promise<string> {
-  let said = '';
-  child.stderr!.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-2000)));
+  let output = '';
+  child.stderr!.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-2000)));
   child.stdin!.on('error', () => {}); // it ended before it was told to: the reason follows
   return new Promise((resolve) => {
     child.on('error', (error) => resolve(`cannot be started (${error.message})`));
     child.on('close', (code, signal) => {
-      const lines = said.trim().split('\n');
+      const lines = output.trim().split('\n');
       resolve(lines.find((line) => line.includes('Error')) ?? `ended with ${signal ?? code}`);
     });
   });

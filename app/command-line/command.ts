@@ -19,12 +19,12 @@ export interface Command<O extends Options> {
   readonly help: string;
   readonly options: O;
   /** What words without a dash name, and how many there may be; by default none. */
-  readonly words?: { readonly name: string; readonly most: number };
+  readonly positionals?: { readonly name: string; readonly most: number };
 }
 
 export interface CommandLine<O extends Options> {
   readonly options: Values<O>;
-  readonly words: readonly string[];
+  readonly positionals: readonly string[];
 }
 
 // Kinds of options
@@ -86,14 +86,14 @@ export function readCommandLine<O extends Options>(
     tokens: true,
   });
   const options: Record<string, unknown> = {};
-  const words: string[] = [];
+  const positionals: string[] = [];
   for (const token of tokens) {
-    if (token.kind === 'positional') words.push(token.value);
+    if (token.kind === 'positional') positionals.push(token.value);
     if (token.kind === 'option') options[token.name] = valueOf(token, known);
   }
   if (options['help']) return 'help';
-  checkWords(words, command.words);
-  return { options: options as Values<O>, words };
+  checkPositionals(positionals, command.positionals);
+  return { options: options as Values<O>, positionals };
 }
 
 interface OptionToken {
@@ -123,10 +123,10 @@ function completed(arg: string, next: string | undefined, known: Options): strin
   return alone !== undefined && (next ?? '--').startsWith('--') ? `${arg}=${alone}` : arg;
 }
 
-function checkWords(words: readonly string[], { name, most } = { name: '', most: 0 }): void {
-  if (words.length <= most) return;
-  if (most === 0) throw new Error(`got ${words.join(', ')}, which is no option; options begin with --`);
-  throw new Error(`one ${name} at a time, got ${words.join(', ')}`);
+function checkPositionals(positionals: readonly string[], { name, most } = { name: '', most: 0 }): void {
+  if (positionals.length <= most) return;
+  if (most === 0) throw new Error(`got ${positionals.join(', ')}, which is no option; options begin with --`);
+  throw new Error(`one ${name} at a time, got ${positionals.join(', ')}`);
 }
 
 // Running

@@ -109,24 +109,26 @@ async function npmCi(root: string, folder: string): Promise<void> {
   const { npmCommand } = (await import(pathToFileURL(join(root, 'app', 'setup', 'npm.mjs')).href)) as NpmModule;
   const { command, before, shell } = npmCommand();
   const args = [...before, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'];
-  const { code, said } = await run(command, args, { cwd: folder, shell });
+  const { code, output } = await run(command, args, { cwd: folder, shell });
   if (code === 0) return;
-  throw new Error(`the page's packages cannot be installed (npm ci: ${code}): ${lastLines(said)}`);
+  throw new Error(`the page's packages cannot be installed (npm ci: ${code}): ${lastLines(output)}`);
 }
 
 function run(command: string, args: readonly string[], options: { cwd: string; shell: boolean }) {
-  return new Promise<{ code: number | string; said: string }>((resolve) => {
+  return new Promise<{ code: number | string; output: string }>((resolve) => {
     const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
-    let said = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (said += text.toString()));
-    child.on('error', (error) => resolve({ code: error.message, said }));
-    child.on('close', (code, signal) => resolve({ code: code ?? `ended by ${signal}`, said }));
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (output += text.toString()));
+    child.on('error', (error) => resolve({ code: error.message, output }));
+    child.on('close', (code, signal) => resolve({ code: code ?? `ended by ${signal}`, output }));
   });
 }
 
 /** What npm says of a log file helps nobody here. */
-function lastLines(said: string): string {
-  const lines = said.split('\n').filter((line) => line.trim() !== '' && !/complete log of this run|\.log$/.test(line));
+function lastLines(output: string): string {
+  const lines = output
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !/complete log of this run|\.log$/.test(line));
   return lines.slice(0, 6).join('\n').trim();
 }
 

@@ -5,7 +5,7 @@ import { writeAtomically } from 'dgm/host';
 import { HttpError, unlessMissing } from './http';
 import { fileAt, partsOf } from './paths';
 
-export interface CheckpointModel {
+interface CheckpointModel {
   readonly id: string;
   readonly last_modified: string;
 }

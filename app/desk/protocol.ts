@@ -105,7 +105,7 @@ export interface ChapterProgress {
   readonly exercises: readonly ExerciseProgress[];
 }
 
-export interface ExerciseProgress {
+interface ExerciseProgress {
   /** `mixture.emLoop` */
   readonly id: string;
   readonly state: 'open' | 'tried' | 'passed';

@@ -117,7 +117,7 @@ const ROUTES: readonly (readonly [RegExp, Readonly<Record<string, Handler>>])[] 
   ],
 ];
 
-/** Answers a request that the door has let in. @throws HttpError, or the file system's errors */
+/** Answers a request that may come in. @throws HttpError, or the file system's errors */
 export async function answer(desk: Desk, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const [address = '', search] = (request.url ?? '').split('?');
   const { handlers, caught } = routeOf(address);

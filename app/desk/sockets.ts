@@ -23,8 +23,8 @@ export function createSockets(sessions: Sessions, access: Access): Sockets {
       socket.on('error', () => socket.destroy()); // the page went away
       try {
         access.check(request);
-        const welcome = visitor(sessions, request);
-        server.handleUpgrade(request, socket, head, welcome);
+        const listener = listenerFor(sessions, request);
+        server.handleUpgrade(request, socket, head, listener);
       } catch (error) {
         refuse(socket, refusalOf(error));
       }
@@ -48,7 +48,7 @@ function refuse(socket: Duplex, { status, message }: HttpError): void {
 }
 
 /** What to do with the WebSocket that a request wants. @throws HttpError 404 when there is none at its address */
-function visitor(sessions: Sessions, { url = '' }: IncomingMessage): (socket: WebSocket) => void {
+function listenerFor(sessions: Sessions, { url = '' }: IncomingMessage): (socket: WebSocket) => void {
   const [address = '', search] = url.split('?');
   if (address === '/api/events/subscribe') return (socket) => socket.on('error', () => socket.terminate());
   const [, id] = /^\/api\/kernels\/([^/]+)\/channels$/.exec(address) ?? [];

@@ -1,7 +1,7 @@
 /** The house in one picture: packages that stand on each other, and in each the rooms, floor by floor. */
 import { escapeHtml } from 'dgm/figures';
 
-export interface Room {
+interface Room {
   /** Its folder within the package. */
   readonly name: string;
   readonly what: string;
@@ -101,7 +101,7 @@ const COLOURS: Readonly<Record<string, string>> = {
   app: '#dcefdf',
 };
 
-const words = (x: number, y: number, kind: string, content: string): string =>
+const textAt = (x: number, y: number, kind: string, content: string): string =>
   `<text x="${x}" y="${y}" class="${kind}">${escapeHtml(content)}</text>`;
 
 /** Up to two rooms have their words in one line. */
@@ -111,8 +111,8 @@ function roomBox({ name, what }: Room, x: number, y: number, width: number, heig
   const [dx, dy] = height === ONE_LINE ? [104, 17] : [9, 34];
   return [
     `<rect x="${x}" y="${y}" width="${width}" height="${height}" rx="4" class="room"/>`,
-    words(x + 9, y + 17, 'name', name),
-    words(x + dx, y + dy, 'what', what),
+    textAt(x + 9, y + 17, 'name', name),
+    textAt(x + dx, y + dy, 'what', what),
   ].join('\n');
 }
 
@@ -120,7 +120,7 @@ function floorRow(floor: readonly Room[], number: number, x: number, y: number, 
   const height = roomHeight(floor);
   const each = (width - LABEL - (floor.length - 1) * GAP) / floor.length;
   const boxes = floor.map((room, i) => roomBox(room, x + LABEL + i * (each + GAP), y, each, height));
-  return [words(x + 14, y + height / 2 + 4, 'floor', `floor ${number}`), ...boxes].join('\n');
+  return [textAt(x + 14, y + height / 2 + 4, 'floor', `floor ${number}`), ...boxes].join('\n');
 }
 
 const heightOf = ({ floors }: Package): number => floors.reduce((sum, floor) => sum + roomHeight(floor) + GAP, HEAD);
@@ -134,8 +134,8 @@ function packageBox(one: Package, x: number, top: number, width: number): string
   });
   return [
     `<rect x="${x}" y="${top}" width="${width}" height="${heightOf(one)}" rx="6" fill="${COLOURS[name]}"/>`,
-    words(x + 14, top + 21, 'name', `${name}/`),
-    words(x + LABEL, top + 21, 'head', what),
+    textAt(x + 14, top + 21, 'name', `${name}/`),
+    textAt(x + LABEL, top + 21, 'head', what),
     ...rows,
   ].join('\n');
 }
@@ -149,8 +149,8 @@ export function housePicture(house: readonly Package[] = HOUSE): string {
     return box;
   });
   const ground = `<rect x="${MARGIN}" y="${y}" width="${WIDTH - 2 * MARGIN}" height="34" rx="6" fill="#e6e6e6"/>
-${words(MARGIN + 14, y + 21, 'name', 'datasets/')}
-${words(MARGIN + LABEL, y + 21, 'head', 'the data, with source, licence and checksum')}`;
+${textAt(MARGIN + 14, y + 21, 'name', 'datasets/')}
+${textAt(MARGIN + LABEL, y + 21, 'head', 'the data, with source, licence and checksum')}`;
   const height = y + 34 + MARGIN;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">
 <title>The packages and their rooms, floor by floor</title>

@@ -1,4 +1,5 @@
 /** `npm run doctor`: what this machine offers to the workbook, and what to do about what it lacks. */
+import * as tf from '@tensorflow/tfjs';
 import { datasets, load } from 'dgm';
 import { availability, eagerBackends, PROVIDERS } from 'dgm/engine';
 import { workbookRoot } from 'dgm/host';
@@ -20,6 +21,7 @@ whether the data are in order, and what shuts in the submissions of strangers; w
 
 /** Everything, tried now. */
 export async function examine(): Promise<Finding[]> {
+  tf.enableProdMode(); // else TensorFlow.js greets whoever asks
   const node: Finding = { part: 'node', name: 'Node', ok: true, reason: `${process.version} at ${process.execPath}` };
   const [found, sandbox] = [await jupyters(), await sandboxFindings()];
   return [node, ...found, await kernelspec(), ...engine(), ...(await eager()), ...data(), ...sandbox];

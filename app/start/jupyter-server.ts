@@ -85,7 +85,7 @@ function serverEnvironment(
 }
 
 /** Copies plotly to where Notebook 6 and where JupyterLab serve files of extensions from. */
-export async function servePlotly(root: string): Promise<void> {
+async function servePlotly(root: string): Promise<void> {
   const source = require.resolve('plotly.js-dist-min/plotly.min.js');
   for (const folder of ['nbextensions', 'labextensions']) {
     const target = join(root, 'jupyter', 'share', folder, PLOTLY_FILE);

@@ -24,7 +24,7 @@ solutions/NN-name.ipynb. A chapter is a number or a name; without any, all are r
   --jobs N      runs N chapters at once (default 1)
 `,
   options: { budget, html: text, out: text, jobs: integer(1) },
-  words: { name: 'chapter', most: Infinity },
+  positionals: { name: 'chapter', most: Infinity },
 };
 
 export interface SolutionsOptions {
@@ -38,12 +38,12 @@ export interface SolutionsOptions {
 
 /** @throws when options contradict each other */
 export function solutionsOptions(
-  { options: { jobs = 1, ...options }, words }: CommandLine<typeof COMMAND.options>,
+  { options: { jobs = 1, ...options }, positionals }: CommandLine<typeof COMMAND.options>,
   root: string,
 ): SolutionsOptions {
   if (options.html !== undefined && options.out !== undefined)
     throw new Error('--html writes a page, --out notebooks: choose one of them');
-  return { root, chapters: words, jobs, ...options };
+  return { root, chapters: positionals, jobs, ...options };
 }
 
 /** Runs the chapters; true when every cell of each of them ran. */

@@ -26,7 +26,7 @@ there is none, in the workbook's own front end, the desk.
   --page           no server: runs the solved chapter and opens it as one page to read
 `,
   options: { desk: flag, jupyter: text, 'no-browser': flag, port: integer(1, 65535), page: flag },
-  words: { name: 'chapter', most: 1 },
+  positionals: { name: 'chapter', most: 1 },
 };
 
 export interface StartOptions {
@@ -43,7 +43,7 @@ export interface StartOptions {
 type Line = CommandLine<typeof COMMAND.options>;
 
 export function startOptions(
-  { options: { 'no-browser': hidden = false, page = false, desk = false, ...options }, words: [chapter] }: Line,
+  { options: { 'no-browser': hidden = false, page = false, desk = false, ...options }, positionals: [chapter] }: Line,
   setting: Pick<StartOptions, 'root' | 'env'>,
 ): StartOptions {
   return { ...setting, browser: !hidden, page, desk, ...(chapter !== undefined && { chapter }), ...options };

@@ -8,7 +8,7 @@ import { isCalled, type Chapter } from '../chapters/registry';
 import { root, type Course } from '../base/paths';
 
 /** Names of the chapters that have a source, in order: `03-mixtures`. */
-export async function chapterNames({ solutions }: Course): Promise<string[]> {
+async function chapterNames({ solutions }: Course): Promise<string[]> {
   return (await namesIn(solutions, '.ts')).filter((name) => /^\d\d-/.test(name));
 }
 
@@ -50,7 +50,7 @@ export async function readSource(chapter: string, { solutions }: Course): Promis
 }
 
 /** A chapter without checks has no exercises. */
-export async function exercisesOf(name: string, chapters: readonly Chapter[]) {
+async function exercisesOf(name: string, chapters: readonly Chapter[]) {
   return (await chapters.find((chapter) => chapter.name === name)?.exercises()) ?? [];
 }
 

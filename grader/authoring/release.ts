@@ -10,9 +10,8 @@ import { parseNotebook, serialiseNotebook } from 'dgm-jupyter';
 import type { BuiltChapter } from './build-chapter';
 import { withHidden, type Chapter } from '../chapters/registry';
 import { leaksIn, needlesOf, notebookLeaks, type Needle } from './leaks';
-import { lock, type Locked } from '../base/lock';
 import { buildFromFile, solutionCells } from './notebooks';
-import type { Opening, Release } from '../base/release-manifest';
+import { toBase64, type Opening, type Release } from '../base/release-manifest';
 import { root, type Course } from '../base/paths';
 
 export interface ReleaseOptions {
@@ -128,17 +127,17 @@ function texts({ solutions, chapters }: ReleaseOptions, built: ReadonlyMap<strin
     text: serialiseNotebook(released),
   }));
   const about: Release = {
-    version: 1,
+    version: 2,
     chapters: chapters.map(({ name }) => name),
     solutions,
-    locked: solutions === 'never' ? {} : Object.assign({}, ...[...built.values()].map(lockedSolutions)),
+    base64: solutions === 'never' ? {} : Object.assign({}, ...[...built.values()].map(encodedSolutions)),
   };
   const readme = { path: 'README.md', from: 'grader/authoring/bundle/README.md' };
   return [...notebooks, readme, { path: 'grader/release.json', text: json(about) }];
 }
 
-function lockedSolutions(built: BuiltChapter): Record<string, Locked> {
-  return Object.fromEntries([...solutionCells(built)].map(([id, source]) => [id, lock(source, id)]));
+function encodedSolutions(built: BuiltChapter): Record<string, string> {
+  return Object.fromEntries([...solutionCells(built)].map(([id, source]) => [id, toBase64(source)]));
 }
 
 async function write(file: string, { path, from = path, text }: Entry): Promise<void> {

@@ -1,7 +1,6 @@
 /** What those who start the grader need of it: the benchmark, the desk, the doctor. A notebook's door is index.ts. */
-export { writeAtomically } from 'dgm/host';
 export { buildFromFile } from '../authoring/notebooks';
-export { built, course } from '../base/paths';
+export { course } from '../base/paths';
 export { chapters } from '../chapters/registry';
 export { createCompiler } from '../compile/service';
 export { expectClose } from '../exercise/compare';
@@ -10,5 +9,5 @@ export { gradeFolder } from '../gradebook/grade-folder';
 export { createPool } from '../grading/pool';
 export type { SubmissionResult } from '../grading/result';
 export { strongestTier } from '../sandbox/tier-probe';
-export { sandboxFindings } from './doctor';
 export { findingsText, printFindings, type Finding } from './findings';
+export { sandboxFindings } from './sandbox';

@@ -9,7 +9,8 @@ import { gradeTable, nbgraderTable } from '../reports/tables';
 import type { Book } from '../gradebook/book';
 import { grades, type Grade } from '../gradebook/grades';
 import { itemStatistics, statisticsTable } from '../reports/statistics';
-import { bookOption, withBook, type BookOption } from './shared';
+import { bookOption, type BookOption } from './options';
+import { withBook } from './shared';
 
 /** Formats that hold the whole class in one file. */
 const WHOLE: Readonly<Record<string, (book: Book) => Iterable<string>>> = {

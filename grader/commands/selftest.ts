@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { chooseTier, tierOption } from './doctor';
 import { chapters, findChapter } from '../chapters/registry';
 import { hostileTable, runHostile, type HostileReport } from '../selftest/hostile';
 import { chapterTable, releaseTable, selftestJson } from '../reports/terminal';
@@ -10,14 +9,15 @@ import { course, root } from '../base/paths';
 import { selftest, type SelftestReport } from '../selftest/selftest';
 import type { Tier } from '../sandbox/tier';
 import { examineTier } from '../sandbox/tier-probe';
-import { CHAPTER, withCompiler } from './shared';
+import { chapterOption, tierOption, type TierOption } from './options';
+import { chooseTier } from './sandbox';
+import { withCompiler } from './shared';
 
-interface SelftestOptions {
+interface SelftestOptions extends TierOption {
   readonly json?: boolean;
   readonly chapter?: string;
   /** Attacks alone, from this folder; false: none. */
   readonly hostile?: boolean | string;
-  readonly tier?: Tier;
 }
 
 const CORPUS = join(root, 'test', 'hostile');
@@ -71,7 +71,7 @@ export function addSelftest(program: Command): void {
         'no line of a solution and no hidden check. Then a corpus of attacks, where this copy has one: none may earn, ' +
         'reach or leave anything, in the strongest sandbox that holds here, and, if limits promises it, in that.',
     )
-    .option(CHAPTER, 'one chapter only, by number or name, and no attacks')
+    .addOption(chapterOption('one chapter only, by number or name, and no attacks'))
     .option('--hostile [folder]', 'the attacks alone')
     .option('--no-hostile', 'no attacks')
     .addOption(tierOption())

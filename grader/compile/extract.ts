@@ -11,7 +11,7 @@ import { findPieces, type BrokenCell, type Piece, type Place, type SourceCell } 
 /** A line of the module: where it comes from; columns are the same unless the line was edited. */
 export type LineMap = readonly (LineOrigin | null)[];
 
-export interface LineOrigin {
+interface LineOrigin {
   readonly piece: Piece;
   /** Line in the cell, from 1. */
   readonly line: number;
@@ -29,7 +29,7 @@ export interface Problem {
 }
 
 /** The part of a notebook that one function needs. */
-export type Slice =
+type Slice =
   | { readonly kind: 'found'; readonly pieces: ReadonlySet<Piece> }
   | { readonly kind: 'missing'; readonly problem: Problem }
   | { readonly kind: 'broken'; readonly problems: readonly Problem[] };

@@ -52,7 +52,7 @@ export function linesAsText(lines: readonly CheckLine[]): string[] {
 }
 
 /** "got: 2" */
-export function detailText([label, text]: CheckLine['details'][number]): string {
+function detailText([label, text]: CheckLine['details'][number]): string {
   return label === '' ? text : `${label}: ${text}`;
 }
 

@@ -62,9 +62,9 @@ const expectedSchema = z.strictObject({
   limits: z.literal(true).optional(),
 });
 
-export type Expected = z.infer<typeof expectedSchema>;
+type Expected = z.infer<typeof expectedSchema>;
 
-export interface AttackReport {
+interface AttackReport {
   readonly name: string;
   readonly attack: string;
   /** What it did that it must not; empty when it was held. */

@@ -21,7 +21,7 @@ import { release } from '../authoring/release';
 import type { CheckResult, ExerciseResult } from '../grading/result';
 import type { Course } from '../base/paths';
 
-export interface MistakeReport {
+interface MistakeReport {
   readonly exercise: string;
   readonly name: string;
   /** Share of the exercise's points that the mistake earns. */

@@ -33,8 +33,8 @@ export function hintIn(chapters: readonly Chapter[]) {
 /** @returns `solution` for the exercises of these chapters */
 export function solutionIn(chapters: readonly Chapter[]) {
   return async function solution(id: string): Promise<void> {
-    const { locked, text } = await solutionOf(id, chapters);
-    if (locked !== undefined) return show([locked]);
+    const { closed, text } = await solutionOf(id, chapters);
+    if (closed !== undefined) return show([closed]);
     dgm.display({ 'text/plain': text, 'text/html': `<pre class="dgm-solution">${escapeHtml(text!)}</pre>` });
   };
 }

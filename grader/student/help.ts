@@ -25,7 +25,7 @@ export function helpAfter(exercise: Exercise, report: ExerciseReport, attempt: s
 }
 
 function helpOf({ id, hints = [] }: Exercise, { standing, note }: Recorded, passed: boolean): Help {
-  const open = whyLocked(id, openingHere(), standing) === undefined;
+  const open = whyClosed(id, openingHere(), standing) === undefined;
   return {
     hints: passed ? [] : hints.slice(0, standing.tries),
     of: hints.length,
@@ -45,7 +45,7 @@ export function askedHints({ id, hints = [] }: Exercise, { tries }: Standing): H
 }
 
 /** Why a solution is not open yet; undefined when it is. */
-export function whyLocked(id: string, opening: Opening, { tries, passed }: Standing): string | undefined {
+export function whyClosed(id: string, opening: Opening, { tries, passed }: Standing): string | undefined {
   if (opening === 'never') return `The solution of ${id} is not in this release; your lecturer publishes it later.`;
   const enough = /^after-tries:(\d+)$/.exec(opening)?.[1];
   if (passed || (enough !== undefined && tries >= Number(enough))) return undefined;

@@ -95,10 +95,10 @@ function spawnKernel(
   const environment = { ...process.env, ...ours, ...env };
   const child = spawn(program!, args, { cwd, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
   running.set(child, folder);
-  const said = tail(child);
+  const output = tail(child);
   const ended = new Promise<string>((done) => {
     child.once('error', (error) => done(`the kernel did not start: ${error.message}`));
-    child.once('close', (code, signal) => done(`the kernel ended (${signal ?? `exit code ${code}`})${said()}`));
+    child.once('close', (code, signal) => done(`the kernel ended (${signal ?? `exit code ${code}`})${output()}`));
   }).finally(() => running.delete(child));
   return { child, folder, ended };
 }

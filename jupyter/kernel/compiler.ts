@@ -22,7 +22,7 @@ export interface CompilerOptions {
 }
 
 /** CommonJS, with top-level names as exports. */
-export interface CompiledCode {
+interface CompiledCode {
   readonly code: string;
   readonly map: MapChain;
 }
@@ -36,7 +36,7 @@ export interface CompiledCell extends CompiledCode {
   readonly files: readonly (CompiledCode & { readonly path: string })[];
 }
 
-export type Compiled = CompiledCell | { readonly diagnostics: readonly Diagnostic[] };
+type Compiled = CompiledCell | { readonly diagnostics: readonly Diagnostic[] };
 
 export interface Compiler {
   readonly ts: Ts;
@@ -46,7 +46,7 @@ export interface Compiler {
   isComplete(source: string): { readonly completed: boolean; readonly indent?: string };
 }
 
-export interface Completions {
+interface Completions {
   readonly start: number;
   readonly end: number;
   readonly candidates: readonly string[];

@@ -112,8 +112,8 @@ export function describeDiagnostics(
 /** tslab adds a line of exports below the cell; what is wrong there is wrong in the cell, too. */
 function inText(diagnostics: readonly Diagnostic[], source: string): readonly Diagnostic[] {
   const lines = source.split('\n').length;
-  const inside = diagnostics.filter(({ fileName, start }) => fileName !== undefined || start.line < lines);
-  return inside.length > 0 ? inside : diagnostics;
+  const inCell = diagnostics.filter(({ fileName, start }) => fileName !== undefined || start.line < lines);
+  return inCell.length > 0 ? inCell : diagnostics;
 }
 
 /** The details of one finding follow it, and share its position object. */

@@ -8,7 +8,7 @@ export interface Position {
 }
 
 /** One step of translation. */
-export interface MapStep {
+interface MapStep {
   /** The source map; null when the step only put lines in front. */
   readonly json: string | null;
   /** How many lines stand in front of the text that the step started from. */

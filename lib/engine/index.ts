@@ -1,5 +1,5 @@
 /** The engine's one door: compiled functions, training steps, the devices they run on, and eager TensorFlow.js. */
-export { compile, compileNow, type Compiled, type CompileOptions } from './call/compile';
+export { compile, type Compiled, type CompileOptions } from './call/compile';
 export {
   compiled,
   loop,

@@ -22,9 +22,9 @@ export function ladder(rungs: readonly Rung[], options: ChartOptions & { readonl
   const kinds = [...new Set(sorted.map(groupOf))].sort((a, b) => rank(a) - rank(b));
   const traces = kinds.map((kind) => bars(kind, sorted));
   const longest = Math.max(...sorted.map(({ nats, error = 0 }) => nats + error));
-  const room = sorted.some((rung) => beatenBy(rung, sorted)) ? 1.5 : 1.2;
+  const margin = sorted.some((rung) => beatenBy(rung, sorted)) ? 1.5 : 1.2;
   const layout = {
-    xaxis: { title: 'nats per example (smaller is better)', range: [0, longest * room] },
+    xaxis: { title: 'nats per example (smaller is better)', range: [0, longest * margin] },
     yaxis: { ...CATEGORIES, categoryarray: sorted.map((rung) => rung.name), range: [sorted.length - 0.5, -0.5] },
     annotations: sorted.map((rung, i) => value(rung, i, options.digits ?? 1, beatenBy(rung, sorted))),
     barmode: 'overlay',

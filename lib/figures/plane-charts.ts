@@ -191,8 +191,8 @@ function window2d(points: Points): Layout {
   const range = (axis: number) => {
     const values = points.map((point) => point[axis]!);
     const [low, high] = [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
-    const room = 0.06 * (high - low || 1);
-    return [low - room, high + room];
+    const margin = 0.06 * (high - low || 1);
+    return [low - margin, high + margin];
   };
   return {
     xaxis: { range: range(0), constrain: 'domain' },

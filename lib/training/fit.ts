@@ -11,9 +11,6 @@ import { stepsOf, type Checkpoint } from './checkpoint';
 import { requireCounts, seconds, train, whyNoBest } from './loop';
 import type { Epoch, Outcome, Pulse, Standing, TrainingData } from './loop';
 
-export { loadCheckpoint, saveCheckpoint, type Checkpoint } from './checkpoint';
-export type { Best, Epoch, TrainingData } from './loop';
-
 export interface FitOptions {
   /** Passes over the training set, at most. */
   readonly epochs: number;

@@ -70,7 +70,9 @@ export function read({ text }: Page): Found {
   const codes = inline.filter(({ type }) => type === 'code_inline').map(({ content }) => content);
   const fences = tokens.filter(({ type, info }) => type === 'fence' && info === 'sh');
   return {
-    links: inline.flatMap((token) => [token.attrGet('href'), token.attrGet('src')].filter((url) => url !== null).map(String)),
+    links: inline.flatMap((token) =>
+      [token.attrGet('href'), token.attrGet('src')].filter((url) => url !== null).map(String),
+    ),
     commands: [...fences.flatMap(({ content }) => content.split('\n')), ...codes].filter(isCommand),
     codes,
     anchors: anchorsOf(tokens.flatMap((token, i) => (token.type === 'heading_open' ? [textOf(tokens[i + 1])] : []))),

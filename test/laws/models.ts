@@ -22,7 +22,7 @@ const plane = { support: { kind: 'continuous', low: -12, high: 12 }, learningRat
 // A bound: one latent variable, and an encoder that is not the posterior
 
 /** What an evidence lower bound is made of, for one draw of z ~ q(z | x): [B] each. */
-export interface BoundTerms {
+interface BoundTerms {
   /** ln p(x | z) */
   readonly reconstruction: tf.Tensor;
   /** KL[q(z | x) ‖ p(z)], in closed form */

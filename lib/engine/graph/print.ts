@@ -22,7 +22,7 @@ export function printGraph({ inputs, constants, nodes, outputs }: Graph, sites =
 }
 
 /** One operation: what it makes of what. */
-export function printNode({ kernel, inputs, attrs, outputs }: Node): string {
+function printNode({ kernel, inputs, attrs, outputs }: Node): string {
   const operands = Object.entries(inputs).flatMap(([name, value]) => (value ? [`${name} ${operand(value)}`] : []));
   const attributes = Object.entries(attrs).flatMap(([name, value]) =>
     value === undefined || value === null ? [] : [`${name}: ${written(value)}`],
@@ -31,7 +31,7 @@ export function printNode({ kernel, inputs, attrs, outputs }: Node): string {
   return `${outputs.map(declared).join(', ')} = ${kernel}(${operands.join(', ')})${settings}`;
 }
 
-export const printSpec = ({ dtype, shape }: Spec): string => `${dtype} [${shape.join(', ')}]`;
+const printSpec = ({ dtype, shape }: Spec): string => `${dtype} [${shape.join(', ')}]`;
 
 const named = ({ id }: Value): string => `%${id}`;
 const declared = (value: Value): string => `${named(value)}: ${printSpec(value)}`;

@@ -120,7 +120,7 @@ export const lowerHalf = (b: OnnxBuilder, x: string): string =>
  * float32 as TensorFlow.js stores it among int32: cut off towards 0, and 0 where it is NaN or
  * infinite. ONNX leaves the latter open; by way of int64 they become its least number, whose lower half is 0.
  */
-export function truncated(b: OnnxBuilder, x: string): string {
+function truncated(b: OnnxBuilder, x: string): string {
   if (!b.target.guarded) return lowerHalf(b, b.cast(x, 'int64'));
   const fits = b.op('Less', [b.op('Abs', [x]), float(b, BEYOND_INT32)]);
   return b.cast(b.op('Where', [fits, x, float(b, 0)]), 'int32');

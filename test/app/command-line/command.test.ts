@@ -16,18 +16,18 @@ const command = {
     only: listOf(oneOf(['vae', 'gan'])),
     peer: { ...text, alone: 'python3' },
   },
-  words: { name: 'chapter', most: 1 },
+  positionals: { name: 'chapter', most: 1 },
 };
 const read = (...args: string[]) => readCommandLine(command, args);
 
 test('values have their types, and an option that was not given is not there', () => {
-  expect(read()).toEqual({ options: {}, words: [] });
+  expect(read()).toEqual({ options: {}, positionals: [] });
   expect(read('03', '--loud', '--name=a=b', '--port', '9000', '--seconds', '.5', '--only', 'gan, vae')).toEqual({
     options: { loud: true, name: 'a=b', port: 9000, seconds: 0.5, only: ['gan', 'vae'] },
-    words: ['03'],
+    positionals: ['03'],
   });
   expect(read('--jobs', '2', '--jobs', '3')).toMatchObject({ options: { jobs: 3 } }); // the last word counts
-  expect(read('--', '--loud')).toEqual({ options: {}, words: ['--loud'] });
+  expect(read('--', '--loud')).toEqual({ options: {}, positionals: ['--loud'] });
   expect(read('--name', '-')).toMatchObject({ options: { name: '-' } });
   expect(read('--name=')).toMatchObject({ options: { name: '' } });
   expect(read('--name=--loud')).toMatchObject({ options: { name: '--loud' } });
@@ -36,7 +36,7 @@ test('values have their types, and an option that was not given is not there', (
 test('an option that may stand alone', () => {
   for (const args of [['--peer'], ['--peer', '--loud']])
     expect(read(...args)).toMatchObject({ options: { peer: 'python3' } });
-  expect(read('--peer', 'venv/bin/python')).toEqual({ options: { peer: 'venv/bin/python' }, words: [] });
+  expect(read('--peer', 'venv/bin/python')).toEqual({ options: { peer: 'venv/bin/python' }, positionals: [] });
 });
 
 test.each([['--help'], ['-h'], ['03', '--loud', '--help']])('help: %s %s %s', (...args) => {

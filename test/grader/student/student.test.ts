@@ -9,9 +9,8 @@ import { installHost } from 'dgm/host';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { checkIn, hintIn, solutionIn } from '../../../grader/student/cell';
 import { createCompiler } from '../../../grader/compile/service';
-import { lock } from '../../../grader/base/lock';
 import { exerciseStates, progressFile, recordTry, standingOf } from '../../../grader/student/progress';
-import type { Opening, Release } from '../../../grader/base/release-manifest';
+import { toBase64, type Opening, type Release } from '../../../grader/base/release-manifest';
 import { solutionOf } from '../../../grader/student/solution';
 import { onEverySave, tryNotebook } from '../../../grader/commands/own-notebook';
 import { chapters, exercises } from '../../fixtures/course/chapters';
@@ -259,15 +258,15 @@ describe('hints', () => {
 describe('the worked solution', () => {
   const id = 'fixture.jitter';
   const releaseOf = (solutions: Opening): Release => ({
-    version: 1,
+    version: 2,
     chapters: ['90-fixture'],
     solutions,
-    locked: { [id]: lock('the solution', id) },
+    base64: { [id]: toBase64('the solution') },
   });
   const ask = (solutions: Opening) => solutionOf(id, chapters, { release: releaseOf(solutions) });
 
   test('opens after a pass', async () => {
-    expect((await ask('after-pass')).locked).toBe(`The solution of ${id} opens when your function passes its checks.`);
+    expect((await ask('after-pass')).closed).toBe(`The solution of ${id} opens when your function passes its checks.`);
     for (const text of ['a', 'b', 'c']) recordTry(id, false, text);
     expect((await ask('after-pass')).text).toBeUndefined();
     recordTry(id, true, 'd');
@@ -276,17 +275,17 @@ describe('the worked solution', () => {
 
   test('opens after so many tries, or a pass', async () => {
     recordTry(id, false, 'a');
-    expect((await ask('after-tries:2')).locked).toContain('or after 2 different tries (1 so far)');
+    expect((await ask('after-tries:2')).closed).toContain('or after 2 different tries (1 so far)');
     recordTry(id, false, 'b');
     expect(await ask('after-tries:2')).toEqual({ text: 'the solution' });
-    expect((await ask('after-tries:3')).locked).toBeDefined();
+    expect((await ask('after-tries:3')).closed).toBeDefined();
     recordTry(id, true, 'c');
     expect(await ask('after-tries:3')).toEqual({ text: 'the solution' });
   });
 
   test('never opens where the release has none', async () => {
     recordTry(id, true, 'a');
-    expect((await ask('never')).locked).toContain('not in this release');
+    expect((await ask('never')).closed).toContain('not in this release');
   });
 
   test('comes from the sources in the copy that has them', async () => {
@@ -307,8 +306,8 @@ describe('the worked solution', () => {
 
   test('a cell says that it is open, and that it is not', async () => {
     const right = (x: tf.Tensor, rng: Rng) => x.add(rng.normal(x.shape));
-    const locked = await textOf(() => solutionIn(chapters)(id));
-    expect(locked).toContain('opens when your function passes its checks');
+    const closed = await textOf(() => solutionIn(chapters)(id));
+    expect(closed).toContain('opens when your function passes its checks');
     const text = await textOf(() => checkIn(chapters)(id, right));
     expect(text).toContain(
       `A worked solution: await solution('${id}') in a cell, npx grade solution ${id} in a terminal.`,

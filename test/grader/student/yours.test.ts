@@ -1,4 +1,4 @@
-import { installHost, type MimeBundle } from 'dgm';
+import { installHost, type MimeBundle } from 'dgm/host';
 import { NotWritten, yours } from 'grader';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 

@@ -90,7 +90,8 @@ export const asked = ({ critic, generator }: Pair): GenerativeModel =>
 
 // A restricted Boltzmann machine with persistent chains (Tieleman, 2008), and the same in plain numbers.
 
-export const [VISIBLE, HIDDEN, CHAINS, RATE] = [4, 3, 5, 0.2];
+export const [VISIBLE, HIDDEN, RATE] = [4, 3, 0.2];
+const CHAINS = 5;
 export const bits: Batch = {
   x: tf.tidy(() => createRng('bits').uniform([60, VISIBLE]).less([0.9, 0.2, 0.7, 0.5]).toFloat()),
 };
