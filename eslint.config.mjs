@@ -1,5 +1,24 @@
 import tseslint from 'typescript-eslint';
 
+/** Sizes that a reader can hold; blank lines and comments are free. */
+export const SIZES = {
+  'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
+  'max-lines-per-function': ['error', { max: 80, skipBlankLines: true, skipComments: true }],
+  'max-params': ['error', { max: 5 }],
+};
+
+/** What may break a size: `{ file, rule, why }`. A test refuses an entry that is no longer needed. */
+export const EXCEPTIONS = [];
+
+/** What still has to shrink. */
+export const BASELINE = [
+  ['grader/chapters/checks/06-flows.ts', 'max-params'],
+  ['grader/compile/pieces.ts', 'max-params'],
+  ['grader/sandbox/sandbox.ts', 'max-lines-per-function'],
+].map(([file, rule]) => ({ file, rule }));
+
+const off = (...rules) => Object.fromEntries(rules.map((rule) => [rule, 'off']));
+
 export default tseslint.config(
   {
     ignores: ['**/dist/', '**/node_modules/', '**/.ipynb_checkpoints/', 'jupyter/share/*extensions/', 'test/hostile/'],
@@ -11,6 +30,7 @@ export default tseslint.config(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       eqeqeq: 'error',
       'no-console': ['error', { allow: ['log', 'error', 'warn'] }],
+      ...SIZES,
     },
   },
   {
@@ -18,8 +38,29 @@ export default tseslint.config(
     rules: { '@typescript-eslint/no-non-null-assertion': 'off' },
   },
   {
+    files: ['**/*.ts'],
+    languageOptions: { parserOptions: { project: 'tsconfig.lint.json', tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/await-thenable': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+    },
+  },
+  {
     // A chapter imports NotWritten for its released form, where the exercises throw it.
     files: ['solutions/*.ts'],
     rules: { '@typescript-eslint/no-unused-vars': ['error', { varsIgnorePattern: '^NotWritten$' }] },
   },
+  {
+    // A chapter is one page, and its checks are one list: both are read beside each other, exercise by exercise.
+    files: ['solutions/*.ts', 'grader/chapters/{checks,hidden}/*.ts'],
+    rules: off('max-lines'),
+  },
+  {
+    // A suite is one function that holds a list of tests.
+    files: ['test/**'],
+    rules: off('max-lines', 'max-lines-per-function'),
+  },
+  ...[...EXCEPTIONS, ...BASELINE].map(({ file, rule }) => ({ files: [file], rules: off(rule) })),
 );

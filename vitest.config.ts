@@ -14,6 +14,7 @@ export default defineConfig({
       { find: /^dgm-jupyter$/, replacement: room('jupyter/index.ts') },
       { find: /^grader$/, replacement: room('grader/index.ts') },
       { find: /^grader\/commands$/, replacement: room('grader/commands/index.ts') },
+      { find: /^grader\/progress$/, replacement: room('grader/student/progress.ts') },
     ],
   },
   test: {

@@ -5,7 +5,9 @@ import { chapters } from './chapters/registry';
 /**
  * Checks one exercise and shows what holds, what does not, and what was expected. A wrong answer does not throw, so
  * that the notebook runs on.
- * @example await check('mixture.responsibilities', responsibilities)
+ * @example
+ * const responsibilities = (logJoint: tf.Tensor) => tf.softmax(logJoint);
+ * await check('mixture.responsibilities', responsibilities)
  */
 export const check = checkIn(chapters);
 
@@ -21,6 +23,8 @@ export const hint = hintIn(chapters);
  * @example await solution('mixture.responsibilities')
  */
 export const solution = solutionIn(chapters);
+
+export { yours, type Yours } from './student/yours';
 
 export * from './exercise/compare';
 export * from './exercise/exercise';

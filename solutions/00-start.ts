@@ -174,8 +174,8 @@ function loadedDie(): GenerativeModel {
   return {
     eventShape: [1],
     likelihood: { kind: 'exact', logProb }, // 6 of new inputs
-    objectives: [{ name: 'nll', variables: [theta], loss: ({ x }) => logProb(x).mean().neg() }], // 3 objective
-    sample: (count, rng) =>
+    objectives: [{ name: 'nll', estimates: 'nll', variables: [theta], loss: ({ x }) => logProb(x).mean().neg() }], // 3 objective
+    sample: ({ count, rng }) =>
       tf.tidy(() =>
         categorical(tf.tile(theta, [count, 1]), rng)
           .toFloat()
@@ -224,7 +224,7 @@ figure(
   [
     bars('the die', truth),
     bars('600 throws', shares(data.train.x)),
-    bars('samples', shares(die.sample(5000, rng.fork('samples')))),
+    bars('samples', shares(die.sample({ count: 5000, rng: rng.fork('samples') }))),
   ],
   { title: 'What was learnt', xaxis: { title: 'face' }, yaxis: { title: 'share' } },
 );

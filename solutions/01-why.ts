@@ -45,6 +45,7 @@ function classifier(network: Network, eventShape: readonly number[], classes: nu
     objectives: [
       {
         name: 'cross-entropy',
+        estimates: 'other', // −ln p(y | x)
         variables: network.variables,
         loss: ({ x, y }) =>
           tf
@@ -439,7 +440,7 @@ function pairwise(): GenerativeModel & { readonly b: tf.Variable; readonly J: tf
     J,
     eventShape: [few],
     likelihood: { kind: 'exact', logProb },
-    objectives: [{ name: 'nll', variables: [b, J], loss: ({ x }) => logProb(x).mean().neg() }],
+    objectives: [{ name: 'nll', estimates: 'nll', variables: [b, J], loss: ({ x }) => logProb(x).mean().neg() }],
     sample: () => {
       throw new Error('sampling from a model with pairs takes a Markov chain: chapter 14');
     },

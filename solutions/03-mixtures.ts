@@ -452,8 +452,8 @@ table(
 // %% id="known-entropy"
 const eightHills = dequantisedSource(planeSource('eight Gaussians'));
 const [learnt, unseen] = [
-  eightHills.sample(2000, rng.fork('eight hills')),
-  eightHills.sample(20000, rng.fork('more hills')),
+  eightHills.sample({ count: 2000, rng: rng.fork('eight hills') }),
+  eightHills.sample({ count: 20000, rng: rng.fork('more hills') }),
 ];
 const planeModels = [];
 for (const components of [1, 2, 4, 8, 16]) {
@@ -577,7 +577,7 @@ for (const [name, model] of [
 ] as const) {
   const samples = tf.tidy(() =>
     model
-      .sample(16, rng.fork('samples'))
+      .sample({ count: 16, rng: rng.fork('samples') })
       .clipByValue(0, V - 1)
       .arraySync(),
   ) as number[][];
@@ -686,9 +686,9 @@ for (const components of [5, 10, 20, 40]) {
       quiet: true,
     },
   );
-  model.sample(500, rng.fork('warm up')).dispose(); // the first call of anything is slower
+  model.sample({ count: 500, rng: rng.fork('warm up') }).dispose(); // the first call of anything is slower
   const started = performance.now();
-  model.sample(500, rng.fork('cost samples')).dispose();
+  model.sample({ count: 500, rng: rng.fork('cost samples') }).dispose();
   costs.push({
     components,
     'EM, ms per iteration': milliseconds / history.length,

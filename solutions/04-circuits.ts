@@ -497,7 +497,7 @@ table(
 // The **most probable explanation** replaces the sums by maxima, and draws by choosing the largest. It gives the single most likely way through the circuit, and looks cleaner, and more alike from picture to picture, than any sample.
 
 // %% id="samples"
-imageGrid(rowsOfPixels(best.sample(20, rng.fork('samples'))), {
+imageGrid(rowsOfPixels(best.sample({ count: 20, rng: rng.fork('samples') })), {
   height: 8,
   width: 8,
   columns: 10,
@@ -587,7 +587,7 @@ await check('circuit.choose', choiceProbabilities);
 // %% [markdown] id="costs"
 // ## What it costs
 //
-// Measured on this machine, now, for the hidden Chow–Liu tree: one iteration of EM over the 1,000 training pictures, the marginal of one half of a picture, and one picture drawn. As the card says, the first two grow with the weights, and the third only with the number of nodes times $K$; small sizes show the fixed cost of a call. A marginal is one pass up, as a likelihood is; it runs step by step here, where training is compiled.
+// Measured on this machine, now, for the hidden Chow–Liu tree: one iteration of EM over the 1,000 training pictures, the marginal of one half of a picture, and one picture drawn. As the card says, the first two grow with the weights, and the third only with the number of nodes times $K$; small sizes show the fixed cost of a call. A marginal is one pass up, as a likelihood is; it runs step by step here, where training and sampling are compiled.
 
 // %% id="measure-costs"
 const costs = [];
@@ -608,7 +608,7 @@ for (const K of [4, 8, 16, 32]) {
     K,
     'EM, ms per iteration': iterations / 15,
     'marginal, ms per image': milliseconds(447, () => model.logMarginal(digits.test.x, manyMasks)),
-    'sampling, ms per image': milliseconds(500, () => model.sample(500, rng.fork('cost samples'))),
+    'sampling, ms per image': milliseconds(500, () => model.sample({ count: 500, rng: rng.fork('cost samples') })),
     weights: weightsOf(structure),
   });
 }
@@ -641,8 +641,8 @@ const worlds = [
 const known = [];
 for (const world of worlds) {
   const here = rng.fork(world.name);
-  const train = { x: world.sample(4000, here.fork('train')) };
-  const test = { x: world.sample(4000, here.fork('test')) };
+  const train = { x: world.sample({ count: 4000, rng: here.fork('train') }) };
+  const test = { x: world.sample({ count: 4000, rng: here.fork('test') }) };
   const values = world.support.kind === 'discrete' ? world.support.values.length : 0;
   const own = evaluate(world, test, here).nats; // the source's own score on the same examples: H up to sampling error
   const divergences: [string, number][] = [];

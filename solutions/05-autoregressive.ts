@@ -90,7 +90,9 @@ const pictures = { height: 8, width: 8, columns: 10, levels: V };
 const shown = tf.tidy(() => digits.test.x.slice([0, 0], [10, D]));
 const upper = tf.tidy(() => shown.slice([0, 0], [10, 32]));
 const half = tf.tidy(() => upper.pad([[0, 0], [0, 32]], 8)); // prettier-ignore
-const completions = [1, 2, 3].map((draw) => first.sample(10, rng.fork(`completion ${draw}`), upper));
+const completions = [1, 2, 3].map((draw) =>
+  first.sample({ count: 10, rng: rng.fork(`completion ${draw}`), given: upper }),
+);
 imageGrid([shown, half, ...completions].flatMap(rowsOfPixels), {
   ...pictures,
   title: 'Test digits; what the model is shown; three ways to go on',
@@ -436,10 +438,10 @@ table(byOrder, { caption: 'The same small network, test set, nats per image', di
 // %% id="tones"
 const tones = toneSource();
 const sound = {
-  train: { x: tones.sample(2000, rng.fork('tones')) },
-  validation: { x: tones.sample(500, rng.fork('tones to validate')) },
+  train: { x: tones.sample({ count: 2000, rng: rng.fork('tones') }) },
+  validation: { x: tones.sample({ count: 500, rng: rng.fork('tones to validate') }) },
 };
-const heard = { x: tones.sample(1000, rng.fork('tones to test')) };
+const heard = { x: tones.sample({ count: 1000, rng: rng.fork('tones to test') }) };
 figure(
   [0, 1].map((n) => ({ y: rowsOfPixels(heard.x)[n]!, mode: 'lines', name: `tone ${n + 1}`, line: { shape: 'hv' } })),
   {
@@ -518,7 +520,7 @@ function drawInOrder(network: (x: tf.Tensor) => tf.Tensor, u: tf.Tensor): tf.Ten
 await check('ar.draw', drawInOrder);
 
 // %% id="samples"
-imageGrid(rowsOfPixels(best.sample(20, rng.fork('samples'))), {
+imageGrid(rowsOfPixels(best.sample({ count: 20, rng: rng.fork('samples') })), {
   ...pictures,
   title: `Samples: ${winner.setting.name}`,
 });
@@ -545,13 +547,17 @@ await check('ar.temperature', tempered);
 // %% id="temperatures"
 const temperatures = [0.5, 0.8, 1, 1.3];
 imageGrid(
-  temperatures.flatMap((tau) => rowsOfPixels(best.sample(10, rng.fork('tempered'), undefined, tau))),
+  temperatures.flatMap((tau) => rowsOfPixels(best.sample({ count: 10, rng: rng.fork('tempered'), temperature: tau }))),
   { ...pictures, title: `Temperatures ${temperatures.join(', ')}, one a row; the same noise` },
 );
 table(
   temperatures.map((tau) => ({
     temperature: tau,
-    'mean −ln p of samples': evaluate(best, { x: best.sample(200, rng.fork('many'), undefined, tau) }, rng).nats,
+    'mean −ln p of samples': evaluate(
+      best,
+      { x: best.sample({ count: 200, rng: rng.fork('many'), temperature: tau }) },
+      rng,
+    ).nats,
   })),
   {
     caption: `By the model itself, in nats; test digits: ${evaluate(best, digits.test, rng).nats.toFixed(1)}`,
@@ -564,7 +570,10 @@ table(
 
 // %% id="halves"
 imageGrid(
-  [half, ...['a', 'b', 'c', 'd'].map((draw) => best.sample(10, rng.fork(`half ${draw}`), upper))].flatMap(rowsOfPixels),
+  [
+    half,
+    ...['a', 'b', 'c', 'd'].map((draw) => best.sample({ count: 10, rng: rng.fork(`half ${draw}`), given: upper })),
+  ].flatMap(rowsOfPixels),
   { ...pictures, title: 'What is shown, and four completions' },
 );
 
@@ -601,8 +610,8 @@ for (const length of lengths) {
   const model = transformerAutoregressive.create(config, rng.fork('length'));
   costOfLength.push({
     length,
-    memory: await millisecondsOf(() => model.sample(10, rng.fork('timed'))),
-    passes: await millisecondsOf(() => model.sampleByPasses(10, rng.fork('timed'))),
+    memory: await millisecondsOf(() => model.sample({ count: 10, rng: rng.fork('timed') })),
+    passes: await millisecondsOf(() => model.sampleByPasses({ count: 10, rng: rng.fork('timed') })),
   });
 }
 figure(
@@ -625,8 +634,8 @@ for (const { setting, model } of results.filter(({ model: { sample, sampleByPass
   const started = performance.now();
   const byHand = await naiveSample(model, 2, D, rng.fork('race'));
   const naive = performance.now() - started;
-  const passes = await millisecondsOf(() => model.sampleByPasses(2, rng.fork('race')));
-  const library = await millisecondsOf(() => model.sample(2, rng.fork('race')));
+  const passes = await millisecondsOf(() => model.sampleByPasses({ count: 2, rng: rng.fork('race') }));
+  const library = await millisecondsOf(() => model.sample({ count: 2, rng: rng.fork('race') }));
   ways.push({
     network: setting.name,
     'eager loop, ms': naive,
@@ -636,7 +645,7 @@ for (const { setting, model } of results.filter(({ model: { sample, sampleByPass
     'pixels that differ': tf.tidy(
       () =>
         byHand
-          .notEqual(model.sample(2, rng.fork('race')))
+          .notEqual(model.sample({ count: 2, rng: rng.fork('race') }))
           .sum()
           .dataSync()[0]!,
     ),
@@ -726,7 +735,8 @@ for (const { name, create } of members) {
     network: name,
     'training, ms per image': milliseconds / 2000,
     'likelihood, ms per image': (await millisecondsOf(() => tf.scalar(evaluate(model, digits.test, rng).nats))) / 447,
-    'sampling, ms per image': (await millisecondsOf(() => model.sample(100, rng.fork('cost samples')))) / 100,
+    'sampling, ms per image':
+      (await millisecondsOf(() => model.sample({ count: 100, rng: rng.fork('cost samples') }))) / 100,
   });
 }
 table(costs, { caption: 'Cost on the digits (training with what compiling it took)', digits: 2 });
@@ -739,7 +749,7 @@ table(costs, { caption: 'Cost on the digits (training with what compiling it too
 // **One question only.** The model answers "what comes next". Given the *lower* half of a digit, the upper half has a conditional distribution like any other, and a circuit (chapter 4) draws from it in one pass. Here it would take a sum over $17^{32}$ upper halves. The nearest thing is to draw many pictures and keep those whose lower half fits: how many of two thousand share even their last two rows with a given test digit?
 
 // %% id="failure-lower"
-const many = first.sample(budgeted(2000), rng.fork('many pictures'));
+const many = first.sample({ count: budgeted(2000), rng: rng.fork('many pictures') });
 const fits = tf.tidy(() => {
   const wanted = shown.slice([0, 48], [10, 16]).expandDims(1); // [10, 1, 16]
   const off = many.slice([0, 48], [-1, 16]).expandDims(0).sub(wanted).abs(); // [10, N, 16]

@@ -523,10 +523,10 @@ const known = [];
 for (const source of sources) {
   const here = rng.fork(source.name);
   const data = {
-    train: { x: source.sample(4000, here.fork('train')) },
-    validation: { x: source.sample(1000, here.fork('validation')) },
+    train: { x: source.sample({ count: 4000, rng: here.fork('train') }) },
+    validation: { x: source.sample({ count: 1000, rng: here.fork('validation') }) },
   };
-  const test = { x: source.sample(4000, here.fork('test')) };
+  const test = { x: source.sample({ count: 4000, rng: here.fork('test') }) };
   const own = evaluate(source, test, here).nats; // the source's own score on the same examples: H up to sampling error
   const row: Record<string, string | number> = { source: source.name, 'H, nats': source.entropy };
   for (const [name, setting] of [
@@ -570,7 +570,7 @@ table(known, { caption: 'Divergence from sources of known entropy, in nats', dig
 // The lattice has no ends, and nobody told the model that grey levels have: some samples leave the scale. The table says how often, and what a model pays for mass it keeps where no picture is.
 
 // %% id="samples"
-const drawn = best.sample(2000, rng.fork('samples'));
+const drawn = best.sample({ count: 2000, rng: rng.fork('samples') });
 const rowsOfPixels = (x: tf.Tensor) => x.arraySync() as number[][];
 imageGrid(rowsOfPixels(tf.tidy(() => drawn.slice([0, 0], [20, 64]).clipByValue(0, V - 1))), {
   height: 8,
@@ -708,7 +708,9 @@ for (const groups of [2, 4, 8]) {
     groups,
     'training, ms per step': milliseconds / (20 * Math.ceil(1000 / 64)),
     'likelihood, ms per image': perExample(447, () => evaluate(model, digits.test, rng)),
-    'sampling, ms per image': perExample(500, () => model.sample(500, rng.fork('cost samples')).dispose()),
+    'sampling, ms per image': perExample(500, () =>
+      model.sample({ count: 500, rng: rng.fork('cost samples') }).dispose(),
+    ),
     weights: weightsOf({ groups }),
   });
 }
@@ -760,7 +762,7 @@ const learner = {
   travel: 10,
   learningRate: 0.003,
 };
-const three = { x: threePoints.sample(1000, rng.fork('three points')) };
+const three = { x: threePoints.sample({ count: 1000, rng: rng.fork('three points') }) };
 const found: { slope: string; seed: number; kl: number }[] = [];
 for (const slope of ['difference', 'derivative'] as const)
   for (const seed of [1, 2, 3, 4, 5]) {

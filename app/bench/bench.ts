@@ -1,115 +1,114 @@
 /** `npm run bench`: milliseconds of one training step here, in PyTorch, and on TensorFlow.js' own backends. */
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
+import { availableParallelism } from 'node:os';
 import { eagerBackends } from 'dgm/engine';
+import { writeAtomically } from 'dgm/host';
+import { flag, integer, listOf, oneOf, positive, text, type CommandLine } from '../command-line/command';
 import { configurations } from './configurations';
-import { isAbsent, median, race, type Contestant } from './contestant';
-import { best, columnsFor, entryOf, geomeanVsTorch, number, tableHead, tableRow, type Entry } from './report';
+import { isAbsent, race, type Contestant } from './contestant';
+import { describeMachine } from './base/machine';
+import { median, number } from './base/numbers';
+import { best, columnsFor, entryOf, geomeanVsTorch, tableHead, tableRow, type Entry } from './report';
 import { matrixProductRate, SCALES, vaeOperations } from './scaling';
+import { entryOfWait, isWithinBound, waits, waitText, type WaitEntry } from './waits';
 
-const HELP = `npm run bench -- [options]
+const MODELS = configurations.map(({ name }) => name);
+const ROWS = [...MODELS, ...waits.map(({ name }) => name)];
 
-Times one training step (fresh data, loss, gradient, Adam) of nine small models: medians, everybody in turns.
+export const COMMAND = {
+  help: `npm run bench -- [options]
 
-  --only A,B       these configurations: ${configurations.map(({ name }) => name).join(', ')}
+Times one training step (fresh data, loss, gradient, Adam) of nine small models: medians, everybody in turns. Then what
+one waits for before anything trains, beside the same without our code: exit status 1 when a bound is passed.
+
+  --only A,B       these rows: ${MODELS.join(', ')}; import (dgm, in a fresh
+                   kernel), types (of the chapters)
   --peer PYTHON    also in PyTorch, with the Python that has it (without a name: python3)
   --json FILE      writes the results there, too
   --seconds N      measured time for each engine and thread count (default 3)
   --threads A,B    thread counts; the best of each row counts (default 1,2)
   --no-scaling     leaves out the variational autoencoder at other sizes
   --grader         another bench: submissions graded per minute; its options: npm run bench -- --grader --help
-`;
+`,
+  options: {
+    only: listOf(oneOf(ROWS)),
+    peer: { ...text, alone: 'python3' },
+    json: text,
+    seconds: positive,
+    threads: listOf(integer(1)),
+    'no-scaling': flag,
+  },
+};
 
 interface Options {
-  readonly names: readonly string[];
+  /** In the table's order, whatever the order of the question. */
+  readonly rows: readonly string[];
   readonly peer: string | undefined;
-  readonly json: string | undefined;
   readonly seconds: number;
   readonly threads: readonly number[];
-  readonly scaling: boolean;
 }
 
-/** Reads the command line. @throws when an option does not exist or makes no sense */
-function optionsFrom(args: readonly string[]): Options | 'help' {
-  const string = { type: 'string' } as const;
-  const named = args.map((arg, i) =>
-    arg === '--peer' && (args[i + 1] ?? '--').startsWith('--') ? '--peer=python3' : arg,
-  );
-  const { values } = parseArgs({
-    args: named,
-    options: {
-      only: string,
-      peer: string,
-      json: string,
-      seconds: { ...string, default: '3' },
-      threads: string,
-      'no-scaling': { type: 'boolean' },
-      help: { type: 'boolean', short: 'h' },
-    },
-  });
-  if (values.help) return 'help';
-  const seconds = Number(values.seconds);
-  if (!(seconds > 0 && Number.isFinite(seconds)))
-    throw new Error(`--seconds must be a positive number, got '${values.seconds}'`);
-  const cores = availableParallelism();
-  const threads = values.threads?.split(',').map(Number) ?? [1, 2].filter((n) => n <= cores);
-  if (!threads.every((n) => Number.isInteger(n) && n >= 1))
-    throw new Error(`--threads must be integers ≥ 1 such as 1,2, got '${values.threads}'`);
-  return {
-    names: namesFrom(values.only),
-    peer: values.peer,
-    json: values.json,
-    seconds,
-    threads,
-    scaling: !values['no-scaling'],
-  };
-}
-
-/** In the table's order, whatever the order of the question. */
-function namesFrom(only: string | undefined): string[] {
-  const known = configurations.map(({ name }) => name);
-  const asked = only?.split(',').map((name) => name.trim()) ?? known;
-  const unknown = asked.find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new Error(`--only: there is no '${unknown}'; there are ${known.join(', ')}`);
-  return known.filter((name) => asked.includes(name));
-}
-
-async function main(args: readonly string[]): Promise<void> {
-  const options = optionsFrom(args);
-  if (options === 'help') return console.log(HELP);
-  const { names, seconds, threads, peer } = options;
+/** False when a bound is passed. @throws when a contestant cannot take part that was asked for */
+export async function bench({ options }: CommandLine<typeof COMMAND.options>): Promise<boolean> {
+  const { only = ROWS, peer, json, seconds = 3, threads = [1, 2].filter((n) => n <= availableParallelism()) } = options;
+  const asked: Options = { rows: ROWS.filter((name) => only.includes(name)), peer, seconds, threads };
   const torch = peer === undefined ? undefined : torchOf(peer);
-  const contestants = await contestantsFor(options);
-  const machine = await describeMachine(threads);
-  console.log(machine.text + (torch === undefined ? '' : `, PyTorch ${torch}`) + '\n');
+  const { cpu, load } = describeMachine();
+  const gflops = await productRates(threads);
+  const rates = threads.map((n) => `${gflops[n]} GFLOP/s with ${n} thread${n === 1 ? '' : 's'}`).join(', ');
+  const with_ = torch === undefined ? '' : `, PyTorch ${torch}`;
+  console.log(
+    `${cpu}, load ${load}; a product of 1024×1024 matrices: ${rates}; Node ${process.versions.node}${with_}\n`,
+  );
 
-  const columns = columnsFor(contestants);
-  const titles = columns.map(({ title }) => title);
-  console.log(tableHead(titles));
-  const entries: Entry[] = [];
-  for (const name of names) {
-    const results = await race(name, contestants, { seconds });
-    const entry = entryOf(name, results);
-    entries.push(entry);
-    console.log(tableRow(columns.map(({ cell }) => cell(entry, results)), titles)); // prettier-ignore
-  }
-  for (const { name, notes } of entries) for (const note of notes) console.log(`${name}: ${note}`);
+  const entries = await benchModels(asked);
   const geomean = geomeanVsTorch(entries);
   if (geomean !== null) console.log(`\nGeometric mean: ${number(geomean)} times as fast as PyTorch`);
-
-  const scaling = options.scaling && names.includes('vae') ? await scale(options, machine.gflops) : [];
-  if (options.json !== undefined) {
-    const { gflops, cpu, load } = machine;
-    const content = {
-      entries,
-      geomean_vs_torch: geomean,
-      scaling,
-      machine: { cpu, load, gflops, torch: torch ?? null },
-    };
-    writeFileSync(options.json, `${JSON.stringify(content, null, 2)}\n`);
+  const isScaled = !options['no-scaling'] && asked.rows.includes('vae');
+  const scaling = isScaled ? await scale(asked, gflops) : [];
+  const waited = await benchWaits(asked);
+  if (json !== undefined) {
+    const machine = { cpu, load, gflops, torch: torch ?? null };
+    const content = { entries, geomean_vs_torch: geomean, scaling, waits: waited, machine };
+    await writeAtomically(json, `${JSON.stringify(content, null, 2)}\n`);
   }
+  return waited.every(isWithinBound);
+}
+
+async function benchModels(options: Options): Promise<readonly Entry[]> {
+  const contestants = await contestantsFor(options);
+  const names = MODELS.filter((name) => options.rows.includes(name));
+  const columns = columnsFor(contestants);
+  const titles = columns.map(({ title }) => title);
+  if (names.length > 0) console.log(tableHead(titles));
+  const entries: Entry[] = [];
+  for (const name of names) {
+    const results = await race(name, contestants, options);
+    const entry = entryOf(name, results);
+    entries.push(entry);
+    const cells = columns.map(({ cell }) => cell(entry, results));
+    console.log(tableRow(cells, titles));
+  }
+  for (const { name, notes } of entries) for (const note of notes) console.log(`${name}: ${note}`);
+  return entries;
+}
+
+/** Five rounds where a model is measured for three seconds. */
+const ROUNDS_A_SECOND = 5 / 3;
+
+async function benchWaits({ rows, seconds }: Options): Promise<readonly WaitEntry[]> {
+  const rounds = Math.max(1, Math.round(seconds * ROUNDS_A_SECOND));
+  const entries: WaitEntry[] = [];
+  for (const wait of waits.filter(({ name }) => rows.includes(name))) {
+    const reason = wait.absent?.();
+    if (reason !== undefined) console.log(`\n${wait.title}: not measured, ${reason}`);
+    else {
+      const entry = await entryOfWait(wait, rounds);
+      entries.push(entry);
+      console.log(`\n${waitText(wait, entry)}`);
+    }
+  }
+  return entries;
 }
 
 /** PyTorch's version. @throws when this Python has none */
@@ -121,7 +120,9 @@ function torchOf(python: string): string {
   const version = stdout.trim();
   if (version !== '') return version;
   const reason = stderr.trim().split('\n').at(-1);
-  throw new Error(`--peer: ${python} has no PyTorch (${reason}); name a Python that has it, or install it there: ${python} -m pip install torch`); // prettier-ignore
+  throw new Error(
+    `--peer: ${python} has no PyTorch (${reason}); name a Python that has it, or install it there: ${python} -m pip install torch`,
+  );
 }
 
 async function contestantsFor({ threads, peer }: Options): Promise<readonly Contestant[]> {
@@ -132,14 +133,10 @@ async function contestantsFor({ threads, peer }: Options): Promise<readonly Cont
   return [...here, ...there, ...eager.map((engine) => ({ engine, threads: 1 }) as const)];
 }
 
-async function describeMachine(threads: readonly number[]) {
-  const cpu = `${cpus()[0]?.model.trim() ?? process.arch}, ${availableParallelism()} cores`;
-  const load = Number(loadavg()[0]!.toFixed(1));
-  const gflops: Record<string, number> = {};
-  for (const n of threads) gflops[n] = Math.round(await matrixProductRate(n));
-  const rates = threads.map((n) => `${gflops[n]} GFLOP/s with ${n} thread${n === 1 ? '' : 's'}`).join(', ');
-  const text = `${cpu}, load ${load}; a product of 1024×1024 matrices: ${rates}; Node ${process.versions.node}`;
-  return { cpu, load, gflops, text };
+async function productRates(threads: readonly number[]): Promise<Readonly<Record<string, number>>> {
+  const rates: Record<string, number> = {};
+  for (const n of threads) rates[n] = Math.round(await matrixProductRate(n));
+  return rates;
 }
 
 /** The variational autoencoder at other widths and batches, against the rate of one large product. */
@@ -164,8 +161,3 @@ async function scale(options: Options, gflops: Readonly<Record<string, number>>)
   }
   return rows;
 }
-
-main(process.argv.slice(2)).catch((error: unknown) => {
-  console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
-});

@@ -85,8 +85,13 @@ const centred =
 
 // Models
 
-function single(name: string, variables: readonly tf.Variable[], loss: Objective['loss']): readonly Objective[] {
-  return [{ name, variables, loss: (batch, rng) => tf.tidy(() => loss(batch, rng)) }];
+function single(
+  name: string,
+  estimates: Objective['estimates'],
+  variables: readonly tf.Variable[],
+  loss: Objective['loss'],
+): readonly Objective[] {
+  return [{ name, estimates, variables, loss: (batch, rng) => tf.tidy(() => loss(batch, rng)) }];
 }
 
 const variablesOf = (...networks: readonly Network[]): tf.Variable[] => networks.flatMap(({ variables }) => variables);
@@ -104,7 +109,7 @@ const mixture = configuration(
     const logVar = constantWeight([K, D], 0);
     return {
       batch: pixels({ batch, D }),
-      objectives: single('nll', [logits, mu, logVar], ({ x }) => {
+      objectives: single('nll', 'nll', [logits, mu, logVar], ({ x }) => {
         const z = x.div(V - 1).expandDims(1); // [B, 1, D]
         const squares = z.sub(mu).square().mul(logVar.neg().exp()); // [B, K, D]
         const each = squares
@@ -128,7 +133,7 @@ const armConv = configuration(
     const net = causalConvolutions([1, channels, channels, channels, V], kernel, rng);
     return {
       batch: pixels({ batch, D }),
-      objectives: single('nll', net.variables, ({ x }) =>
+      objectives: single('nll', 'nll', net.variables, ({ x }) =>
         logCategorical(x, net.apply(x.expandDims(2)))
           .mean()
           .neg(),
@@ -156,7 +161,7 @@ const armTransformer = configuration(
     const body = sequential(...stack, layerNorm(width), linear(width, V, rng.fork('head')));
     return {
       batch: pixels({ batch, D }),
-      objectives: single('nll', [...values.variables, positions, ...body.variables], ({ x }) => {
+      objectives: single('nll', 'nll', [...values.variables, positions, ...body.variables], ({ x }) => {
         const before = tf.concat([tf.fill([batch, 1], V), x.slice([0, 0], [batch, D - 1])], 1); // [B, D]
         const h = values.apply(before.toInt()).add(positions); // [B, D, width]
         return logCategorical(x, body.apply(h)).mean().neg();
@@ -178,7 +183,7 @@ const realNvp = configuration(
     const variables = couplings.flatMap(({ s, t }) => variablesOf(s, t));
     return {
       batch: pixels({ batch, D }),
-      objectives: single('nll', variables, ({ x }, noise) => {
+      objectives: single('nll', 'bound', variables, ({ x }, noise) => {
         let z = dequantise(x, noise);
         let logDet: tf.Tensor = tf.zeros([batch]);
         for (const { s, t } of couplings) {
@@ -202,7 +207,7 @@ const vae = configuration(
     const decoder = mlp([L, width, width, D * V], rng.fork('decoder'));
     return {
       batch: pixels({ batch, D }),
-      objectives: single('elbo', variablesOf(encoder, decoder), ({ x }, noise) => {
+      objectives: single('elbo', 'bound', variablesOf(encoder, decoder), ({ x }, noise) => {
         const [mu, logVar] = halves(encoder.apply(x));
         const z = mu.add(
           logVar
@@ -227,7 +232,7 @@ const ddgm = configuration(
     const decoder = mlp([D, 2 * width, 2 * width, 2 * width, D], rng.fork('decoder'), { last: tf.tanh });
     return {
       batch: centred({ batch, D }),
-      objectives: single('elbo', variablesOf(...steps, decoder), ({ x }, noise) => {
+      objectives: single('elbo', 'bound', variablesOf(...steps, decoder), ({ x }, noise) => {
         const z = [x]; // z[0] is the data
         for (let t = 1; t <= T; t++)
           z.push(z[t - 1]!.mul(Math.sqrt(1 - beta)).add(noise.normal([batch, D]).mul(Math.sqrt(beta))));
@@ -253,7 +258,7 @@ const flowMatching = configuration(
     const velocity = mlp([D, width, width, width, D], rng.fork('velocity'), { activation: tf.selu });
     return {
       batch: centred({ batch, D }),
-      objectives: single('matching', variablesOf(time, velocity), ({ x }, noise) => {
+      objectives: single('matching', 'other', variablesOf(time, velocity), ({ x }, noise) => {
         const t = noise.uniform([batch, 1]);
         const start = noise.normal([batch, D]);
         const between = start.mul(tf.sub(1, t)).add(x.mul(t));
@@ -282,7 +287,7 @@ const jem = configuration(
         const { x } = centred({ batch, D })(data);
         return { x, y: tf.tensor1d(Int32Array.from(integers([batch], classes, data)), 'int32') };
       },
-      objectives: single('nll', net.variables, ({ x, y }, noise) => {
+      objectives: single('nll', 'other', net.variables, ({ x, y }, noise) => {
         const sampled = langevin(noise.uniform([batch, D]).mul(2).sub(1), noise);
         const logits = net.apply(x);
         const target = tf.oneHot(y as tf.Tensor1D, classes);
@@ -304,11 +309,13 @@ const gan = configuration(
     return {
       batch: centred({ batch, D }),
       objectives: [
-        ...single('critic', critic.variables, ({ x }, noise) => {
+        ...single('critic', 'other', critic.variables, ({ x }, noise) => {
           const real = tf.softplus(critic.apply(x).neg()).mean();
           return real.add(tf.softplus(critic.apply(detach(fake(noise)))).mean());
         }),
-        ...single('generator', generator.variables, (_, noise) => tf.softplus(critic.apply(fake(noise)).neg()).mean()),
+        ...single('generator', 'other', generator.variables, (_, noise) =>
+          tf.softplus(critic.apply(fake(noise)).neg()).mean(),
+        ),
       ],
     };
   },

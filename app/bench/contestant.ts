@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Sizes } from './configurations';
+import { median } from './base/numbers';
 import type { Engine, Failure, Ready, Turn } from './protocol';
 
 /** What computes a step, and with how many threads. */
@@ -69,13 +70,6 @@ export async function race(
   }
 }
 
-/** @param values at least one */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
 interface Worker {
   readonly ready: Ready;
   turn(seconds: number): Promise<Turn>;
@@ -122,13 +116,13 @@ function startProcess({ engine, threads, python }: Contestant, name: string, siz
 
 /** Why a process ended: what it said last. */
 function exitOf(child: ChildProcess): Promise<string> {
-  let said = '';
-  child.stderr!.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-2000)));
+  let output = '';
+  child.stderr!.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-2000)));
   child.stdin!.on('error', () => {}); // it ended before it was told to: the reason follows
   return new Promise((resolve) => {
     child.on('error', (error) => resolve(`cannot be started (${error.message})`));
     child.on('close', (code, signal) => {
-      const lines = said.trim().split('\n');
+      const lines = output.trim().split('\n');
       resolve(lines.find((line) => line.includes('Error')) ?? `ended with ${signal ?? code}`);
     });
   });

@@ -1,5 +1,6 @@
 /** What the measurements say: rows of a table on stdout, and JSON. */
-import { isAbsent, median, type Absent, type Contestant, type Result } from './contestant';
+import { isAbsent, type Absent, type Contestant, type Result } from './contestant';
+import { geometricMean, median, number, rounded } from './base/numbers';
 
 /** One configuration; times in milliseconds for one step, null where nobody measured. */
 export interface Entry {
@@ -56,14 +57,6 @@ export function entryOf(name: string, results: readonly (Result | Absent)[]): En
   };
 }
 
-const rounded = (value: number): number => Number(value.toPrecision(4));
-
-/** Null when there is nothing to average. */
-export function geometricMean(ratios: readonly number[]): number | null {
-  if (ratios.length === 0) return null;
-  return Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
-}
-
 /** The mean of `vs_torch` over the entries that have it. */
 export function geomeanVsTorch(entries: readonly Entry[]): number | null {
   const mean = geometricMean(entries.flatMap(({ vs_torch }) => vs_torch ?? []));
@@ -115,10 +108,4 @@ export function tableRow(cells: readonly string[], titles: readonly string[]): s
 export function tableHead(titles: readonly string[]): string {
   const rule = titles.map((title, i) => (i === 0 ? '-'.repeat(FIRST_WIDTH) : `${'-'.repeat(title.length - 1)}:`));
   return `${tableRow(titles, titles)}\n| ${rule.join(' | ')} |`;
-}
-
-/** Three digits that matter. */
-export function number(value: number | null): string {
-  if (value === null) return '–';
-  return value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2);
 }

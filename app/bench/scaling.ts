@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { compile } from 'dgm/engine';
 import { createRng } from 'dgm';
 import type { Sizes } from './configurations';
-import { median } from './contestant';
+import { median } from './base/numbers';
 
 const N = 1024;
 const REPETITIONS = 7;

@@ -1,29 +1,8 @@
-/** Files of the workbook: where they are, and how they are written. */
+/** The chapters of the workbook as notebook files. */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { readFile, readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { parseNotebook, type Notebook } from 'dgm-jupyter';
-
-/** The folder of the whole workbook: the first above this file that has its rooms. */
-export function workbookRoot(from: string = __dirname): string {
-  if (existsSync(join(from, 'lib', 'package.json')) && existsSync(join(from, 'notebooks'))) return from;
-  const above = dirname(from);
-  if (above === from) throw new Error(`workbook: no folder above ${__dirname} has the rooms lib and notebooks`);
-  return workbookRoot(above);
-}
-
-/** Writes all of a file or nothing of it: an interrupted run leaves the old file as it was. */
-export async function writeWhole(path: string, text: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
-  try {
-    await writeFile(temporary, text);
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}
 
 /** A chapter as a notebook file; `name` is `03-mixtures`. */
 export interface Chapter {

@@ -25,7 +25,7 @@ export function stripped(notebook: Notebook): Notebook {
 export async function runChapter(notebook: Notebook, options: RunOptions): Promise<ExecutedNotebook> {
   const { name, live, ...execution } = options;
   const headings = headingOf(notebook);
-  const line = progress(name, live ?? process.stderr.isTTY);
+  const line = progressLine(name, live ?? process.stderr.isTTY);
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   for (const signal of SIGNALS) process.once(signal, interrupt);
@@ -57,7 +57,7 @@ export function failureText(name: string, notebook: Notebook, failure: CellFailu
 }
 
 /** Text without the escape sequences that colour it in a terminal. */
-export function withoutColours(text: string): string {
+function withoutColours(text: string): string {
   return text.replace(/\x1b\[[0-9;]*[A-Za-z]/g, '');
 }
 
@@ -77,7 +77,7 @@ const isCode = (cell: Notebook['cells'][number]): cell is CodeCell => cell.cell_
 const TICK_MS = 1000;
 const LOG_EVERY_MS = 10_000;
 
-function progress(name: string, live: boolean): { at(text: string): void; end(text: string): void } {
+function progressLine(name: string, live: boolean): { at(text: string): void; end(text: string): void } {
   const started = performance.now();
   let text = 'starting the kernel';
   let logged = 0;

@@ -11,13 +11,13 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'n
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { cacheFolder } from 'dgm/host';
+import { cacheFolder, isRunning } from 'dgm/host';
 
 export interface BundleOptions {
   /** Of the workbook. */
   readonly root: string;
   /** One line for each thing that takes long. */
-  readonly onProgress?: (line: string) => void;
+  readonly onStep?: (line: string) => void;
   /** Where both are kept. Default: the folder `desk` of the user's cache folder. */
   readonly cache?: string;
 }
@@ -38,17 +38,17 @@ export async function bundle(options: BundleOptions): Promise<string> {
   const key = await hashOf([...sources, join(page, 'package-lock.json'), __filename]);
   return made(join(cache, `page-${key}`), async (folder) => {
     const packages = await pagePackages(options);
-    options.onProgress?.('Bundling the page');
+    options.onStep?.('Bundling the page');
     await build(page, packages, folder);
   });
 }
 
 /** The folder whose `node_modules` are the page's packages; installs them unless they are there. */
-export async function pagePackages({ root, onProgress, cache }: BundleOptions): Promise<string> {
+export async function pagePackages({ root, onStep, cache }: BundleOptions): Promise<string> {
   const page = join(root, ...PAGE.split('/'));
   const key = await hashOf([join(page, 'package-lock.json')]);
   return made(join(cache ?? join(cacheFolder(), 'desk'), `packages-${key}`), async (folder) => {
-    onProgress?.("Installing the page's packages (npm ci, once): about a minute and 420 MB");
+    onStep?.("Installing the page's packages (npm ci, once): about a minute and 420 MB");
     for (const name of ['package.json', 'package-lock.json']) await copyFile(join(page, name), join(folder, name));
     await npmCi(root, folder);
   });
@@ -93,15 +93,6 @@ async function removeAbandoned(cache: string): Promise<void> {
   }
 }
 
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'; // somebody else's
-  }
-}
-
 const exists = (path: string): Promise<boolean> =>
   stat(path).then(
     () => true,
@@ -118,24 +109,26 @@ async function npmCi(root: string, folder: string): Promise<void> {
   const { npmCommand } = (await import(pathToFileURL(join(root, 'app', 'setup', 'npm.mjs')).href)) as NpmModule;
   const { command, before, shell } = npmCommand();
   const args = [...before, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'];
-  const { code, said } = await run(command, args, { cwd: folder, shell });
+  const { code, output } = await run(command, args, { cwd: folder, shell });
   if (code === 0) return;
-  throw new Error(`the page's packages cannot be installed (npm ci: ${code}): ${lastLines(said)}`);
+  throw new Error(`the page's packages cannot be installed (npm ci: ${code}): ${lastLines(output)}`);
 }
 
 function run(command: string, args: readonly string[], options: { cwd: string; shell: boolean }) {
-  return new Promise<{ code: number | string; said: string }>((resolve) => {
+  return new Promise<{ code: number | string; output: string }>((resolve) => {
     const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
-    let said = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (said += text.toString()));
-    child.on('error', (error) => resolve({ code: error.message, said }));
-    child.on('close', (code, signal) => resolve({ code: code ?? `ended by ${signal}`, said }));
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (output += text.toString()));
+    child.on('error', (error) => resolve({ code: error.message, output }));
+    child.on('close', (code, signal) => resolve({ code: code ?? `ended by ${signal}`, output }));
   });
 }
 
 /** What npm says of a log file helps nobody here. */
-function lastLines(said: string): string {
-  const lines = said.split('\n').filter((line) => line.trim() !== '' && !/complete log of this run|\.log$/.test(line));
+function lastLines(output: string): string {
+  const lines = output
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !/complete log of this run|\.log$/.test(line));
   return lines.slice(0, 6).join('\n').trim();
 }
 

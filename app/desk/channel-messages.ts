@@ -51,17 +51,17 @@ const v1: Framing = {
   },
   unpack(data, isBinary) {
     if (!isBinary) throw new Error(`expected a binary message of ${V1}, got text`);
-    const places = readOffsets(data, 8, (at) => Number(data.readBigUInt64LE(at)));
-    const [channel, header, parent_header, metadata, content, ...buffers] = pieces(data, places);
+    const bounds = readOffsets(data, 8, (at) => Number(data.readBigUInt64LE(at)));
+    const [channel, header, parent_header, metadata, content, ...buffers] = partsBetween(data, bounds);
     if (!content)
-      throw new Error(`expected channel, header, parent, metadata and content, got ${places.length - 1} pieces`);
+      throw new Error(`expected channel, header, parent, metadata and content, got ${bounds.length - 1} parts`);
     const objects = { header, parent_header, metadata, content };
-    const parsed = Object.fromEntries(Object.entries(objects).map(([name, piece]) => [name, parse(piece!)]));
+    const parsed = Object.fromEntries(Object.entries(objects).map(([name, part]) => [name, parse(part!)]));
     return checked({ channel: channel!.toString(), ...parsed }, buffers);
   },
 };
 
-// JSON; with buffers: how many pieces, their offsets (32 bits, big-endian), then the JSON and the buffers
+// JSON; with buffers: how many parts, their offsets (32 bits, big-endian), then the JSON and the buffers
 
 const json: Framing = {
   pack({ buffers, ...message }) {
@@ -71,19 +71,19 @@ const json: Framing = {
     const parts = [Buffer.from(text), ...buffers];
     const head = Buffer.alloc(4 * (parts.length + 1));
     head.writeUInt32BE(parts.length, 0);
-    const places = offsets(head.length, parts).slice(0, -1);
-    places.forEach((offset, i) => head.writeUInt32BE(offset, 4 * (i + 1)));
+    const starts = offsets(head.length, parts).slice(0, -1);
+    starts.forEach((offset, i) => head.writeUInt32BE(offset, 4 * (i + 1)));
     return Buffer.concat([head, ...parts]);
   },
   unpack(data, isBinary) {
     if (!isBinary) return checked(parse(data), []);
-    const places = readOffsets(data, 4, (at) => data.readUInt32BE(at));
-    const [text, ...buffers] = pieces(data, [...places, data.length]);
+    const starts = readOffsets(data, 4, (at) => data.readUInt32BE(at));
+    const [text, ...buffers] = partsBetween(data, [...starts, data.length]);
     return checked(parse(text!), buffers);
   },
 };
 
-// Pieces of a binary message
+// Parts of a binary message
 
 /** Where each part begins, and where the last one ends. */
 function offsets(start: number, parts: readonly Uint8Array[]): number[] {
@@ -99,24 +99,23 @@ function readOffsets(data: Buffer, width: number, read: (at: number) => number):
   return Array.from({ length: count }, (_, i) => read(width * (i + 1)));
 }
 
-function pieces(data: Buffer, places: readonly number[]): Buffer[] {
-  return places.slice(1).map((end, i) => {
-    const start = places[i]!;
+function partsBetween(data: Buffer, bounds: readonly number[]): Buffer[] {
+  return bounds.slice(1).map((end, i) => {
+    const start = bounds[i]!;
     if (start > end || end > data.length)
-      throw new Error(`expected pieces within ${data.length} bytes, got one from ${start} to ${end}`);
+      throw new Error(`expected parts within ${data.length} bytes, got one from ${start} to ${end}`);
     return data.subarray(start, end);
   });
 }
 
 // What a message must be
 
-function parse(piece: Buffer): unknown {
+function parse(part: Buffer): unknown {
+  const text = part.toString();
   try {
-    return JSON.parse(piece.toString());
+    return JSON.parse(text);
   } catch (error) {
-    throw new Error(
-      `expected JSON, got ${JSON.stringify(piece.toString().slice(0, 40))} (${(error as Error).message})`,
-    );
+    throw new Error(`expected JSON, got ${JSON.stringify(text.slice(0, 40))} (${(error as Error).message})`);
   }
 }
 

@@ -1,40 +1,12 @@
 /** The notebooks' folder as Jupyter's contents API shows it. Nothing outside of it, and nothing hidden, exists. */
-import { createHash } from 'node:crypto';
-import { access, constants, copyFile, mkdir, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { constants, copyFile, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { writeWhole } from '../chapters/files';
+import { writeAtomically } from 'dgm/host';
 import { parseNotebook, serialiseNotebook, type Notebook } from 'dgm-jupyter';
-import { HttpError, type Json, textIn } from './http';
-import { partsOf, placeOf } from './place';
-
-export interface ContentsModel {
-  readonly name: string;
-  readonly path: string;
-  readonly type: 'notebook' | 'file' | 'directory';
-  readonly created: string;
-  readonly last_modified: string;
-  readonly writable: boolean;
-  readonly size: number | null;
-  readonly mimetype: string | null;
-  readonly format: 'json' | 'text' | 'base64' | null;
-  readonly content: unknown;
-  /** Of the bytes on disk, by which a page notices that somebody else has changed them. */
-  readonly hash: string | null;
-  readonly hash_algorithm: 'sha256' | null;
-}
-
-export interface CheckpointModel {
-  readonly id: string;
-  readonly last_modified: string;
-}
-
-export interface GetOptions {
-  readonly content?: boolean;
-  readonly hash?: boolean;
-  /** What the page takes it for. */
-  readonly type?: string;
-  readonly format?: string;
-}
+import { type Checkpoints, createCheckpoints } from './checkpoints';
+import { type ContentsModel, describe, filled, type GetOptions } from './file-model';
+import { HttpError, type Json, textIn, unlessMissing } from './http';
+import { fileAt, partsOf } from './paths';
 
 /** Paths are relative to the folder. Everything throws an HttpError, or the file system's own. */
 export interface Contents {
@@ -45,22 +17,16 @@ export interface Contents {
   create(folder: string, body: Json): Promise<ContentsModel>;
   rename(path: string, body: Json): Promise<ContentsModel>;
   remove(path: string): Promise<void>;
-  checkpoints(path: string): Promise<CheckpointModel[]>;
-  checkpoint(path: string): Promise<CheckpointModel>;
-  restore(path: string, id: string): Promise<void>;
-  removeCheckpoint(path: string, id: string): Promise<void>;
+  readonly checkpoints: Checkpoints;
 }
 
-/** @param kept where checkpoints are: one a file, as in Jupyter, but not among the notebooks */
+/** @param kept where checkpoints are */
 export function createContents(folder: string, kept: string): Contents {
-  const place = (path: string) => placeOf(folder, path);
-  const keptAt = (path: string) => {
-    const parts = partsOf(path);
-    return join(kept, ...parts.slice(0, -1), `${parts.at(-1) ?? ''}.checkpoint`);
-  };
+  const fileOf = (path: string) => fileAt(folder, path);
+  const checkpoints = createCheckpoints(folder, kept);
 
   async function get(path: string, options: GetOptions = {}): Promise<ContentsModel> {
-    const file = await place(path);
+    const file = await fileOf(path);
     const model = await describe(file, partsOf(path).join('/'));
     if (options.type !== undefined && (options.type === 'directory') !== (model.type === 'directory'))
       throw new HttpError(400, `${path} is a ${model.type}, not a ${options.type}`);
@@ -77,7 +43,7 @@ export function createContents(folder: string, kept: string): Contents {
   }
 
   async function save(path: string, body: Json): ReturnType<Contents['save']> {
-    const file = await place(path);
+    const file = await fileOf(path);
     if (partsOf(path).length === 0) throw new HttpError(400, 'a name is missing');
     const type = textIn(body, 'type');
     const before = await stat(file).catch(unlessMissing);
@@ -86,17 +52,17 @@ export function createContents(folder: string, kept: string): Contents {
     await stat(dirname(file)); // writing would make the folder
     const notebook = type === 'notebook' ? notebookIn(body, path) : undefined;
     if (type === 'directory') await mkdir(file, { recursive: true });
-    else await writeWhole(file, notebook ? serialiseNotebook(notebook) : fileIn(body));
+    else await writeAtomically(file, notebook ? serialiseNotebook(notebook) : fileIn(body));
     const model = await get(path, { content: false, hash: true });
     return { model, isNew: before === undefined, ...(notebook && { notebook }) };
   }
 
   async function create(path: string, body: Json): Promise<ContentsModel> {
-    const into = await place(path);
+    const into = await fileOf(path);
     if (!(await stat(into)).isDirectory()) throw new HttpError(400, `${path} is not a folder`);
     const below = (name: string) => [...partsOf(path), name].join('/');
     if (body['copy_from'] !== undefined) {
-      const from = await place(textIn(body, 'copy_from'));
+      const from = await fileOf(textIn(body, 'copy_from'));
       const name = await freeName(into, stem(from), extname(from), '-Copy');
       await copyFile(from, join(into, name), constants.COPYFILE_EXCL);
       return get(below(name), { content: false });
@@ -111,47 +77,25 @@ export function createContents(folder: string, kept: string): Contents {
 
   async function renameTo(path: string, body: Json): Promise<ContentsModel> {
     const target = textIn(body, 'path');
-    const [from, to] = await Promise.all([place(path), place(target)]);
-    if (from === (await place(''))) throw new HttpError(400, "the notebooks' folder cannot be renamed");
+    const [from, to] = await Promise.all([fileOf(path), fileOf(target)]);
+    if (from === (await fileOf(''))) throw new HttpError(400, "the notebooks' folder cannot be renamed");
     await stat(from);
     if (await stat(to).catch(unlessMissing)) throw new HttpError(409, `${target} is there already`);
     await stat(dirname(to));
     await rename(from, to);
-    await rename(keptAt(path), keptAt(target)).catch(unlessMissing);
+    await checkpoints.renamed(path, target);
     return get(target, { content: false });
   }
 
   async function remove(path: string): Promise<void> {
-    const file = await place(path);
-    if (file === (await place(''))) throw new HttpError(400, "the notebooks' folder cannot be deleted");
+    const file = await fileOf(path);
+    if (file === (await fileOf(''))) throw new HttpError(400, "the notebooks' folder cannot be deleted");
     if ((await stat(file)).isDirectory()) return rmdir(file); // an empty one only
     await rm(file);
-    await rm(keptAt(path), { force: true });
+    await checkpoints.forget(path);
   }
 
-  async function checkpoints(path: string): Promise<CheckpointModel[]> {
-    await stat(await place(path));
-    const found = await stat(keptAt(path)).catch(unlessMissing);
-    return found ? [{ id: CHECKPOINT, last_modified: found.mtime.toISOString() }] : [];
-  }
-
-  async function checkpoint(path: string): Promise<CheckpointModel> {
-    await writeWhole(keptAt(path), await readFile(await place(path)));
-    return (await checkpoints(path))[0]!;
-  }
-
-  async function restore(path: string, id: string): Promise<void> {
-    known(id);
-    await writeWhole(await place(path), await readFile(keptAt(path)));
-  }
-
-  async function removeCheckpoint(path: string, id: string): Promise<void> {
-    known(id);
-    await place(path);
-    await rm(keptAt(path));
-  }
-
-  return inTurn({ get, save, create, rename: renameTo, remove, checkpoints, checkpoint, restore, removeCheckpoint });
+  return inTurn({ get, save, create, rename: renameTo, remove, checkpoints });
 }
 
 /** What changes a file waits for what changed one before. */
@@ -164,67 +108,23 @@ function inTurn(contents: Contents): Contents {
       return done;
     };
   };
-  const { get, checkpoints, save, create, rename, remove, checkpoint, restore, removeCheckpoint } = contents;
+  const { get, save, create, rename, remove, checkpoints } = contents;
   return {
     get,
-    checkpoints,
     save: after(save),
     create: after(create),
     rename: after(rename),
     remove: after(remove),
-    checkpoint: after(checkpoint),
-    restore: after(restore),
-    removeCheckpoint: after(removeCheckpoint),
+    checkpoints: {
+      ...checkpoints,
+      make: after(checkpoints.make),
+      restore: after(checkpoints.restore),
+      remove: after(checkpoints.remove),
+    },
   };
 }
 
 // What is there
-
-async function describe(file: string, path: string): Promise<ContentsModel> {
-  const found = await stat(file);
-  const isFolder = found.isDirectory();
-  return {
-    name: basename(path),
-    path,
-    type: isFolder ? 'directory' : path.endsWith('.ipynb') ? 'notebook' : 'file',
-    created: found.birthtime.toISOString(),
-    last_modified: found.mtime.toISOString(),
-    writable: await access(file, constants.W_OK).then(
-      () => true,
-      () => false,
-    ),
-    size: isFolder ? null : found.size,
-    mimetype: null,
-    format: null,
-    content: null,
-    hash: null,
-    hash_algorithm: null,
-  };
-}
-
-async function filled(file: string, model: ContentsModel, options: GetOptions): Promise<ContentsModel> {
-  if (options.content === false && !options.hash) return model;
-  const bytes = await readFile(file);
-  const hash = createHash('sha256').update(bytes).digest('hex');
-  const hashed = { ...model, ...(options.hash && { hash, hash_algorithm: 'sha256' as const }) };
-  return options.content === false ? hashed : { ...hashed, ...contentOf(bytes, model, options) };
-}
-
-function contentOf(bytes: Buffer, { type, path }: ContentsModel, options: GetOptions): Partial<ContentsModel> {
-  if (type === 'notebook' && options.type !== 'file') {
-    try {
-      return { format: 'json', content: parseNotebook(bytes.toString(), path) };
-    } catch (error) {
-      throw new HttpError(400, (error as Error).message);
-    }
-  }
-  const text = bytes.toString();
-  const isText = Buffer.from(text).equals(bytes);
-  if (options.format === 'text' && !isText) throw new HttpError(400, `${path} is not text`);
-  if (options.format === 'base64' || !isText)
-    return { format: 'base64', content: bytes.toString('base64'), mimetype: 'application/octet-stream' };
-  return { format: 'text', content: text, mimetype: 'text/plain' };
-}
 
 function isShown(name: string): boolean {
   try {
@@ -238,10 +138,6 @@ function isShown(name: string): boolean {
 function unlessStrange(error: unknown): undefined {
   const { code, status } = error as { code?: string; status?: number };
   if (code !== 'ENOENT' && status !== 403) throw error;
-}
-
-function unlessMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error;
 }
 
 // What is written
@@ -258,12 +154,6 @@ function notebookIn(body: Json, path: string): Notebook {
 function fileIn(body: Json): string | Buffer {
   const text = textIn(body, 'content');
   return body['format'] === 'base64' ? Buffer.from(text, 'base64') : text;
-}
-
-const CHECKPOINT = 'checkpoint';
-
-function known(id: string): void {
-  if (id !== CHECKPOINT) throw new HttpError(404, `there is no checkpoint ${JSON.stringify(id)}`);
 }
 
 const UNTITLED: Readonly<Record<string, readonly [string, string]>> = {

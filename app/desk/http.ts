@@ -31,6 +31,11 @@ export function refusalOf(error: unknown): HttpError {
   return new HttpError(STATUS_OF[code] ?? 500, message ?? String(error));
 }
 
+/** For `catch`: a file that is not there is no error. */
+export function unlessMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+}
+
 export function sendJson(response: ServerResponse, status: number, value?: unknown): void {
   response.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8' });
   response.end(value === undefined ? undefined : JSON.stringify(value));

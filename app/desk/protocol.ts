@@ -87,8 +87,8 @@ export interface Execution {
   readonly msg_id: string;
   /** Null for code that was not a cell's. */
   readonly cellId: string | null;
-  /** The page that asked. */
-  readonly session: string;
+  /** The page that asked: JupyterLab's `kernel.clientId`, the `session` of its headers. */
+  readonly client: string;
   readonly state: 'queued' | 'running' | 'done';
   /** Null until it runs. */
   readonly execution_count: number | null;
@@ -105,7 +105,7 @@ export interface ChapterProgress {
   readonly exercises: readonly ExerciseProgress[];
 }
 
-export interface ExerciseProgress {
+interface ExerciseProgress {
   /** `mixture.emLoop` */
   readonly id: string;
   readonly state: 'open' | 'tried' | 'passed';

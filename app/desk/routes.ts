@@ -5,8 +5,9 @@ import { chapterProgress } from './chapters';
 import type { Contents } from './contents';
 import { deskPage, FILE_POLICY, PAGE_POLICY, withoutToken } from './html';
 import { HttpError, type Json, readJson, sendJson } from './http';
-import { decodePath, placeOf } from './place';
-import { KERNEL_NAME, type Sessions } from './sessions';
+import { decodePath, fileAt } from './paths';
+import { KERNEL_NAME } from './kernels';
+import type { Sessions } from './sessions';
 import { sendFile } from './static';
 
 export interface Desk {
@@ -88,15 +89,15 @@ const ROUTES: readonly (readonly [RegExp, Readonly<Record<string, Handler>>])[] 
   [
     /^\/api\/contents\/(.+)\/checkpoints$/,
     {
-      GET: async ({ desk, path }) => ok(await desk.contents.checkpoints(path[0]!)),
-      POST: async ({ desk, path }) => created(await desk.contents.checkpoint(path[0]!)),
+      GET: async ({ desk, path }) => ok(await desk.contents.checkpoints.list(path[0]!)),
+      POST: async ({ desk, path }) => created(await desk.contents.checkpoints.make(path[0]!)),
     },
   ],
   [
     /^\/api\/contents\/(.+)\/checkpoints\/([^/]+)$/,
     {
-      POST: async ({ desk, path }) => (await desk.contents.restore(path[0]!, path[1]!), done),
-      DELETE: async ({ desk, path }) => (await desk.contents.removeCheckpoint(path[0]!, path[1]!), done),
+      POST: async ({ desk, path }) => (await desk.contents.checkpoints.restore(path[0]!, path[1]!), done),
+      DELETE: async ({ desk, path }) => (await desk.contents.checkpoints.remove(path[0]!, path[1]!), done),
     },
   ],
   [
@@ -116,7 +117,7 @@ const ROUTES: readonly (readonly [RegExp, Readonly<Record<string, Handler>>])[] 
   ],
 ];
 
-/** Answers a request that the door has let in. @throws HttpError, or the file system's errors */
+/** Answers a request that may come in. @throws HttpError, or the file system's errors */
 export async function answer(desk: Desk, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const [address = '', search] = (request.url ?? '').split('?');
   const { handlers, caught } = routeOf(address);
@@ -160,13 +161,13 @@ async function plotly({ request, response }: Call): Promise<Answer> {
 }
 
 async function bundled({ desk, request, response, path }: Call): Promise<Answer> {
-  await sendFile(request, response, await placeOf(desk.bundle, path[0]!));
+  await sendFile(request, response, await fileAt(desk.bundle, path[0]!));
   return undefined;
 }
 
 async function picture({ desk, request, response, path }: Call): Promise<Answer> {
   response.setHeader('Content-Security-Policy', FILE_POLICY);
-  await sendFile(request, response, await placeOf(desk.folder, path[0]!));
+  await sendFile(request, response, await fileAt(desk.folder, path[0]!));
   return undefined;
 }
 

@@ -2,23 +2,19 @@
  * The desk: a server for one reader on this machine, that shows the workbook's notebooks in the browser and runs their
  * kernels. It speaks the part of Jupyter's protocol that its page needs (`protocol.ts`), on Node alone.
  */
-import { randomUUID } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import type { Duplex } from 'node:stream';
-import { type WebSocket, WebSocketServer } from 'ws';
 import { KERNEL_FOLDER } from 'dgm-jupyter';
-import { progressFileOf } from './chapters';
-import { framingOf, V1 } from './channel-messages';
+import { progressFile } from 'grader/progress';
+import { type Access, createAccess } from './access';
 import { createContents } from './contents';
-import { createDoor, type Door } from './door';
 import { messagePage, SAFE_HEADERS } from './html';
-import { HttpError, type Json, LARGEST_BODY, refusalOf, sendJson } from './http';
-import { decodePath } from './place';
+import { type HttpError, type Json, refusalOf, sendJson } from './http';
 import { answer, type Desk } from './routes';
 import { createSessions, type Sessions } from './sessions';
+import { createSockets, type Sockets } from './sockets';
 
 export interface DeskOptions {
   /** Of the workbook. */
@@ -48,40 +44,40 @@ export async function startDesk({ root, bundle, port, env = process.env }: DeskO
   const kernelSpec = JSON.parse(await readFile(join(KERNEL_FOLDER, 'kernel.json'), 'utf8')) as Json;
   const server = createServer({ maxHeaderSize: 64 * 1024 });
   const bound = await listen(server, port); // last, since what listens keeps the process alive
-  const door = createDoor(bound);
+  const access = createAccess(bound);
   const desk: Desk = {
     folder,
     bundle,
-    progressFile: progressFileOf(root, env),
+    progressFile: progressFile(root, env),
     kernelSpec,
     contents: createContents(folder, join(root, '.ipynb_checkpoints')),
     sessions: createSessions(folder, env),
     started: new Date().toISOString(),
-    cookie: door.cookie,
+    cookie: access.cookie,
   };
   desk.sessions.warm();
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: LARGEST_BODY, handleProtocols: chooseProtocol });
-  server.on('request', (request, response) => void respond(desk, door, request, response));
-  server.on('upgrade', (request, socket, head) => upgrade(desk.sessions, door, sockets, request, socket, head));
+  const sockets = createSockets(desk.sessions, access);
+  server.on('request', (request, response) => void respond(desk, access, request, response));
+  server.on('upgrade', sockets.upgrade);
   let tellEnd = (): void => undefined;
   const ended = new Promise<void>((resolve) => (tellEnd = resolve));
   let stopped: Promise<void> | undefined;
   return {
     port: bound,
-    token: door.token,
+    token: access.token,
     address(notebook) {
       const path = notebook === undefined ? '' : `notebooks/${notebook.split('/').map(encodeURIComponent).join('/')}`;
-      return `http://127.0.0.1:${bound}/${path}?token=${door.token}`;
+      return `http://127.0.0.1:${bound}/${path}?token=${access.token}`;
     },
     ended,
     stop: () => (stopped ??= stop(server, sockets, desk.sessions).then(tellEnd)),
   };
 }
 
-async function stop(server: Server, sockets: WebSocketServer, sessions: Sessions): Promise<void> {
+async function stop(server: Server, sockets: Sockets, sessions: Sessions): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
   await sessions.endAll();
-  for (const socket of sockets.clients) socket.terminate();
+  sockets.close();
   server.closeAllConnections();
   await closed;
 }
@@ -113,10 +109,10 @@ function listens(server: Server, port: number): Promise<boolean> {
 
 // Requests
 
-async function respond(desk: Desk, door: Door, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function respond(desk: Desk, access: Access, request: IncomingMessage, response: ServerResponse): Promise<void> {
   for (const [name, value] of Object.entries(SAFE_HEADERS)) response.setHeader(name, value);
   try {
-    door.check(request);
+    access.check(request);
     await answer(desk, request, response);
   } catch (error) {
     refuse(refusalOf(error), request, response);
@@ -130,64 +126,4 @@ function refuse({ status, message }: HttpError, request: IncomingMessage, respon
   if (!request.headers.accept?.includes('text/html')) return sendJson(response, status, { message, reason: null });
   response.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8' });
   response.end(messagePage(STATUS_CODES[status] ?? 'Error', message));
-}
-
-// WebSockets
-
-function chooseProtocol(offered: Set<string>): string | false {
-  return offered.has(V1) ? V1 : false;
-}
-
-function upgrade(
-  sessions: Sessions,
-  door: Door,
-  sockets: WebSocketServer,
-  request: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
-): void {
-  socket.on('error', () => socket.destroy()); // the page went away
-  try {
-    door.check(request);
-    const welcome = visitor(sessions, request);
-    sockets.handleUpgrade(request, socket, head, welcome);
-  } catch (error) {
-    const { status, message } = refusalOf(error);
-    const body = JSON.stringify({ message });
-    socket.end(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json\r\nConnection: close\r\n` +
-        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    );
-  }
-}
-
-/** What to do with the WebSocket that a request wants. @throws HttpError 404 when there is none at its address */
-function visitor(sessions: Sessions, { url = '' }: IncomingMessage): (socket: WebSocket) => void {
-  const [address = '', search] = url.split('?');
-  if (address === '/api/events/subscribe') return (socket) => socket.on('error', () => socket.terminate());
-  const [, id] = /^\/api\/kernels\/([^/]+)\/channels$/.exec(address) ?? [];
-  if (id === undefined) throw new HttpError(404, `there is no WebSocket at ${address}`);
-  const kernel = sessions.kernels.get(decodePath(id));
-  const session = new URLSearchParams(search).get('session_id') ?? randomUUID();
-  return (socket) => connect(kernel, session, socket);
-}
-
-const UNSUPPORTED = 1003; // the code of WebSockets for data that one cannot take
-
-function connect(kernel: ReturnType<Sessions['kernels']['get']>, session: string, socket: WebSocket): void {
-  const framing = framingOf(socket.protocol);
-  const detach = kernel.attach({
-    session,
-    send: (message) => socket.send(framing.pack(message)),
-    close: () => socket.close(1001),
-  });
-  socket.on('close', detach);
-  socket.on('error', () => socket.terminate());
-  socket.on('message', (data: Buffer, isBinary) => {
-    try {
-      kernel.take(framing.unpack(data, isBinary));
-    } catch (error) {
-      socket.close(UNSUPPORTED, (error as Error).message.slice(0, 100));
-    }
-  });
 }

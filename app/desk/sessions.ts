@@ -3,8 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { basename } from 'node:path';
 import type { NotebookCell } from 'dgm-jupyter';
 import { HttpError, type Json, textIn } from './http';
-import { type DeskKernel, type KernelModel, startKernel } from './kernel';
-import { partsOf, placeOf } from './place';
+import type { DeskKernel, KernelModel } from './kernel';
+import { createKernels } from './kernels';
+import { fileAt, partsOf } from './paths';
 
 /** As Jupyter's REST API shows a session. */
 export interface SessionModel {
@@ -45,16 +46,13 @@ export interface Sessions {
   endAll(): Promise<void>;
 }
 
-export const KERNEL_NAME = 'dgm';
-
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** @param folder of the notebooks, without links: a kernel runs in the folder of its own */
 export function createSessions(folder: string, env: Environment): Sessions {
-  const kernels = new Map<string, DeskKernel>();
+  const kernels = createKernels(env);
   const sessions = new Map<string, Session>();
-  let spare: { readonly cwd: string; readonly kernel: DeskKernel } | undefined;
-  let ending = false;
+  const sessionWith = (which: (one: Session) => boolean) => [...sessions.values()].find(which);
 
   function session(id: string): Session {
     const found = sessions.get(id);
@@ -62,49 +60,22 @@ export function createSessions(folder: string, env: Environment): Sessions {
     return found;
   }
 
-  function kernel(id: string): DeskKernel {
-    const found = kernels.get(id);
-    if (!found)
-      throw new HttpError(404, `there is no kernel ${JSON.stringify(id)}; it has ended, or another server had it`);
-    return found;
-  }
-
   /** Kernels run in their notebook's folder; the notebook itself may not be saved yet. */
   function folderOf(path: string): Promise<string> {
-    return placeOf(folder, partsOf(path).slice(0, -1).join('/'));
-  }
-
-  function start(name: unknown, cwd: string): DeskKernel {
-    if (ending) throw new HttpError(503, 'the workbook ends');
-    if (name !== undefined && name !== null && name !== KERNEL_NAME)
-      throw new HttpError(404, `there is no kernel named ${JSON.stringify(name)}; this workbook has "${KERNEL_NAME}"`);
-    const started = takeSpare(cwd) ?? startKernel(KERNEL_NAME, { cwd, env });
-    kernels.set(started.id, started);
-    return started;
-  }
-
-  function warm(): void {
-    spare = { cwd: folder, kernel: startKernel(KERNEL_NAME, { cwd: folder, env }) };
-  }
-
-  function takeSpare(cwd: string): DeskKernel | undefined {
-    if (spare?.cwd !== cwd || spare.kernel.model().execution_state === 'dead') return undefined;
-    const { kernel } = spare;
-    spare = undefined;
-    return kernel;
+    return fileAt(folder, partsOf(path).slice(0, -1).join('/'));
   }
 
   /** The kernel that a body asks for: one that is there, or a new one. */
   function wanted(body: Json, cwd: string): DeskKernel {
     const { id, name } = (body['kernel'] ?? {}) as Json;
-    return typeof id === 'string' ? kernel(id) : start(name, cwd);
+    return typeof id === 'string' ? kernels.get(id) : kernels.start(name, cwd);
   }
 
   async function create(body: Json): Promise<SessionModel> {
     const path = partsOf(textIn(body, 'path')).join('/');
     const cwd = await folderOf(path);
     // No waiting from here on, so that of two requests at once the second finds what the first made
-    const known = [...sessions.values()].find((one) => one.path === path);
+    const known = sessionWith((one) => one.path === path);
     if (known) {
       if (known.kernel.model().execution_state === 'dead') void known.kernel.restart().catch(() => undefined); // it says so itself
       return modelOf(known);
@@ -120,23 +91,21 @@ export function createSessions(folder: string, env: Environment): Sessions {
     const one = session(id);
     const path = body['path'] === undefined ? one.path : partsOf(textIn(body, 'path')).join('/');
     const cwd = await folderOf(path);
-    if ([...sessions.values()].some((other) => other !== one && other.path === path))
+    if (sessionWith((other) => other !== one && other.path === path))
       throw new HttpError(409, `${path} has another session`);
     const before = one.kernel;
     if (body['kernel'] !== undefined && body['kernel'] !== null) one.kernel = wanted(body, cwd);
     one.path = path;
     if (body['name'] !== undefined) one.name = textIn(body, 'name');
     if (body['type'] !== undefined) one.type = textIn(body, 'type');
-    const isUsed = [...sessions.values()].some((other) => other.kernel === before);
-    if (!isUsed && kernels.has(before.id)) await removeKernel(before.id);
+    if (!sessionWith((other) => other.kernel === before) && kernels.has(before.id)) await removeKernel(before.id);
     return modelOf(one);
   }
 
   async function removeKernel(id: string): Promise<void> {
-    const one = kernel(id);
-    kernels.delete(id);
-    for (const { id: holder, kernel: held } of [...sessions.values()]) if (held === one) sessions.delete(holder);
-    await one.end();
+    const kernel = kernels.get(id);
+    for (const one of [...sessions.values()]) if (one.kernel === kernel) sessions.delete(one.id);
+    await kernels.remove(id);
   }
 
   return {
@@ -145,20 +114,15 @@ export function createSessions(folder: string, env: Environment): Sessions {
     create,
     change,
     remove: async (id) => removeKernel(session(id).kernel.id),
-    saved(path, cells) {
-      for (const one of sessions.values()) if (one.path === path) one.kernel.saved(cells);
-    },
-    warm,
+    saved: (path, cells) => sessionWith((one) => one.path === path)?.kernel.saved(cells),
     kernels: {
-      list: () => [...kernels.values()].map((one) => one.model()),
-      get: kernel,
-      create: async (body) => start(body['name'], await folderOf(String(body['path'] ?? ''))).model(),
+      list: kernels.list,
+      get: kernels.get,
+      create: async (body) => kernels.start(body['name'], await folderOf(String(body['path'] ?? ''))).model(),
       remove: removeKernel,
     },
-    async endAll() {
-      ending = true;
-      await Promise.all([...kernels.values(), ...(spare ? [spare.kernel] : [])].map((one) => one.end()));
-    },
+    warm: () => kernels.warm(folder),
+    endAll: kernels.endAll,
   };
 }
 

@@ -130,14 +130,14 @@ function collectHeadings(markdown: MarkdownIt.MarkdownIt, headings: Heading[]): 
 }
 
 function anchor(text: string, headings: readonly Heading[]): string {
-  const words =
+  const slug =
     text
       .toLowerCase()
       .replace(/[^\p{L}\p{N}]+/gu, '-')
       .replace(/^-|-$/g, '') || 'section';
   const taken = (id: string) => headings.some((heading) => heading.id === id);
-  let id = words;
-  for (let n = 2; taken(id); n++) id = `${words}-${n}`;
+  let id = slug;
+  for (let n = 2; taken(id); n++) id = `${slug}-${n}`;
   return id;
 }
 

@@ -1,7 +1,7 @@
 /** Sizes of SVG elements, for plotly in jsdom: it asks for those of texts and of groups of texts, jsdom knows none. */
 import type { DOMWindow } from 'jsdom';
 
-export interface Font {
+interface Font {
   readonly size: number;
   readonly bold: boolean;
   readonly italic: boolean;

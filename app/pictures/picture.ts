@@ -2,7 +2,7 @@
 import type { Drawing } from './drawing';
 import { PLOTLY_MIME, type FigureSpec } from 'dgm/figures';
 import type { CodeCell, DisplayOutput, MimeData, Notebook, NotebookCell, Output, ResultOutput } from 'dgm-jupyter';
-import { still } from './still';
+import { sideBySide } from './side-by-side';
 
 const LARGEST_JSON = 60_000; // characters: a notebook under version control stays readable as text
 const LARGEST_PNG = 60_000; // bytes, wished for: a picture above that is drawn smaller
@@ -57,7 +57,7 @@ async function picture(figure: FigureSpec, drawing: Drawing): Promise<string | u
   try {
     const pictures = [];
     for (const scale of SCALES) {
-      const png = await drawing.png(still(figure), scale);
+      const png = await drawing.png(sideBySide(figure), scale);
       if (png.length <= LARGEST_PNG) return png.toString('base64');
       pictures.push(png);
     }

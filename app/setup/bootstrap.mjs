@@ -72,13 +72,13 @@ function npm(args) {
 }
 
 /** The folders that `tsc -b` compiles. */
-function rooms() {
+function projects() {
   return readJson('tsconfig.json').references.map(({ path }) => path);
 }
 
 /** Changes when any source, setting or package does. Names, sizes and times: no file has to be read. */
 function fingerprint() {
-  const files = rooms().flatMap((room) => sources(room));
+  const files = projects().flatMap((project) => sources(project));
   const stamp = (path) => {
     const { size, mtimeMs } = statSync(inRoot(path));
     return `${path} ${size} ${mtimeMs}`;
@@ -99,7 +99,7 @@ function build() {
   if (!existsSync(inRoot('tsconfig.json'))) return; // what students get is built already
   const record = inRoot('lib', 'dist', '.built'); // written after a build without errors only
   const now = fingerprint();
-  const complete = rooms().every((room) => existsSync(inRoot(room, 'dist')));
+  const complete = projects().every((project) => existsSync(inRoot(project, 'dist')));
   if (complete && existsSync(record) && readFileSync(record, 'utf8') === now) return;
   say('Building the library');
   // By its path: another package's older compiler may own the name `tsc` in node_modules/.bin

@@ -1,28 +1,30 @@
 /** `npm run doctor`: what this machine offers to the workbook, and what to do about what it lacks. */
-import { parseArgs } from 'node:util';
+import * as tf from '@tensorflow/tfjs';
 import { datasets, load } from 'dgm';
 import { availability, eagerBackends, PROVIDERS } from 'dgm/engine';
-import { workbookRoot } from '../chapters/files';
+import { workbookRoot } from 'dgm/host';
+import { printFindings, sandboxFindings, type Finding } from 'grader/commands';
+import { flag, runCommand } from '../command-line/command';
 import { findJupyter } from './find-jupyter';
-import { dataFolder, standing } from './kernelspec';
+import { dataFolder, examineKernelspec } from './kernelspec';
 
-export interface Finding {
-  readonly part: 'node' | 'jupyter' | 'engine' | 'eager' | 'data';
-  readonly name: string;
-  readonly ok: boolean;
-  readonly reason: string;
-  readonly remedy?: string;
-}
-
-const USAGE = `npm run doctor -- [--json]
+const COMMAND = {
+  help: `npm run doctor -- [--json]
 
 Says what this machine offers: Node, Jupyter, what compiled training can run on, what eager TensorFlow.js runs on,
-and whether the data are in order; with the remedy for what is missing.`;
+whether the data are in order, and what shuts in the submissions of strangers; with the remedy for what is missing.
+
+  --json   prints the findings as JSON
+`,
+  options: { json: flag },
+};
 
 /** Everything, tried now. */
 export async function examine(): Promise<Finding[]> {
+  tf.enableProdMode(); // else TensorFlow.js greets whoever asks
   const node: Finding = { part: 'node', name: 'Node', ok: true, reason: `${process.version} at ${process.execPath}` };
-  return [node, ...(await jupyters()), await kernelspec(), ...engine(), ...(await eager()), ...data()];
+  const [found, sandbox] = [await jupyters(), await sandboxFindings()];
+  return [node, ...found, await kernelspec(), ...engine(), ...(await eager()), ...data(), ...sandbox];
 }
 
 async function jupyters(): Promise<Finding[]> {
@@ -38,7 +40,7 @@ async function jupyters(): Promise<Finding[]> {
 }
 
 async function kernelspec(): Promise<Finding> {
-  return { part: 'jupyter', name: 'kernel', ...(await standing(dataFolder(process.env), workbookRoot())) };
+  return { part: 'jupyter', name: 'kernel', ...(await examineKernelspec(dataFolder(process.env), workbookRoot)) };
 }
 
 function engine(): Finding[] {
@@ -69,25 +71,6 @@ function data(): Finding[] {
   });
 }
 
-/** One line a finding, and the remedy under it. */
-export function report(findings: readonly Finding[]): string {
-  return findings
-    .flatMap(({ part, name, ok, reason, remedy }) => [
-      `${ok ? 'yes' : 'no '}  ${part.padEnd(8)} ${name.padEnd(11)} ${reason}`,
-      ...(remedy ? [`${' '.repeat(26)}→ ${remedy}`] : []),
-    ])
-    .join('\n');
-}
-
-async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } });
-  if (values.help) return console.log(USAGE);
-  const findings = await examine();
-  console.log(values.json ? JSON.stringify({ version: 1, findings }, null, 2) : report(findings));
-}
-
-if (require.main === module)
-  main().catch((error: unknown) => {
-    console.error(error instanceof Error ? error.message : String(error));
-    process.exitCode = 1;
-  });
+runCommand(module, COMMAND, async ({ options }) =>
+  printFindings(await examine(), options.json ? { version: 1 } : undefined),
+);

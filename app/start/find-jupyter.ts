@@ -1,7 +1,8 @@
 /** Which Jupyter this machine has: found on PATH, and asked for its version, because an installed one may be broken. */
 import { execFile } from 'node:child_process';
-import { accessSync, constants, statSync } from 'node:fs';
-import { basename, delimiter, join, resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import { findProgram, isProgram, programIn } from 'dgm/host';
 
 export interface Jupyter {
   readonly kind: 'lab' | 'notebook';
@@ -35,11 +36,10 @@ const PATIENCE_MS = 30_000; // the first start of a Python on a slow disk takes 
 
 /** Looks on PATH: JupyterLab first, then Notebook. */
 export async function findJupyter(env: Environment = process.env): Promise<Search> {
-  const here = CANDIDATES.flatMap((candidate) => {
-    const program = onPath(candidate.program, env);
-    return program ? [{ ...candidate, program }] : [];
-  });
-  return probeAll(here, env);
+  return probeAll(
+    candidatesBy((name) => findProgram(name, env)),
+    env,
+  );
 }
 
 /**
@@ -48,14 +48,19 @@ export async function findJupyter(env: Environment = process.env): Promise<Searc
  */
 export async function jupyterAt(path: string, env: Environment = process.env): Promise<Jupyter> {
   const full = resolve(path);
-  const candidates = isFolder(full)
-    ? CANDIDATES.flatMap((c) => programs(full, c.program).map((program) => ({ ...c, program })))
-    : sameProgram(full);
+  const candidates = isFolder(full) ? candidatesBy((name) => programIn(full, name)) : sameProgram(full);
   if (candidates.length === 0)
     throw new Error(`--jupyter: there is no Jupyter at ${full}; name a program such as venv/bin/jupyter-lab`);
   const { found, broken } = await probeAll(candidates, env);
   if (found.length === 0) throw new Error(`--jupyter: ${broken.join('\n')}`);
   return found[0]!;
+}
+
+function candidatesBy(find: (name: string) => string | undefined): Candidate[] {
+  return CANDIDATES.flatMap((candidate) => {
+    const program = find(candidate.program);
+    return program === undefined ? [] : [{ ...candidate, program }];
+  });
 }
 
 function sameProgram(path: string): Candidate[] {
@@ -99,26 +104,6 @@ function run(program: string, args: readonly string[], env: Environment): Promis
 }
 
 const lastLine = (text: string): string | undefined => text.trim().split('\n').at(-1) || undefined;
-
-function onPath(name: string, env: Environment): string | undefined {
-  const folders = (env['PATH'] ?? env['Path'] ?? '').split(delimiter).filter(Boolean);
-  return folders.flatMap((folder) => programs(folder, name))[0];
-}
-
-/** Without a shell, Windows starts .exe files only; pip installs such. */
-function programs(folder: string, name: string): string[] {
-  const file = join(folder, process.platform === 'win32' ? `${name}.exe` : name);
-  return isProgram(file) ? [file] : [];
-}
-
-function isProgram(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return statSync(file).isFile();
-  } catch {
-    return false;
-  }
-}
 
 function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFile, mkdir, stat, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import type { Jupyter } from './find-jupyter';
-import { PLOTLY_FILE } from 'dgm/figures';
+import { escapeHtml, PLOTLY_FILE } from 'dgm/figures';
 
 export interface ServerOptions {
   readonly root: string;
@@ -85,7 +85,7 @@ function serverEnvironment(
 }
 
 /** Copies plotly to where Notebook 6 and where JupyterLab serve files of extensions from. */
-export async function servePlotly(root: string): Promise<void> {
+async function servePlotly(root: string): Promise<void> {
   const source = require.resolve('plotly.js-dist-min/plotly.min.js');
   for (const folder of ['nbextensions', 'labextensions']) {
     const target = join(root, 'jupyter', 'share', folder, PLOTLY_FILE);
@@ -138,7 +138,7 @@ function notebookAddress(base: URL, jupyter: Jupyter, token: string, notebook: s
  */
 export async function writeRedirect(file: string, address: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
-  const target = address.replace(/&/g, '&amp;').replace(/"/g, '&quot;');
+  const target = escapeHtml(address);
   await writeFile(
     file,
     `<!doctype html><meta http-equiv="refresh" content="0;url=${target}"><a href="${target}">Open the workbook</a>\n`,

@@ -2,18 +2,21 @@
 import { existsSync } from 'node:fs';
 import { readFile, rm, rmdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { workbookRoot, writeWhole } from '../chapters/files';
+import { isAbsolute, join } from 'node:path';
+import { workbookRoot, writeAtomically } from 'dgm/host';
+import { flag, runCommand } from '../command-line/command';
 
-const HELP = `npm run kernel -- [--user | --remove]
+const COMMAND = {
+  help: `npm run kernel -- [--user | --remove]
 
 Says whether the kernel of this workbook is among the kernels of the user, where VS Code finds it. npm start needs
 none of this.
 
   --user      puts it there; again after the workbook was moved
   --remove    takes it away
-`;
+`,
+  options: { user: flag, remove: flag },
+};
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -40,23 +43,30 @@ interface Spec {
 export type Installed =
   | { readonly state: 'none' }
   | { readonly state: 'foreign' }
-  | { readonly state: 'current' | 'stale'; readonly workbook: string };
+  | {
+      readonly state: 'current' | 'stale';
+      readonly workbook: string;
+      /** A file of its command that is not there. */
+      readonly missing: string | undefined;
+    };
 
 /** Compares what is there with what this workbook would write. */
 export async function installed(data: string, root: string): Promise<Installed> {
   if (!existsSync(folderIn(data))) return { state: 'none' };
   const text = await readFile(fileIn(data), 'utf8').catch(() => '');
-  const workbook = workbookOf(text);
-  if (workbook === undefined) return { state: 'foreign' };
-  return { state: text === (await specText(root)) ? 'current' : 'stale', workbook };
+  const spec = parse(text);
+  const workbook = spec?.metadata?.dgm?.workbook;
+  if (typeof workbook !== 'string') return { state: 'foreign' };
+  const command = Array.isArray(spec?.argv) ? spec.argv.map(String) : [];
+  const missing = command.find((part) => isAbsolute(part) && !existsSync(part));
+  return { state: text === (await specText(root)) ? 'current' : 'stale', workbook, missing };
 }
 
-function workbookOf(text: string): string | undefined {
+function parse(text: string): Partial<Spec> | null {
   try {
-    const workbook = (JSON.parse(text) as Partial<Spec> | null)?.metadata?.dgm?.workbook;
-    return typeof workbook === 'string' ? workbook : undefined;
+    return JSON.parse(text) as Partial<Spec> | null;
   } catch {
-    return undefined;
+    return null;
   }
 }
 
@@ -73,7 +83,7 @@ async function specText(root: string): Promise<string> {
 export async function install(data: string, root: string): Promise<string> {
   const before = await installed(data, root);
   if (before.state === 'foreign') throw foreign(data);
-  await writeWhole(fileIn(data), await specText(root));
+  await writeAtomically(fileIn(data), await specText(root));
   const instead = before.state === 'stale' && before.workbook !== root ? ` (before, of ${before.workbook})` : '';
   return (
     `The kernel "TypeScript (dgm)" of ${root} is in ${folderIn(data)}${instead}.\n` +
@@ -99,34 +109,31 @@ function foreign(data: string): Error {
   );
 }
 
-/** How things stand, and the remedy if they do not stand well. */
-export async function standing(data: string, root: string): Promise<{ ok: boolean; reason: string; remedy?: string }> {
+/** Whether it is there and starts this workbook's kernel, and the remedy if not. */
+export async function examineKernelspec(
+  data: string,
+  root: string,
+): Promise<{ ok: boolean; reason: string; remedy?: string }> {
   const found = await installed(data, root);
   const remedy = 'npm run kernel -- --user';
   if (found.state === 'none') return { ok: false, reason: 'not among the kernels of VS Code', remedy };
   if (found.state === 'foreign') return { ok: false, reason: foreign(data).message };
   if (found.state === 'current') return { ok: true, reason: `for VS Code, in ${folderIn(data)}` };
-  const reason =
-    found.workbook === root
-      ? `${fileIn(data)} is of an earlier version, or of another Node`
-      : `${fileIn(data)} leads to another place, ${found.workbook}${existsSync(found.workbook) ? '' : ', which is not there'}`;
-  return { ok: false, reason, remedy };
+  return { ok: false, reason: `${fileIn(data)} ${whyStale(found, root)}`, remedy };
 }
 
-async function main(): Promise<void> {
-  const flag = { type: 'boolean' } as const;
-  const { values } = parseArgs({ options: { user: flag, remove: flag, help: { ...flag, short: 'h' } } });
-  if (values.help) return void process.stdout.write(HELP);
-  if (values.user && values.remove) throw new Error('--user and --remove: choose one');
-  const [data, root] = [dataFolder(process.env), workbookRoot()];
-  if (values.user) return console.log(await install(data, root));
-  if (values.remove) return console.log(await remove(data, root));
-  const { ok, reason, remedy } = await standing(data, root);
+function whyStale({ workbook, missing }: { workbook: string; missing: string | undefined }, root: string): string {
+  if (workbook !== root)
+    return `starts another workbook, ${workbook}${existsSync(workbook) ? '' : ', which is not there'}`;
+  const gone = missing === undefined ? '' : `starts ${missing}, which is not there: it `;
+  return `${gone}is of an earlier version, or of another Node`;
+}
+
+runCommand(module, COMMAND, async ({ options: { user, remove: away } }) => {
+  if (user && away) throw new Error('--user and --remove: choose one');
+  const data = dataFolder(process.env);
+  if (user) return console.log(await install(data, workbookRoot));
+  if (away) return console.log(await remove(data, workbookRoot));
+  const { ok, reason, remedy } = await examineKernelspec(data, workbookRoot);
   console.log(`${ok ? 'yes' : 'no '}  ${reason}${remedy ? `\n     → ${remedy}` : ''}`);
-}
-
-if (require.main === module)
-  main().catch((error: unknown) => {
-    console.error(error instanceof Error ? error.message : String(error));
-    process.exitCode = 1;
-  });
+});

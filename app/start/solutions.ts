@@ -1,14 +1,18 @@
 /** `npm run solutions`: runs chapters from nothing and keeps what they print and draw, as notebooks or as a page. */
 import { join, relative, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
-import { parseBudget } from 'dgm/host';
-import { chaptersIn, chosen, readNotebook, workbookRoot, writeWhole, type Chapter } from '../chapters/files';
+import { parseBudget, workbookRoot, writeAtomically } from 'dgm/host';
 import { serialiseNotebook } from 'dgm-jupyter';
+import { chaptersIn, chosen, readNotebook, type Chapter } from '../chapters/files';
+import { failureText, runChapter } from '../chapters/run';
+import { integer, runCommand, text, type CommandLine, type Option } from '../command-line/command';
 import { notebookPage } from '../pages/page';
 import { renderFigures } from '../pictures/picture';
-import { failureText, runChapter } from '../chapters/run';
 
-const HELP = `npm run solutions -- [CHAPTER…] [options]
+/** The text as it stands, for the kernel's environment. */
+const budget: Option<string> = { type: 'string', read: (value, name) => (parseBudget(value, name), value) };
+
+export const COMMAND = {
+  help: `npm run solutions -- [CHAPTER…] [options]
 
 Runs the solved chapters in the kernel, each in a fresh one, and writes their outputs and figures into
 solutions/NN-name.ipynb. A chapter is a number or a name; without any, all are run.
@@ -18,7 +22,10 @@ solutions/NN-name.ipynb. A chapter is a number or a name; without any, all are r
   --html FILE   writes one page that needs nothing else, and leaves the notebook as it is (one chapter)
   --out DIR     writes the notebooks into this folder instead
   --jobs N      runs N chapters at once (default 1)
-`;
+`,
+  options: { budget, html: text, out: text, jobs: integer(1) },
+  positionals: { name: 'chapter', most: Infinity },
+};
 
 export interface SolutionsOptions {
   readonly root: string;
@@ -29,28 +36,14 @@ export interface SolutionsOptions {
   readonly jobs: number;
 }
 
-/** Reads the command line. @throws when an option does not exist or makes no sense */
-export function solutionsOptions(args: readonly string[], root: string): SolutionsOptions | 'help' {
-  const string = { type: 'string' } as const;
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: { budget: string, html: string, out: string, jobs: string, help: { type: 'boolean', short: 'h' } },
-  });
-  if (values.help) return 'help';
-  const { budget, html, out, jobs = '1' } = values;
-  if (budget !== undefined) parseBudget(budget, '--budget');
-  if (!/^[1-9]\d*$/.test(jobs)) throw new Error(`--jobs must be an integer ≥ 1, got "${jobs}"`);
-  if (html !== undefined && out !== undefined)
+/** @throws when options contradict each other */
+export function solutionsOptions(
+  { options: { jobs = 1, ...options }, positionals }: CommandLine<typeof COMMAND.options>,
+  root: string,
+): SolutionsOptions {
+  if (options.html !== undefined && options.out !== undefined)
     throw new Error('--html writes a page, --out notebooks: choose one of them');
-  return {
-    root,
-    chapters: positionals,
-    jobs: Number(jobs),
-    ...(budget !== undefined && { budget }),
-    ...(html !== undefined && { html }),
-    ...(out !== undefined && { out }),
-  };
+  return { root, chapters: positionals, jobs, ...options };
 }
 
 /** Runs the chapters; true when every cell of each of them ran. */
@@ -89,18 +82,8 @@ async function solve(chapter: Chapter, options: SolutionsOptions): Promise<boole
 }
 
 async function written(path: string, text: string): Promise<void> {
-  await writeWhole(path, text);
+  await writeAtomically(path, text);
   console.log(`${relative('', path)} (${Math.round(text.length / 1000)} kB)`);
 }
 
-async function main(): Promise<void> {
-  const options = solutionsOptions(process.argv.slice(2), workbookRoot());
-  if (options === 'help') process.stdout.write(HELP);
-  else if (!(await solutions(options))) process.exitCode = 1;
-}
-
-if (require.main === module)
-  main().catch((error: unknown) => {
-    console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 1;
-  });
+runCommand(module, COMMAND, (line) => solutions(solutionsOptions(line, workbookRoot)));

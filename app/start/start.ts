@@ -3,16 +3,18 @@ import { existsSync, statSync } from 'node:fs';
 import { rm, utimes } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
-import { openInBrowser } from './browser';
+import { workbookRoot, writeAtomically } from 'dgm/host';
+import { chaptersIn, chosen, readNotebook, type Chapter } from '../chapters/files';
+import { failureText, runChapter } from '../chapters/run';
+import { flag, integer, runCommand, text, type CommandLine } from '../command-line/command';
 import { bundle } from '../desk/bundle';
 import { startDesk } from '../desk/server';
-import { chaptersIn, chosen, readNotebook, workbookRoot, writeWhole, type Chapter } from '../chapters/files';
+import { openInBrowser } from './browser';
 import { findJupyter, jupyterAt, type Jupyter } from './find-jupyter';
 import { startServer, writeRedirect, type JupyterServer } from './jupyter-server';
-import { failureText, runChapter } from '../chapters/run';
 
-const HELP = `npm start -- [CHAPTER] [options]
+export const COMMAND = {
+  help: `npm start -- [CHAPTER] [options]
 
 Opens the workbook in the browser, at the chapter (a number or a name), else at the beginning: in Jupyter, or where
 there is none, in the workbook's own front end, the desk.
@@ -22,7 +24,10 @@ there is none, in the workbook's own front end, the desk.
   --no-browser     prints the address only
   --port N         the port of the server, which else takes the first free one from 8888 on
   --page           no server: runs the solved chapter and opens it as one page to read
-`;
+`,
+  options: { desk: flag, jupyter: text, 'no-browser': flag, port: integer(1, 65535), page: flag },
+  positionals: { name: 'chapter', most: 1 },
+};
 
 export interface StartOptions {
   readonly root: string;
@@ -35,38 +40,13 @@ export interface StartOptions {
   readonly jupyter?: string;
 }
 
-type Setting = Pick<StartOptions, 'root' | 'env'>;
+type Line = CommandLine<typeof COMMAND.options>;
 
-/** Reads the command line. @throws when an option does not exist or makes no sense */
-export function startOptions(args: readonly string[], setting: Setting): StartOptions | 'help' {
-  const flag = { type: 'boolean' } as const;
-  const string = { type: 'string' } as const;
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      'no-browser': flag,
-      page: flag,
-      desk: flag,
-      port: string,
-      jupyter: string,
-      help: { ...flag, short: 'h' },
-    },
-  });
-  if (values.help) return 'help';
-  if (positionals.length > 1) throw new Error(`one chapter at a time, got ${positionals.join(', ')}`);
-  const port = Number(values.port);
-  if (values.port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= 65535))
-    throw new Error(`--port must be an integer from 1 to 65535, got "${values.port}"`);
-  return {
-    ...setting,
-    browser: !values['no-browser'],
-    page: values.page ?? false,
-    desk: values.desk ?? false,
-    ...(positionals[0] !== undefined && { chapter: positionals[0] }),
-    ...(values.port !== undefined && { port }),
-    ...(values.jupyter !== undefined && { jupyter: values.jupyter }),
-  };
+export function startOptions(
+  { options: { 'no-browser': hidden = false, page = false, desk = false, ...options }, positionals: [chapter] }: Line,
+  setting: Pick<StartOptions, 'root' | 'env'>,
+): StartOptions {
+  return { ...setting, browser: !hidden, page, desk, ...(chapter !== undefined && { chapter }), ...options };
 }
 
 /** A server that shows the workbook: a Jupyter or the desk. */
@@ -110,8 +90,8 @@ async function tryServer(jupyter: Jupyter, options: StartOptions): Promise<Jupyt
   const folder = join(root, 'notebooks');
   const [first] = chosen(await chaptersIn(folder), chapter === undefined ? [] : [chapter], folder);
   try {
-    const place = { notebook: `${first!.name}.ipynb`, ...(port !== undefined && { port }) };
-    return await startServer({ root, env, jupyter, ...place });
+    const at = port === undefined ? {} : { port };
+    return await startServer({ root, env, jupyter, notebook: `${first!.name}.ipynb`, ...at });
   } catch (error) {
     console.error(`${name} did not start: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
@@ -163,7 +143,7 @@ async function tryDesk(options: StartOptions, makeBundle: typeof bundle): Promis
   const { root, env, chapter, port } = options;
   const folder = join(root, 'notebooks');
   const [first] = chapter === undefined ? [] : chosen(await chaptersIn(folder), [chapter], folder);
-  const files = await makeBundle({ root, onProgress: (line) => console.error(line) }).catch((error: Error) => {
+  const files = await makeBundle({ root, onStep: (line) => console.error(line) }).catch((error: Error) => {
     console.error(
       `The front end cannot be made: ${error.message}\n` +
         'It needs the network once, for its packages: connect and start again, behind a proxy after npm config set proxy.\n' +
@@ -209,7 +189,7 @@ async function writePage(chapter: Chapter, page: string, root: string): Promise<
   const notebook = await readNotebook(chapter.path);
   const result = await runChapter(notebook, { name: chapter.name, cwd: pagesFrom(root) });
   for (const failure of result.failures) console.error(failureText(chapter.name, notebook, failure));
-  await writeWhole(
+  await writeAtomically(
     page,
     await notebookPage(await renderFigures(result.notebook, { largestJson: Infinity }), {
       folder: pagesFrom(root),
@@ -219,14 +199,4 @@ async function writePage(chapter: Chapter, page: string, root: string): Promise<
   return result.ok;
 }
 
-async function main(): Promise<void> {
-  const options = startOptions(process.argv.slice(2), { root: workbookRoot(), env: process.env });
-  if (options === 'help') process.stdout.write(HELP);
-  else if (!(await start(options))) process.exitCode = 1;
-}
-
-if (require.main === module)
-  main().catch((error: unknown) => {
-    console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 1;
-  });
+runCommand(module, COMMAND, (line) => start(startOptions(line, { root: workbookRoot, env: process.env })));

@@ -6,7 +6,7 @@ import type { Metadata, Notebook, NotebookCell } from 'dgm-jupyter';
 import { cellIds, type Role } from './cell-ids';
 import type { Exercise } from '../exercise/exercise';
 import { answerCell, checkCell } from './nbgrader';
-import { didYouMean } from '../base/nearest';
+import { didYouMean } from 'dgm/host';
 import { parsePercent, SourceError, type PercentCell } from './percent';
 import { completeSource, findRegions, givenOf, releasedSource, solutionLines, type Region } from './regions';
 

@@ -1,14 +1,14 @@
 /** Sources and notebooks on disk: which there are, writing them, and whether they are in step. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { writeAtomically } from 'dgm/host';
 import { parseNotebook, serialiseNotebook, type Notebook } from 'dgm-jupyter';
 import { buildChapter, inStep, keepOutputs, type BuiltChapter } from './build-chapter';
 import { isCalled, type Chapter } from '../chapters/registry';
-import { writeAtomically } from '../base/files';
-import { root, type Course } from '../base/places';
+import { root, type Course } from '../base/paths';
 
 /** Names of the chapters that have a source, in order: `03-mixtures`. */
-export async function chapterNames({ solutions }: Course): Promise<string[]> {
+async function chapterNames({ solutions }: Course): Promise<string[]> {
   return (await namesIn(solutions, '.ts')).filter((name) => /^\d\d-/.test(name));
 }
 
@@ -50,7 +50,7 @@ export async function readSource(chapter: string, { solutions }: Course): Promis
 }
 
 /** A chapter without checks has no exercises. */
-export async function exercisesOf(name: string, chapters: readonly Chapter[]) {
+async function exercisesOf(name: string, chapters: readonly Chapter[]) {
   return (await chapters.find((chapter) => chapter.name === name)?.exercises()) ?? [];
 }
 

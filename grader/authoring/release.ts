@@ -10,10 +10,9 @@ import { parseNotebook, serialiseNotebook } from 'dgm-jupyter';
 import type { BuiltChapter } from './build-chapter';
 import { withHidden, type Chapter } from '../chapters/registry';
 import { leaksIn, needlesOf, notebookLeaks, type Needle } from './leaks';
-import { lock, type Locked } from '../base/lock';
 import { buildFromFile, solutionCells } from './notebooks';
-import type { Opening, Release } from '../base/release-manifest';
-import { root, type Course } from '../base/places';
+import { toBase64, type Opening, type Release } from '../base/release-manifest';
+import { root, type Course } from '../base/paths';
 
 export interface ReleaseOptions {
   /** The chapters to release. */
@@ -39,9 +38,11 @@ const ROOMS = [
 ] as const;
 
 const LEFT_OUT: readonly RegExp[] = [
-  /(^|\/)(node_modules|bench|opened|nbextensions|labextensions|\.ipynb_checkpoints)(\/|$)/,
+  /(^|\/)(node_modules|bench|docs|opened|nbextensions|labextensions|\.ipynb_checkpoints)(\/|$)/,
   /(^|\/)(tsconfig\.json|\.built|[^/]*\.tsbuildinfo)$/,
   /^grader\/dist\/chapters\/hidden(\/|$)/,
+  // for whoever changes the code, with links to what is not there
+  /^(lib|jupyter|app)\/.*README\.md$/,
   // they name sources that are not there
   /^grader\/dist\/.*\.map$/,
 ];
@@ -126,17 +127,17 @@ function texts({ solutions, chapters }: ReleaseOptions, built: ReadonlyMap<strin
     text: serialiseNotebook(released),
   }));
   const about: Release = {
-    version: 1,
+    version: 2,
     chapters: chapters.map(({ name }) => name),
     solutions,
-    locked: solutions === 'never' ? {} : Object.assign({}, ...[...built.values()].map(lockedSolutions)),
+    base64: solutions === 'never' ? {} : Object.assign({}, ...[...built.values()].map(encodedSolutions)),
   };
   const readme = { path: 'README.md', from: 'grader/authoring/bundle/README.md' };
   return [...notebooks, readme, { path: 'grader/release.json', text: json(about) }];
 }
 
-function lockedSolutions(built: BuiltChapter): Record<string, Locked> {
-  return Object.fromEntries([...solutionCells(built)].map(([id, source]) => [id, lock(source, id)]));
+function encodedSolutions(built: BuiltChapter): Record<string, string> {
+  return Object.fromEntries([...solutionCells(built)].map(([id, source]) => [id, toBase64(source)]));
 }
 
 async function write(file: string, { path, from = path, text }: Entry): Promise<void> {

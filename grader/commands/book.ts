@@ -1,7 +1,6 @@
 /** `grade status`, `grade policy` and `grade override`: what the gradebook knows, and the lecturer's say in it. */
-import { InvalidArgumentError, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { chapters, findExercise } from '../chapters/registry';
-import { parseTime } from '../gradebook/arrival';
 import { readSetting, type Book } from '../gradebook/book';
 import { counts, holders } from '../gradebook/jobs';
 import {
@@ -14,9 +13,10 @@ import {
   type Row,
 } from '../gradebook/verdicts';
 import { readPolicy, studentOf, writePolicy, type Policy } from '../gradebook/policy';
-import { didYouMean } from '../base/nearest';
-import { duration } from '../reports/report';
-import { bookOption, withBook, type BookOption } from './shared';
+import { didYouMean } from 'dgm/host';
+import { duration } from '../reports/terminal';
+import { bookOption, orNone, toDuration, toLateness, toNumber, toPattern, toTime, type BookOption } from './options';
+import { withBook } from './shared';
 
 function status(options: BookOption): Promise<void> {
   return withBook(options, (book) => console.log(statusText(book)));
@@ -124,53 +124,6 @@ function requireStudent(book: Book, student: string): void {
     throw new Error(`there is no student '${student}' in the gradebook${didYouMean(student, [...known])}`);
 }
 
-function toDeadline(text: string): number | null {
-  return text === 'none' ? null : refusing(() => parseTime(text, 'deadline'));
-}
-
-const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-function toDuration(text: string): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)([mhd])$/.exec(text) ?? [];
-  if (unit === undefined) throw new InvalidArgumentError('It must be minutes, hours or days: 30m, 2h, 1d.');
-  return Number(number) * UNITS[unit]!;
-}
-
-function toLate(text: string): Policy['late'] {
-  if (text === 'zero') return 'zero';
-  const percent = Number(text);
-  if (text === '' || !(percent >= 0 && percent <= 100))
-    throw new InvalidArgumentError('It must be zero, or percent of the points for each day, 0 to 100.');
-  return percent;
-}
-
-function toAttempts(text: string): Policy['attempts'] {
-  if (text !== 'last' && text !== 'best') throw new InvalidArgumentError('It must be last or best.');
-  return text;
-}
-
-function toPattern(text: string): string | null {
-  if (text === 'none') return null;
-  refusing(() => new RegExp(text, 'u'));
-  if (!/\((?!\?)/.test(text)) throw new InvalidArgumentError("It needs a group for the student: '^([^/]+)/'.");
-  return text;
-}
-
-function toPoints(text: string): number {
-  const points = Number(text);
-  if (text.trim() === '' || !Number.isFinite(points) || points < 0)
-    throw new InvalidArgumentError('It must be a number from 0.');
-  return points;
-}
-
-function refusing<T>(act: () => T): T {
-  try {
-    return act();
-  } catch (error) {
-    throw new InvalidArgumentError((error as Error).message);
-  }
-}
-
 export function addBookCommands(program: Command): void {
   program
     .command('status')
@@ -187,14 +140,14 @@ export function addBookCommands(program: Command): void {
         'whenever they are exported.',
     )
     .addOption(bookOption())
-    .option('--deadline <time>', 'ISO 8601 with its zone, or none', toDeadline)
+    .option('--deadline <time>', 'ISO 8601 with its zone, or none', orNone(toTime))
     .option('--grace <duration>', 'lateness up to this is forgiven: 30m, 2h, 1d', toDuration)
-    .option('--late <cost>', 'percent of the points for each day begun after the deadline, or zero', toLate)
-    .option('--attempts <which>', 'which of several attempts counts: last or best', toAttempts)
+    .option('--late <cost>', 'percent of the points for each day begun after the deadline, or zero', toLateness)
+    .addOption(new Option('--attempts <which>', 'which of several attempts counts').choices(['last', 'best']))
     .option(
       '--student <pattern>',
       'regular expression on a path, whose first group names the student, or none',
-      toPattern,
+      orNone(toPattern),
     )
     .addHelpText(
       'after',
@@ -212,7 +165,7 @@ Example: alice/1.ipynb and alice/2.ipynb are two attempts of alice, the better o
     .argument('<student>', 'as in grade export')
     .argument('<exercise>', 'for example mixture.em')
     .addOption(bookOption())
-    .option('--points <n>', 'the points it shall count', toPoints)
+    .option('--points <n>', 'the points it shall count', toNumber({ min: 0 }))
     .option('--reason <text>', 'why')
     .option('--by <name>', 'who decided it')
     .option('--remove', 'take the override back')

@@ -1,9 +1,7 @@
 /** `grade grade` and `grade regrade`: a folder of submissions, and some of them once more. */
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { Option, type Command } from 'commander';
+import type { Command } from 'commander';
 import { gradeFolder, regrade, type BatchReport, type Work } from '../gradebook/grade-folder';
-import { chooseTier, tierOption, TRUST } from './doctor';
 import { chapters, findChapter, hasHidden, isCalled } from '../chapters/registry';
 import { readTimestamps } from '../gradebook/arrival';
 import type { Book } from '../gradebook/book';
@@ -11,19 +9,26 @@ import { rows } from '../gradebook/verdicts';
 import { bundleOf } from '../gradebook/bundle';
 import { select } from '../gradebook/select';
 import { createPool } from '../grading/pool';
-import { progressLine } from '../reports/report';
-import type { Tier } from '../sandbox/tier';
-import { ANY_CHAPTER, bookOption, CHAPTER, positive, withBook, withCompiler, type BookOption } from './shared';
+import { progressLine } from '../reports/terminal';
+import {
+  bookOption,
+  chapterOption,
+  jobsOption,
+  tierOption,
+  trustOption,
+  type BookOption,
+  type JobsOption,
+  type TierOption,
+  type TrustOption,
+} from './options';
+import { chooseTier } from './sandbox';
+import { withBook, withCompiler } from './shared';
 
-/** What shuts submissions in. */
-interface TierOptions {
-  readonly tier?: Tier;
-  readonly iTrustThese?: boolean;
-}
+/** How submissions are graded, whichever they are. */
+type WorkOptions = JobsOption & TierOption & TrustOption;
 
-interface GradeOptions extends TierOptions {
+interface GradeOptions extends WorkOptions {
   readonly out: string;
-  readonly jobs: number;
   readonly chapter?: string;
   readonly seed?: string;
   readonly resume?: boolean;
@@ -63,8 +68,7 @@ function bundleOnce(): (name: string | undefined) => Promise<string> {
   };
 }
 
-interface RegradeOptions extends BookOption, TierOptions {
-  readonly jobs: number;
+interface RegradeOptions extends BookOption, WorkOptions {
   readonly only?: string[];
 }
 
@@ -76,7 +80,7 @@ async function again({ book: out, only = [], ...options }: RegradeOptions): Prom
 }
 
 async function withWork(
-  { jobs, tier: wanted, iTrustThese = false }: TierOptions & { readonly jobs: number },
+  { jobs, tier: wanted, iTrustThese = false }: WorkOptions,
   act: (work: Work) => Promise<BatchReport>,
 ): Promise<BatchReport> {
   const { tier, reason } = await chooseTier(wanted, iTrustThese);
@@ -120,11 +124,6 @@ function* jsonPieces(book: Book): Generator<string> {
   yield '\n]\n';
 }
 
-const jobsOption = () =>
-  new Option('--jobs <n>', 'how many to grade at the same time').argParser(positive).default(availableParallelism());
-
-const TRUST_HELP = 'grade even where nothing protects this machine from the submissions';
-
 export function addGrade(program: Command): void {
   program
     .command('grade')
@@ -141,15 +140,13 @@ export function addGrade(program: Command): void {
       '--timestamps <file>',
       'lines name,time (ISO 8601 with zone): when each was handed in; else the file’s mtime',
     )
-    .option(CHAPTER, ANY_CHAPTER)
-    .addOption(
-      new Option(
-        '--seed <text>',
-        'decides the inputs, with student and exercise; a random one for a new gradebook, which keeps it',
-      ),
+    .addOption(chapterOption())
+    .option(
+      '--seed <text>',
+      'decides the inputs, with student and exercise; a random one for a new gradebook, which keeps it',
     )
     .addOption(tierOption())
-    .option(TRUST, TRUST_HELP)
+    .addOption(trustOption())
     .option('--json', 'print all results as JSON')
     .addHelpText(
       'after',
@@ -171,7 +168,7 @@ Example:
     .addOption(bookOption())
     .addOption(jobsOption())
     .addOption(tierOption())
-    .option(TRUST, TRUST_HELP)
+    .addOption(trustOption())
     .option('--only <what...>', 'students, exercises (mixture.em) or statuses (timeout); all when none is named')
     .addHelpText(
       'after',

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { chapters, findExercise } from '../chapters/registry';
 import { askedHints } from '../student/help';
-import { standingOf } from '../student/tries';
+import { standingOf } from '../student/progress';
 import { solutionOf } from '../student/solution';
-import { helpLines } from '../student/wording';
+import { helpLines } from '../student/report';
 
 export function addHint(program: Command): void {
   program
@@ -29,8 +29,8 @@ export function addSolution(program: Command): void {
     .argument('<exercise>', 'for example mixture.emLoop')
     .addHelpText('after', '\nExit status: 0 when it is open, else 1.\n\nExample: npx grade solution mixture.emLoop')
     .action(async (id: string) => {
-      const { locked, text } = await solutionOf(id, chapters);
-      console.log(locked ?? text);
-      process.exitCode = locked === undefined ? 0 : 1;
+      const { closed, text } = await solutionOf(id, chapters);
+      console.log(closed ?? text);
+      process.exitCode = closed === undefined ? 0 : 1;
     });
 }

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { chapters } from '../chapters/registry';
 import { outOfStep, selectChapters, writeNotebooks } from '../authoring/notebooks';
-import { course } from '../base/places';
+import { course } from '../base/paths';
 
 async function write(names: readonly string[]): Promise<void> {
   for (const name of names) console.log((await writeNotebooks(name, course, chapters)).join('\n'));

@@ -3,6 +3,7 @@ import { on } from 'node:events';
 import { watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { SIGNS } from '../exercise/check-lines';
 import { CELL_SEED, isNotWritten, type ExerciseReport } from '../exercise/checking';
 import type { Compilation, Compiled } from '../compile/compile';
 import type { Compiler } from '../compile/service';
@@ -12,7 +13,7 @@ import { helpAfter } from '../student/help';
 import { readSubmission, Unreadable } from '../compile/reader';
 import type { ExerciseResult } from '../grading/result';
 import { Fault, type FaultStatus } from '../exercise/status';
-import { MARKS, reportText, titleOf } from '../student/wording';
+import { reportText, titleOf } from '../student/report';
 
 export interface Tried {
   /** A block an exercise, and a last line that counts. */
@@ -91,7 +92,7 @@ function block(exercise: Exercise, { status, problems, alone }: Compiled, result
   if (status !== 'ok') return unread(exercise, problems.map(problemText));
   const report = reportOf(result!);
   if (report.checks.length === 0) return unread(exercise, [result!.message ?? result!.status]);
-  const fault = report.fault === undefined ? [] : [`${MARKS.failed} ${report.fault.message}`];
+  const fault = report.fault === undefined ? [] : [`${SIGNS.failed} ${report.fault.message}`];
   const text = reportText(exercise, report, helpAfter(exercise, report, alone!.code));
   const passes = fault.length === 0 && report.checks.every((check) => check.status === 'passed');
   return { text: [text, ...fault].join('\n'), passes };
@@ -99,7 +100,7 @@ function block(exercise: Exercise, { status, problems, alone }: Compiled, result
 
 function unread(exercise: Exercise, problems: readonly string[]): Block {
   return {
-    text: [titleOf(exercise), ...problems.map((problem) => `${MARKS.failed} ${problem}`)].join('\n'),
+    text: [titleOf(exercise), ...problems.map((problem) => `${SIGNS.failed} ${problem}`)].join('\n'),
     passes: false,
   };
 }

@@ -1,15 +1,16 @@
 /** `grade export`, `grade feedback` and `grade statistics`: what leaves the gradebook. */
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
+import { writeAtomically } from 'dgm/host';
 import { folderOf } from '../gradebook/grade-folder';
 import { feedbackHtml, feedbackMarkdown } from '../reports/feedback';
-import { writeAtomically, writeStream } from '../base/files';
 import { classroom, gradescope, junit } from '../reports/documents';
 import { gradeTable, nbgraderTable } from '../reports/tables';
 import type { Book } from '../gradebook/book';
 import { grades, type Grade } from '../gradebook/grades';
 import { itemStatistics, statisticsTable } from '../reports/statistics';
-import { bookOption, withBook, type BookOption } from './shared';
+import { bookOption, type BookOption } from './options';
+import { withBook } from './shared';
 
 /** Formats that hold the whole class in one file. */
 const WHOLE: Readonly<Record<string, (book: Book) => Iterable<string>>> = {
@@ -32,7 +33,7 @@ interface ExportOptions extends BookOption {
 function exportGrades({ format, out, ...options }: ExportOptions): Promise<void> {
   return withBook(options, async (book) => {
     const whole = WHOLE[format];
-    if (whole !== undefined) return out === undefined ? print(whole(book)) : writeStream(out, whole(book));
+    if (whole !== undefined) return out === undefined ? print(whole(book)) : writeAtomically(out, whole(book));
     if (out === undefined) throw new Error(`${format} is a file for each student; name a folder with --out`);
     const [name, write] = EACH[format]!;
     let count = 0;

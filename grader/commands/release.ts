@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 import { chapters, findChapter, hasHidden } from '../chapters/registry';
 import { release } from '../authoring/release';
 import type { Opening } from '../base/release-manifest';
-import { course, root } from '../base/places';
+import { course, root } from '../base/paths';
+import { toOpening } from './options';
 
 interface Options {
   readonly out: string;
@@ -25,7 +26,7 @@ export function addRelease(program: Command): void {
     .option(
       '--solutions <when>',
       'when students may see a worked solution: after-pass, after-tries:<n> (or a pass), or never',
-      opening,
+      toOpening,
       'after-pass' as const,
     )
     .addHelpText('after', '\nExample: npx grade release 03 --out ../chapter-3 --solutions after-tries:5')
@@ -50,10 +51,4 @@ function refuseOldBuild(): void {
   const { stdout, status } = spawnSync(process.execPath, [compiler, '-b', '--dry'], { cwd: root, encoding: 'utf8' });
   if (status !== 0 || /would/.test(stdout))
     throw new Error('the build is older than the sources; renew it with: npm run build');
-}
-
-function opening(text: string): Opening {
-  if (!/^(after-pass|never|after-tries:[1-9]\d{0,2})$/.test(text))
-    throw new InvalidArgumentError('It must be after-pass, never, or after-tries: with a number, as in after-tries:5.');
-  return text as Opening;
 }

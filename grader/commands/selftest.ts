@@ -2,21 +2,22 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { chooseTier, tierOption } from './doctor';
 import { chapters, findChapter } from '../chapters/registry';
 import { hostileTable, runHostile, type HostileReport } from '../selftest/hostile';
-import { chapterTable, releaseTable, selftestJson } from '../reports/report';
-import { course, root } from '../base/places';
+import { chapterTable, releaseTable, selftestJson } from '../reports/terminal';
+import { course, root } from '../base/paths';
 import { selftest, type SelftestReport } from '../selftest/selftest';
 import type { Tier } from '../sandbox/tier';
-import { CHAPTER, withCompiler } from './shared';
+import { examineTier } from '../sandbox/tier-probe';
+import { chapterOption, tierOption, type TierOption } from './options';
+import { chooseTier } from './sandbox';
+import { withCompiler } from './shared';
 
-interface SelftestOptions {
+interface SelftestOptions extends TierOption {
   readonly json?: boolean;
   readonly chapter?: string;
   /** Attacks alone, from this folder; false: none. */
   readonly hostile?: boolean | string;
-  readonly tier?: Tier;
 }
 
 const CORPUS = join(root, 'test', 'hostile');
@@ -25,10 +26,11 @@ async function test({ json = false, chapter, hostile, tier }: SelftestOptions): 
   const say = (text: string) => json || console.log(text);
   const ofChapters = hostile ? undefined : await testChapters(chapter, say);
   const wanted = hostile ?? (chapter === undefined && existsSync(CORPUS));
-  const ofAttacks = wanted ? await testAttacks(typeof wanted === 'string' ? wanted : CORPUS, tier, say) : undefined;
-  const ok = (ofChapters?.ok ?? true) && (ofAttacks?.ok ?? true);
-  if (json)
-    console.log(JSON.stringify({ ...(ofChapters && selftestJson(ofChapters)), hostile: ofAttacks, ok }, null, 2));
+  const ofAttacks = wanted ? await testAttacks(typeof wanted === 'string' ? wanted : CORPUS, tier, say) : [];
+  const ok = (ofChapters?.ok ?? true) && ofAttacks.every((report) => report.ok);
+  const [inStrongest, inLimits] = ofAttacks;
+  const all = { ...(ofChapters && selftestJson(ofChapters)), hostile: inStrongest, hostileInLimits: inLimits, ok };
+  if (json) console.log(JSON.stringify(all, null, 2));
   say(ok ? 'Everything holds.' : 'Some of it does not hold: see ✗ above.');
   process.exitCode = ok ? 0 : 1;
 }
@@ -43,15 +45,20 @@ async function testChapters(chapter: string | undefined, say: (text: string) => 
   return report!;
 }
 
+/** In the tier that is wanted; or in the strongest, and then in the weakest that shuts anything in. */
 async function testAttacks(
   folder: string,
   wanted: Tier | undefined,
   say: (text: string) => void,
-): Promise<HostileReport> {
+): Promise<HostileReport[]> {
   const { tier } = await chooseTier(wanted, false);
-  const report = await runHostile(folder, { tier });
-  say(hostileTable(report));
-  return report;
+  const weaker: readonly Tier[] = wanted === undefined && (await examineTier('limits')).available ? ['limits'] : [];
+  const reports: HostileReport[] = [];
+  for (const each of new Set([tier, ...weaker])) {
+    reports.push(await runHostile(folder, { tier: each }));
+    say(hostileTable(reports.at(-1)!));
+  }
+  return reports;
 }
 
 export function addSelftest(program: Command): void {
@@ -62,9 +69,9 @@ export function addSelftest(program: Command): void {
       'For every chapter: the solution earns everything, the untouched release nothing, the checks reject every ' +
         'known mistake, the hidden checks reject answers learnt by heart from the public ones, and what students get shows ' +
         'no line of a solution and no hidden check. Then a corpus of attacks, where this copy has one: none may earn, ' +
-        'reach or leave anything.',
+        'reach or leave anything, in the strongest sandbox that holds here, and, if limits promises it, in that.',
     )
-    .option(CHAPTER, 'one chapter only, by number or name, and no attacks')
+    .addOption(chapterOption('one chapter only, by number or name, and no attacks'))
     .option('--hostile [folder]', 'the attacks alone')
     .option('--no-hostile', 'no attacks')
     .addOption(tierOption())

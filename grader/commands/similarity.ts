@@ -1,11 +1,12 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 import { findSubmissions } from '../gradebook/grade-folder';
 import { chapters, findChapter, isCalled } from '../chapters/registry';
 import { buildFromFile } from '../authoring/notebooks';
 import type { SourceCell } from '../compile/pieces';
 import { readSubmission, Unreadable } from '../compile/reader';
-import { course } from '../base/places';
+import { course } from '../base/paths';
 import { similarPairs, type SimilarPair, type Stretch, type Work } from '../reports/similarity';
+import { chapterOption, toNumber } from './options';
 
 interface Options {
   readonly threshold: number;
@@ -22,8 +23,13 @@ export function addSimilarity(program: Command): void {
         'nor does what everybody was given. It shows where to look; whether somebody copied is for you to judge.',
     )
     .argument('<folder>', 'the submissions, as for grade')
-    .option('--threshold <share>', 'the similarity from which a pair is shown, 0 to 1', share, 0.4)
-    .option('--chapter <name>', 'the chapter, by number or name; needed when the notebooks are of several')
+    .option(
+      '--threshold <share>',
+      'the similarity from which a pair is shown, 0 to 1',
+      toNumber({ min: 0, max: 1 }),
+      0.4,
+    )
+    .addOption(chapterOption('the chapter, by number or name; needed when the notebooks are of several'))
     .option('--json', 'print the pairs with all their fragments as JSON')
     .addHelpText('after', '\nExample: npx grade similarity submissions/ --threshold 0.6')
     .action(run);
@@ -115,11 +121,4 @@ function quote({ text }: Stretch): string {
   const shown = lines.length > 6 ? [...lines.slice(0, 5), '…'] : lines;
   // a submission must not steer the terminal
   return shown.map((line) => `    | ${line.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ')}`).join('\n');
-}
-
-function share(text: string): number {
-  const number = Number(text);
-  if (text.trim() === '' || !(number >= 0 && number <= 1))
-    throw new InvalidArgumentError('It must be a number from 0 to 1.');
-  return number;
 }

@@ -2,12 +2,11 @@
  * Extracts and type-checks a submission. Runs in a process of its own (`service-child.ts`): a hostile source can
  * make a compiler spin or swell, and a warm language service makes the check of the next notebook 30 times faster.
  */
-import { join, sep } from 'node:path';
 import ts from 'typescript';
+import { visiblePaths } from '../base/visible';
 import { extract, originOf, type Extraction, type Module, type Problem } from './extract';
+import { createHost, SUBMISSION } from './language-host';
 import type { Piece, SourceCell } from './pieces';
-import { root } from '../base/places';
-import { VISIBLE } from '../base/visible';
 
 /**
  * A module as it is sent to the process that runs it: CommonJS with a source map, so that this process needs no
@@ -36,7 +35,6 @@ export interface Compilation {
 export type Compile = (cells: readonly SourceCell[], functions: readonly string[]) => Compilation;
 
 const PROBLEMS_PER_FUNCTION = 5;
-const FILE = join(root, 'submission.ts');
 
 /** As the notebook kernel's options: what compiles there compiles here. */
 const OPTIONS: ts.CompilerOptions = {
@@ -54,9 +52,12 @@ const OPTIONS: ts.CompilerOptions = {
   resolveJsonModule: false,
 };
 
-/** A compiler that keeps the libraries' types in memory from one submission to the next. */
-export function createCompile(): Compile {
-  const diagnose = createDiagnose();
+/**
+ * A compiler that keeps the libraries' types in memory from one submission to the next.
+ * @param visible the files and folders that a message may quote
+ */
+export function createCompile(visible: readonly string[] = visiblePaths()): Compile {
+  const diagnose = createDiagnose(visible);
   return (cells, functions) => {
     const extraction = extract(cells, functions);
     const found = functions.filter((name) => extraction.slices.get(name)!.kind === 'found');
@@ -108,14 +109,14 @@ function attribute(findings: readonly Finding[], { slices }: Extraction): Map<st
   );
 }
 
-function createDiagnose(): (module: Module) => Finding[] {
+function createDiagnose(visible: readonly string[]): (module: Module) => Finding[] {
   let code = '';
   let version = 0;
-  const service = ts.createLanguageService(hostOf(() => ({ code, version })));
+  const service = ts.createLanguageService(createHost(OPTIONS, visible, () => ({ code, version })));
   return (module) => {
     code = module.code;
     version += 1;
-    const diagnostics = [...service.getSyntacticDiagnostics(FILE), ...service.getSemanticDiagnostics(FILE)];
+    const diagnostics = [...service.getSyntacticDiagnostics(SUBMISSION), ...service.getSemanticDiagnostics(SUBMISSION)];
     return diagnostics.flatMap((diagnostic) => toFinding(diagnostic, module));
   };
 }
@@ -127,45 +128,4 @@ function toFinding(diagnostic: ts.Diagnostic, { code, map }: Module): Finding[] 
   if (place === undefined) return [];
   const text = ts.flattenDiagnosticMessageText(diagnostic.messageText, ' ');
   return [{ piece: map[line - 1]!.piece, problem: { message: `TS${diagnostic.code}: ${text}`, place } }];
-}
-
-/** A link in node_modules leads to the grader, too. */
-const IN_GRADER = /[\\/]grader[\\/]/;
-
-/** Whether a path in the grader is one that a submission sees, or a folder on the way to one. */
-function isShown(path: string): boolean {
-  const inside = path.slice(path.search(IN_GRADER) + '/grader/'.length).replaceAll('\\', '/');
-  if (['', 'dist/', 'dist/chapters/', 'dist/sandbox/', 'package.json'].includes(inside)) return true;
-  return VISIBLE.some((entry) => {
-    const name = `dist/${entry.replace(/\.js$/, '')}`;
-    return entry.endsWith('.js') ? inside === `${name}.d.ts` || inside === `${name}.js` : inside.startsWith(`${name}/`);
-  });
-}
-
-/**
- * The compiler sees the submission, the packages, and of the library and the grader what a submission sees; nothing
- * else, or the text of a diagnostic could quote another file.
- */
-function hostOf(current: () => { code: string; version: number }): ts.LanguageServiceHost {
-  const folders = ['node_modules', 'lib', 'grader'].map((room) => join(root, room) + sep);
-  const isVisible = (path: string) =>
-    folders.some((folder) => path.startsWith(folder)) && (!IN_GRADER.test(path) || isShown(path));
-  const fileExists = (path: string) => path === FILE || (isVisible(path) && ts.sys.fileExists(path));
-  const read = (path: string) => (path === FILE ? current().code : isVisible(path) ? ts.sys.readFile(path) : undefined);
-  return {
-    getCompilationSettings: () => OPTIONS,
-    getScriptFileNames: () => [FILE],
-    getScriptVersion: (path) => (path === FILE ? String(current().version) : '1'),
-    getScriptSnapshot: (path) => {
-      const text = read(path);
-      return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text);
-    },
-    getCurrentDirectory: () => root,
-    getDefaultLibFileName: (options) => ts.getDefaultLibFilePath(options),
-    fileExists,
-    readFile: read,
-    directoryExists: (path) => path === root || (isVisible(path + sep) && ts.sys.directoryExists(path)),
-    getDirectories: (path) => (isVisible(path + sep) ? ts.sys.getDirectories(path) : []),
-    ...(ts.sys.realpath ? { realpath: ts.sys.realpath } : {}),
-  };
 }

@@ -5,13 +5,13 @@
  * Taken are the functions, and the imports, declarations and assignments they reach through the names they use.
  * A name that several cells declare counts as the last of them declares it, as in the kernel.
  */
-import { didYouMean } from '../base/nearest';
+import { didYouMean } from 'dgm/host';
 import { findPieces, type BrokenCell, type Piece, type Place, type SourceCell } from './pieces';
 
 /** A line of the module: where it comes from; columns are the same unless the line was edited. */
 export type LineMap = readonly (LineOrigin | null)[];
 
-export interface LineOrigin {
+interface LineOrigin {
   readonly piece: Piece;
   /** Line in the cell, from 1. */
   readonly line: number;
@@ -29,7 +29,7 @@ export interface Problem {
 }
 
 /** The part of a notebook that one function needs. */
-export type Slice =
+type Slice =
   | { readonly kind: 'found'; readonly pieces: ReadonlySet<Piece> }
   | { readonly kind: 'missing'; readonly problem: Problem }
   | { readonly kind: 'broken'; readonly problems: readonly Problem[] };

@@ -42,7 +42,7 @@ export interface Piece {
   readonly assigns: ReadonlySet<string>;
 }
 
-export interface Binding {
+interface Binding {
   readonly name: string;
   readonly at: number;
   /** What stands before a new name: `x: ` in the pattern `{ x }`, `x as ` in an import list, else nothing. */
@@ -56,7 +56,7 @@ export interface BrokenCell {
   readonly errors: readonly { readonly place: Place; readonly message: string }[];
 }
 
-export interface Remark {
+interface Remark {
   readonly place: Place;
   readonly message: string;
 }

@@ -33,7 +33,7 @@ export async function readSubmission(file: string): Promise<Submitted> {
 }
 
 /** @throws Unreadable */
-export function parseSubmission(text: string): Submitted {
+function parseSubmission(text: string): Submitted {
   const notebook = parseJson(text.replace(/^\uFEFF/, ''));
   if (!isRecord(notebook)) return refuse('no notebook: a JSON object is expected');
   if (notebook['nbformat'] !== 4)

@@ -3,7 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import type { Compilation } from './compile';
 import type { CompileRequest } from './service-child';
 import type { SourceCell } from './pieces';
-import { built } from '../base/places';
+import { built } from '../base/paths';
 import { Fault } from '../exercise/status';
 
 export interface CompilerOptions {

@@ -69,8 +69,15 @@ export function isNotWritten(id: string, checks: readonly { readonly message?: s
   return checks.some(({ message }) => message === notWritten(id));
 }
 
+/** Whether a check says of this exercise, or of one that it needs, that it is not written yet. */
+export function saysNotWritten({ message }: { readonly message?: string | undefined }): boolean {
+  return message?.endsWith(NOT_WRITTEN) ?? false;
+}
+
+const NOT_WRITTEN = ' is not written yet';
+
 function notWritten(id: string): string {
-  return `${brief(id)} is not written yet`;
+  return brief(id) + NOT_WRITTEN;
 }
 
 /** The share of an exercise's points that these checks earn, 0 to 1. */

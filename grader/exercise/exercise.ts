@@ -21,7 +21,7 @@ export class Given {
 
 /**
  * A function to pass to the submission, for example a network or a score.
- * @example await call(x, given('(x) => tf.neg(x)'))
+ * @example given('(x) => tf.neg(x)').source // → '(x) => tf.neg(x)'
  */
 export function given(source: string): Given {
   return new Given(source);

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { built } from '../base/places';
+import { built } from '../base/paths';
 import { version } from '../base/version';
 
 /** The modules that turn checks into points; the rest of the grader is known by its version. */

@@ -2,12 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { writeAtomically } from 'dgm/host';
 import { chapterOf, contentOf, submissionTime, type Timestamps } from './arrival';
 import { closeBook, initSetting, openBook, readSetting, writeSetting, type Book } from './book';
 import { claim, counts, enrol, holders, markOnDisk, notOnDisk, record, release, renew, reopen } from './jobs';
 import { rowOf, statusCounts } from './verdicts';
 import { writeGrades } from './table';
-import { writeAtomically } from '../base/files';
 import { resultSchema, type SubmissionResult } from '../grading/result';
 import { infraResult, type Submission } from '../grading/grade-submission';
 
@@ -19,7 +19,7 @@ export interface Work {
 }
 
 /** What is the same for the whole book. */
-export interface BookSetting {
+interface BookSetting {
   /** Decides the inputs, with student and exercise. */
   readonly seed: string;
   /** The chapter of every submission, whatever its metadata say. */
@@ -61,10 +61,9 @@ export interface BatchReport {
 const ATTEMPTS = 3;
 const RENEWAL_MS = 20_000;
 
-export const BOOK = 'gradebook.sqlite';
-
+/** The gradebook in the folder of a grading. */
 export function bookFile(out: string): string {
-  return join(out, BOOK);
+  return join(out, 'gradebook.sqlite');
 }
 
 /**
@@ -130,7 +129,7 @@ async function arrive(book: Book, { student, file }: Submission, seed: string, o
 }
 
 /** Judges whatever waits in the book, then writes the table. */
-export async function gradeWaiting(book: Book, out: string, work: Work): Promise<BatchReport> {
+async function gradeWaiting(book: Book, out: string, work: Work): Promise<BatchReport> {
   // a grader that was killed may have committed what it could not write
   for (const { key, result } of notOnDisk(book)) await putOnDisk(book, out, key, result);
   const tell = progress(book, work);

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
+import { isRunning } from 'dgm/host';
 import { resultSchema, type SubmissionResult } from '../grading/result';
 import { commit, type Book } from './book';
 
@@ -137,13 +138,7 @@ function releaseLapsed({ db, now }: Book): void {
 
 function isDead(owner: string): boolean {
   const [host, pid] = owner.split(' ');
-  if (host !== hostname()) return false;
-  try {
-    process.kill(Number(pid), 0);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
-  }
+  return host === hostname() && !isRunning(Number(pid));
 }
 
 /** Prolongs this grader's leases; call it more often than once a minute. */

@@ -1,5 +1,5 @@
 /** Which submissions somebody means by a student, an exercise or a status. */
-import { didYouMean } from '../base/nearest';
+import { didYouMean } from 'dgm/host';
 import { statuses } from '../exercise/status';
 import type { Book } from './book';
 import { rows, type Row } from './verdicts';

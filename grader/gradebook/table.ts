@@ -1,13 +1,13 @@
 /** `grades.csv`: what the checks gave, a line a submission, written from the book without holding it. */
+import { writeAtomically } from 'dgm/host';
 import { csvLine } from '../base/csv';
-import { writeStream } from '../base/files';
 import type { SubmissionResult } from '../grading/result';
 import type { Book } from './book';
 import { rows } from './verdicts';
 
 export async function writeGrades(book: Book, file: string): Promise<void> {
   const ids = exerciseIds(book);
-  await writeStream(file, lines(book, ids));
+  await writeAtomically(file, lines(book, ids));
 }
 
 /** The exercises of the whole book, in the order in which they are met. */

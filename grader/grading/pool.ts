@@ -3,7 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { LIMITS } from '../sandbox/command-line';
 import type { Compiler } from '../compile/service';
 import type { SubmissionResult } from './result';
-import { built } from '../base/places';
+import { built } from '../base/paths';
 import { Fault } from '../exercise/status';
 import { infraResult } from './grade-submission';
 import type { FromWorker, Job, ToWorker } from './worker';

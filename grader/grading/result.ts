@@ -5,7 +5,7 @@ import { tiers } from '../sandbox/tier';
 
 const text = z.string().max(2000);
 
-export const checkSchema = z.strictObject({
+const checkSchema = z.strictObject({
   name: text,
   /** `failed`: a wrong answer. `error`: no answer that could be judged. */
   status: z.enum(['passed', 'failed', 'error']),
@@ -19,7 +19,7 @@ export const checkSchema = z.strictObject({
   hidden: z.literal(true).optional(),
 });
 
-export const exerciseSchema = z.strictObject({
+const exerciseSchema = z.strictObject({
   id: text,
   status: z.enum(statuses),
   message: text.optional(),

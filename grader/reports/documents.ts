@@ -1,6 +1,7 @@
 /** One student's grade in a chapter as the documents that other systems read. */
 import type { GradedExercise, Grade } from '../gradebook/grades';
-import { toldLines } from './told';
+import { escapeHtml } from 'dgm/figures';
+import { checkLines, linesAsText } from '../exercise/check-lines';
 
 /**
  * Gradescope's `results.json` (gradescope-autograders.readthedocs.io, "Autograder specifications"). The total is given,
@@ -14,7 +15,7 @@ export function gradescope(grade: Grade): string {
     score: exercise.points,
     max_score: exercise.maxPoints,
     status: isFull(exercise) ? 'passed' : 'failed',
-    output: toldLines(exercise).join('\n'),
+    output: outputOf(exercise),
     output_format: 'text',
     visibility: 'visible',
   }));
@@ -31,6 +32,12 @@ export function gradescope(grade: Grade): string {
     tests,
   };
   return `${JSON.stringify(whole, null, 2)}\n`;
+}
+
+/** What a student reads of an exercise. */
+function outputOf({ status, message, checks }: GradedExercise): string {
+  const fault = message === undefined ? status : `${status}: ${message}`;
+  return [...(status === 'graded' ? [] : [fault]), ...linesAsText(checkLines(checks))].join('\n');
 }
 
 /**
@@ -57,7 +64,7 @@ function toClassroomTest(exercise: GradedExercise) {
   const status = exercise.status === 'infra_error' ? 'error' : full ? 'pass' : 'fail';
   return {
     ...test(exercise.id, status, exercise.points),
-    ...(full ? {} : { message: toldLines(exercise).join('\n') }),
+    ...(full ? {} : { message: outputOf(exercise) }),
   };
 }
 
@@ -102,7 +109,7 @@ function testCase(exercise: GradedExercise, chapter: string): { outcome: string;
     ['message', message],
     ['type', exercise.status === 'graded' ? 'failed checks' : exercise.status],
   ]);
-  const body = xml(toldLines(exercise).join('\n'));
+  const body = xml(outputOf(exercise));
   return { outcome, text: `${open}>\n      <${outcome}${attributes}>${body}</${outcome}>\n    </testcase>\n` };
 }
 
@@ -112,12 +119,7 @@ function attributesText(attributes: readonly (readonly string[])[]): string {
 
 /** XML 1.0 has no place for most control characters. */
 function xml(text: string): string {
-  return text
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;');
+  return escapeHtml(text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd'));
 }
 
 /** "2 days late: 1.5 points off", or nothing. */

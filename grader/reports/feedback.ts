@@ -4,10 +4,11 @@
  *
  * Texts come from submissions. The page escapes them all, loads nothing and runs nothing, which its policy enforces.
  */
+import { escapeHtml } from 'dgm/figures';
+import { checkLines, linesAsHtml, SIGNS, type CheckLine } from '../exercise/check-lines';
 import { lateness } from './documents';
 import type { GradedExercise, Grade } from '../gradebook/grades';
 import { percentOf } from '../gradebook/table';
-import { toldChecks, type ToldCheck } from './told';
 
 const STYLE = `
 :root { color-scheme: light dark; --ink: #1d2126; --paper: #fdfdfc; --soft: #5b6470; --line: #d8dce1; --good: #17703a;
@@ -17,17 +18,14 @@ const STYLE = `
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 46rem;
   margin: 2rem auto; padding: 0 1rem }
 h2 { font-size: 1.1rem; border-top: 1px solid var(--line); padding-top: 1rem }
-ul { list-style: none; padding: 0 } li { margin: .5rem 0 }
-.holds::before { content: '✓ '; color: var(--good) } .fails::before { content: '✗ '; color: var(--bad) }
-.points { float: right; font-variant-numeric: tabular-nums } .soft, dt { color: var(--soft) }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem .8rem; margin: .2rem 0 .2rem 1.4rem }
-dd { margin: 0; overflow-wrap: anywhere; font: 14px/1.5 ui-monospace, monospace; background: var(--code);
-  padding: 0 .3rem }
+.cell { vertical-align: top; padding: .2rem .3rem .2rem 0 } .passed { color: var(--good) } .failed { color: var(--bad) }
+.points { float: right; font-variant-numeric: tabular-nums } .soft { color: var(--soft) }
+code { overflow-wrap: anywhere; font: 14px/1.5 ui-monospace, monospace; background: var(--code); padding: 0 .3rem }
 `;
 
 /** One page that needs nothing else. */
 export function feedbackHtml(grade: Grade): string {
-  const title = escape(titleOf(grade));
+  const title = escapeHtml(titleOf(grade));
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -40,7 +38,7 @@ export function feedbackHtml(grade: Grade): string {
 <body>
 <h1>${title}</h1>
 ${summaryLines(grade)
-  .map((line) => `<p>${escape(line)}</p>`)
+  .map((line) => `<p>${escapeHtml(line)}</p>`)
   .join('\n')}
 ${grade.exercises.map(exerciseHtml).join('\n')}
 </body>
@@ -49,28 +47,18 @@ ${grade.exercises.map(exerciseHtml).join('\n')}
 }
 
 function exerciseHtml(exercise: GradedExercise): string {
-  const remarks = remarksOf(exercise).map((remark) => `<p class="soft">${escape(remark)}</p>`);
-  const checks = toldChecks(exercise).map(checkHtml);
+  const remarks = remarksOf(exercise).map((remark) => `<p class="soft">${escapeHtml(remark)}</p>`);
+  const lines = checkLines(exercise.checks);
   return `<section>
-<h2>${escape(exercise.id)} <span class="points">${exercise.points} / ${exercise.maxPoints}</span></h2>
-${[...remarks, ...(checks.length > 0 ? [`<ul>\n${checks.join('\n')}\n</ul>`] : [])].join('\n')}
+<h2>${escapeHtml(exercise.id)} <span class="points">${exercise.points} / ${exercise.maxPoints}</span></h2>
+${[...remarks, ...(lines.length > 0 ? [linesAsHtml(lines, CLASSES)] : [])].join('\n')}
 </section>`;
 }
 
-function checkHtml({ holds, title, details }: ToldCheck): string {
-  const rows = details.map(([label, text]) => `<dt>${escape(label)}</dt><dd>${escape(text)}</dd>`);
-  const list = rows.length > 0 ? `<dl>${rows.join('')}</dl>` : '';
-  return `<li><span class="${holds ? 'holds' : 'fails'}">${escape(title)}</span>${list}</li>`;
-}
-
-function escape(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll("'", '&#39;');
-}
+const CLASSES = {
+  cell: 'class="cell"',
+  sign: { passed: 'class="passed"', failed: 'class="failed"', open: 'class="soft"' },
+} as const;
 
 /** The same for mail and issue trackers. What others wrote stands in code, in which nothing is markup or a link. */
 export function feedbackMarkdown(grade: Grade): string {
@@ -80,7 +68,7 @@ export function feedbackMarkdown(grade: Grade): string {
 }
 
 function exerciseMarkdown(exercise: GradedExercise): string[] {
-  const checks = toldChecks(exercise).map(checkMarkdown);
+  const checks = checkLines(exercise.checks).map(lineAsMarkdown);
   return [
     `## ${code(exercise.id)} ${exercise.points} / ${exercise.maxPoints}`,
     ...remarksOf(exercise).map(code),
@@ -88,9 +76,9 @@ function exerciseMarkdown(exercise: GradedExercise): string[] {
   ];
 }
 
-function checkMarkdown({ holds, title, details }: ToldCheck): string {
-  const head = `- ${holds ? '✓' : '✗'} ${plain(title)}`;
-  return [head, ...details.map(([label, text]) => `  - ${label}: ${code(text)}`)].join('\n');
+function lineAsMarkdown({ state, title, details }: CheckLine): string {
+  const more = details.map(([label, text]) => `  - ${label === '' ? '' : `${label}: `}${code(text)}`);
+  return [`- ${SIGNS[state]} ${plain(title)}`, ...more].join('\n');
 }
 
 /** Text of ours in which no sign is markup. */

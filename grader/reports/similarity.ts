@@ -32,7 +32,7 @@ export interface Stretch {
   readonly text: string;
 }
 
-export interface SharedFragment {
+interface SharedFragment {
   readonly tokens: number;
   readonly left: Stretch;
   readonly right: Stretch;

@@ -29,7 +29,7 @@ function gradeLine(grade: Grade, ids: readonly string[]): (string | number)[] {
 }
 
 /** What a mark cannot say of itself. */
-export function remarks({ row, exercises }: Grade): string[] {
+function remarks({ row, exercises }: Grade): string[] {
   const faults = row.result.exercises.filter(({ status }) => status !== 'graded');
   return [
     ...(row.result.status === 'graded' ? [] : [row.result.message ?? row.result.status]),

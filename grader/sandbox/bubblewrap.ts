@@ -5,7 +5,7 @@
 import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { INSIDE, SCRATCH_BYTES, shown } from '../base/visible';
+import { visiblePaths, WORKDIR, WORKDIR_BYTES } from '../base/visible';
 import { need } from './programs';
 
 /** Where programs find their libraries. */
@@ -22,7 +22,7 @@ export function bubblewrap(filterFd: number | undefined): string[] {
   const asRoot = process.getuid?.() === 0;
   const bwrap = need('bwrap');
   const setpriv = asRoot ? [need('setpriv')] : [];
-  const visible = [...SYSTEM, process.execPath, need('prlimit'), ...setpriv, ...shown()].filter((path) =>
+  const visible = [...SYSTEM, process.execPath, need('prlimit'), ...setpriv, ...visiblePaths()].filter((path) =>
     existsSync(path),
   );
   return [
@@ -31,10 +31,10 @@ export function bubblewrap(filterFd: number | undefined): string[] {
     ...['--die-with-parent', '--new-session', '--hostname', 'submission'],
     ...(asRoot ? CAPABILITIES_TO_LEAVE_ROOT : ['--unshare-user', '--uid', '65534', '--gid', '65534']),
     ...['--proc', '/proc', '--dev', '/dev', '--remount-ro', '/dev'],
-    ...['--perms', '0777', '--size', String(SCRATCH_BYTES), '--tmpfs', INSIDE],
+    ...['--perms', '0777', '--size', String(WORKDIR_BYTES), '--tmpfs', WORKDIR],
     ...foldersAbove(visible).flatMap((folder) => ['--perms', '0755', '--dir', folder]),
     ...visible.flatMap((path) => ['--ro-bind', path, path]),
-    ...['--remount-ro', '/', '--chdir', INSIDE],
+    ...['--remount-ro', '/', '--chdir', WORKDIR],
     ...(filterFd === undefined ? [] : ['--seccomp', String(filterFd)]),
     '--',
     ...setpriv.flatMap(leaveRoot),

@@ -3,6 +3,7 @@
  * functions, one request at a time, as JSON lines on file descriptor 3. Started with the word `standard` it is asked on
  * stdin and answers on stdout, which a container passes on; what the submission prints then goes to stderr.
  */
+import './own-packages';
 import Module from 'node:module';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ import type { Readable, Writable } from 'node:stream';
 import * as tf from '@tensorflow/tfjs';
 import * as dgm from 'dgm';
 import { decode, encode, type Wire } from '../exercise/protocol';
-import { root } from '../base/places';
+import { root } from '../base/paths';
 
 export type Request = { readonly id: string; readonly op: 'load'; readonly code: string } | Call;
 

@@ -4,9 +4,10 @@ import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { bubblewrap } from './bubblewrap';
 import { container, containerEngine } from './container';
-import { INSIDE, shown } from '../base/visible';
+import { WORKDIR } from '../base/visible';
 import { find, need } from './programs';
-import { built } from '../base/places';
+import { built } from '../base/paths';
+import { permissions } from './permissions';
 import { seccompFilter } from './seccomp';
 import type { Tier } from './tier';
 
@@ -86,7 +87,7 @@ function inBubblewrap(node: readonly string[], limits: Limits): CommandLine {
     ...[need('prlimit'), ...resourceLimits(limits), `--nproc=${THREADS}`, '--'],
     ...node,
   ];
-  return { file: file!, args, env: environment(INSIDE), boundsMemory: true, line: 'own', ...(filter && { filter }) };
+  return { file: file!, args, env: environment(WORKDIR), boundsMemory: true, line: 'own', ...(filter && { filter }) };
 }
 
 function inContainer(node: readonly string[], limits: Limits): CommandLine {
@@ -98,12 +99,8 @@ function inContainer(node: readonly string[], limits: Limits): CommandLine {
   return { file: file!, args, env: process.env, boundsMemory: true, line: 'standard', kill: [...kill] };
 }
 
-/** Node's own permission model: no other process, no thread, no file but the packages' and the folder's. */
-function withPermissions(node: readonly string[], limits: Limits, folder: string): CommandLine {
-  const [program, ...rest] = node;
-  const flag = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission';
-  const reading = [...shown(), folder].map((path) => `--allow-fs-read=${path}`);
-  return bounded([program!, flag, ...reading, `--allow-fs-write=${folder}`, ...rest], limits, folder);
+function withPermissions([program, ...rest]: readonly string[], limits: Limits, folder: string): CommandLine {
+  return bounded([program!, ...permissions(folder), ...rest], limits, folder);
 }
 
 function bounded(node: readonly string[], limits: Limits, folder: string): CommandLine {

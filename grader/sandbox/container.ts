@@ -2,7 +2,7 @@
  * A container around a submission, with what docker and podman have in common. No image is downloaded: the one of
  * this Node has to be there, and the project is mounted from outside as in the bubblewrap.
  */
-import { INSIDE, SCRATCH_BYTES, shown } from '../base/visible';
+import { visiblePaths, WORKDIR, WORKDIR_BYTES } from '../base/visible';
 import { find, need } from './programs';
 
 /** The official image of this very Node, on the C library that the native packages are built for. */
@@ -34,9 +34,9 @@ export function container(engine: string, name: string, memoryMb: number, cpuMs:
     ...['--cap-drop=ALL', '--security-opt=no-new-privileges', '--user=65534:65534', '--ipc=none'],
     ...[`--memory=${memory}`, `--memory-swap=${memory}`, '--pids-limit=128', '--ulimit=core=0'],
     `--ulimit=cpu=${Math.ceil(cpuMs / 1000)}`,
-    `--tmpfs=${INSIDE}:rw,noexec,nosuid,nodev,size=${SCRATCH_BYTES},mode=0777`,
-    ...shown().map((path) => `--volume=${path}:${path}:ro`),
-    ...[`--workdir=${INSIDE}`, `--env=HOME=${INSIDE}`, `--env=TMPDIR=${INSIDE}`],
+    `--tmpfs=${WORKDIR}:rw,noexec,nosuid,nodev,size=${WORKDIR_BYTES},mode=0777`,
+    ...visiblePaths().map((path) => `--volume=${path}:${path}:ro`),
+    ...[`--workdir=${WORKDIR}`, `--env=HOME=${WORKDIR}`, `--env=TMPDIR=${WORKDIR}`],
     IMAGE,
   ];
 }

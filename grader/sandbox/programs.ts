@@ -1,12 +1,10 @@
 /** Programs of the system that can shut in a submission. */
-import { accessSync, constants, realpathSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { findProgram } from 'dgm/host';
 
-/** Where a program is, without links: in a sandbox only that file is shown. */
+/** Where a program is, without links: in a sandbox only that file is shown. Windows has none of them. */
 export function find(program: string): string | undefined {
-  if (process.platform === 'win32') return undefined;
-  const folders = (process.env['PATH'] ?? '').split(delimiter);
-  const found = folders.map((folder) => join(folder, program)).find(isExecutable);
+  const found = process.platform === 'win32' ? undefined : findProgram(program);
   return found && realpathSync(found);
 }
 
@@ -15,13 +13,4 @@ export function need(program: string): string {
   const found = find(program);
   if (found === undefined) throw new Error(`${program} is not on PATH`);
   return found;
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

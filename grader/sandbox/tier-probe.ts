@@ -1,6 +1,7 @@
 /** Which tiers hold on this machine. Each is tried out: that a program is there says nothing of whether it may run. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,7 +10,9 @@ import type { Readable } from 'node:stream';
 import { brief } from '../exercise/checking';
 import { LIMITS, start, wrapped } from './command-line';
 import { IMAGE } from './container';
-import { shown } from '../base/visible';
+import { built, root } from '../base/paths';
+import { visiblePaths } from '../base/visible';
+import { readablePaths } from './permissions';
 import { find } from './programs';
 import { tiers, type Tier } from './tier';
 
@@ -74,7 +77,7 @@ async function tryTier(tier: Tier): Promise<string | undefined> {
     await once(server, 'listening');
     await writeFile(secret, 'secret');
     await mkdir(inside);
-    const program = escapes(secret, (server.address() as AddressInfo).port, tier !== 'limits');
+    const program = escapes(secret, (server.address() as AddressInfo).port, tier);
     const child = start(wrapped([process.execPath, '--eval', program], LIMITS, inside, tier), inside);
     return verdict(await output(child));
   } finally {
@@ -83,20 +86,31 @@ async function tryTier(tier: Tier): Promise<string | undefined> {
   }
 }
 
+/** A file that no submission may read, by its path and by the link that npm makes. */
+const HIDDEN = [built('compile/compile.js'), join(root, 'node_modules', 'grader', 'dist', 'compile', 'compile.js')];
+
 /** A program that tries to get out, and prints what it managed. */
-function escapes(secret: string, port: number, shutsNetwork: boolean): string {
+function escapes(secret: string, port: number, tier: Tier): string {
+  const needed = tier === 'limits' ? readablePaths().map(withPackage) : visiblePaths();
   return `
     const fs = require('node:fs');
     const managed = [];
     const attempt = (what, act) => { try { act(); managed.push(what); } catch {} };
     const needed = (path) => { try { fs.accessSync(path, fs.constants.R_OK); } catch { managed.push('cannot read ' + path); } };
     const tell = () => process.stdout.write(JSON.stringify(managed), () => process.exit());
-    ${JSON.stringify(shown())}.forEach(needed);
+    ${JSON.stringify(needed)}.forEach(needed);
     attempt('can read files of others', () => fs.readFileSync(${JSON.stringify(secret)}));
+    ${JSON.stringify(HIDDEN)}.forEach((path) => attempt('can read ' + path, () => fs.readFileSync(path)));
     attempt('can write outside its folder', () => fs.writeFileSync(${JSON.stringify(`${secret}2`)}, ''));
     attempt('can start another process', () => { if (require('node:child_process').spawnSync(process.execPath, ['--version']).error) throw 0; });
-    if (!${shutsNetwork}) tell();
+    if (${tier === 'limits'}) tell();
     else require('node:net').connect(${port}, '127.0.0.1').on('connect', () => { managed.push('can reach the network'); tell(); }).on('error', tell);`;
+}
+
+/** Of two packages of which one's name begins the other's, Node 20 grants the files and not the folder. */
+function withPackage(path: string): string {
+  const file = join(path, 'package.json');
+  return existsSync(file) ? file : path;
 }
 
 /** All that it printed, whatever it is, or that it was ended because it took too long. */

@@ -18,11 +18,11 @@ import { z } from 'zod';
 import { gradeFolder } from '../gradebook/grade-folder';
 import type { Limits } from '../sandbox/command-line';
 import { createCompiler } from '../compile/service';
-import { INSIDE } from '../base/visible';
+import { WORKDIR } from '../base/visible';
 import { parsePercent } from '../authoring/percent';
 import { createPool } from '../grading/pool';
 import type { SubmissionResult } from '../grading/result';
-import { root } from '../base/places';
+import { root } from '../base/paths';
 import { statuses } from '../exercise/status';
 import type { Tier } from '../sandbox/tier';
 
@@ -56,11 +56,15 @@ const expectedSchema = z.strictObject({
   /** What the honest part of the notebook earns. */
   points: z.number(),
   faults: faultsSchema.optional(),
+  /** A regular expression for what is said of those: a message tells nothing else. */
+  says: z.string().optional(),
+  /** Whether `limits` must hold it, too, which promises less. */
+  limits: z.literal(true).optional(),
 });
 
-export type Expected = z.infer<typeof expectedSchema>;
+type Expected = z.infer<typeof expectedSchema>;
 
-export interface AttackReport {
+interface AttackReport {
   readonly name: string;
   readonly attack: string;
   /** What it did that it must not; empty when it was held. */
@@ -78,7 +82,7 @@ export interface HostileReport {
 export interface HostileOptions {
   readonly tier: Tier;
   readonly jobs?: number;
-  /** The attacks to run; all, unless said. */
+  /** The attacks to run; unless said, all that the tier must hold. */
   readonly only?: readonly string[];
 }
 
@@ -110,7 +114,7 @@ export async function runHostile(folder: string, options: HostileOptions): Promi
   try {
     await once(server, 'listening');
     const scene = await setScene(scratch, server, options.tier);
-    const names = options.only ?? (await attacksIn(folder));
+    const names = options.only ?? (await attacksIn(folder, options.tier));
     const attacks = await Promise.all(names.map((name) => prepare(name, corpus, scene)));
     const before = new Set(await strays());
     const results = await grade(corpus, scene, options);
@@ -126,13 +130,17 @@ async function readCorpus(folder: string): Promise<Corpus> {
   return { folder, chaptersFile: resolve(folder, chapters), honestFile: resolve(folder, honest) };
 }
 
-/** The names of all attacks of a corpus. */
-export async function attacksIn(folder: string): Promise<string[]> {
+/** The names of the attacks of a corpus that a tier must hold. */
+export async function attacksIn(folder: string, tier: Tier): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
-    .sort();
+  const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const isMeant = async (name: string) => tier !== 'limits' || (await readExpected(folder, name)).limits === true;
+  const meant = await Promise.all(names.map(isMeant));
+  return names.filter((_, i) => meant[i]).sort();
+}
+
+async function readExpected(folder: string, name: string): Promise<Expected> {
+  return expectedSchema.parse(JSON.parse(await readFile(join(folder, name, 'expected.json'), 'utf8')));
 }
 
 /** What attacks find in the scratch folder, and the words that stand for it in their cells. */
@@ -162,7 +170,7 @@ interface Attack {
 }
 
 async function prepare(name: string, { folder, honestFile }: Corpus, scene: Scene): Promise<Attack> {
-  const expected = expectedSchema.parse(JSON.parse(await readFile(join(folder, name, 'expected.json'), 'utf8')));
+  const expected = await readExpected(folder, name);
   const file = join(scene.submissions, name, 'attack.ipynb');
   await mkdir(dirname(file));
   const honest = codeCells(await readFile(honestFile, 'utf8'), honestFile);
@@ -242,10 +250,14 @@ async function report(
 function breachesOf({ status, points, exercises }: SubmissionResult, expected: Expected): string[] {
   const ends = new Map(exercises.map((exercise) => [exercise.id, exercise.status]));
   const wrong = [...ends].filter(([id, end]) => !(expected.faults?.[id] ?? 'graded').split('|').includes(end));
+  const { says } = expected;
+  const faulty = says === undefined ? [] : exercises.filter(({ id }) => Object.hasOwn(expected.faults ?? {}, id));
+  const talkative = faulty.filter(({ message = '' }) => !new RegExp(says!).test(message));
   return [
     ...(status === expected.status ? [] : [`ended as ${status}, not as ${expected.status}`]),
     ...(points === expected.points ? [] : [`earned ${points} points, not ${expected.points}`]),
     ...wrong.map(([id, end]) => `${id} ended as ${end}, not as ${expected.faults?.[id] ?? 'graded'}`),
+    ...talkative.map(({ id, message }) => `of ${id} it is said: ${message}`),
   ];
 }
 
@@ -282,6 +294,6 @@ async function left(before: ReadonlySet<string>): Promise<string[]> {
 async function strays(): Promise<string[]> {
   const ids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
   const folders = await Promise.all(ids.map((id) => readlink(`/proc/${id}/cwd`).catch(() => '')));
-  const isTheirs = (folder: string) => folder.startsWith(INSIDE) || /\/grade-\w{6}( \(deleted\))?$/.test(folder);
+  const isTheirs = (folder: string) => folder.startsWith(WORKDIR) || /\/grade-\w{6}( \(deleted\))?$/.test(folder);
   return ids.filter((_, i) => isTheirs(folders[i]!));
 }

@@ -19,9 +19,9 @@ import type { SourceCell } from '../compile/pieces';
 import { decode, encode, type Wire } from '../exercise/protocol';
 import { release } from '../authoring/release';
 import type { CheckResult, ExerciseResult } from '../grading/result';
-import type { Course } from '../base/places';
+import type { Course } from '../base/paths';
 
-export interface MistakeReport {
+interface MistakeReport {
   readonly exercise: string;
   readonly name: string;
   /** Share of the exercise's points that the mistake earns. */

@@ -1,22 +1,14 @@
 /** `check` for a notebook cell: the checks of one exercise, run here, and shown under the cell. */
 import * as tf from '@tensorflow/tfjs';
 import * as dgm from 'dgm';
-import {
-  brief,
-  CELL_SEED,
-  runChecks,
-  Thrown,
-  type Call,
-  type CheckReport,
-  type ExerciseReport,
-} from '../exercise/checking';
-import type { Exercise } from '../exercise/exercise';
+import { escapeHtml } from 'dgm/figures';
+import { brief, CELL_SEED, runChecks, Thrown, type Call } from '../exercise/checking';
 import { findExercise, type Chapter } from '../chapters/registry';
-import { askedHints, helpAfter, type Help } from './help';
-import { standingOf } from './tries';
+import { askedHints, helpAfter } from './help';
+import { standingOf } from './progress';
 import { decode, encode, ProtocolError } from '../exercise/protocol';
 import { solutionOf } from './solution';
-import { details, footOf, helpLines, leadOf, MARKS, reportText } from './wording';
+import { helpLines, paragraphs, reportHtml, reportText } from './report';
 
 /** @returns `check` for the exercises of these chapters */
 export function checkIn(chapters: readonly Chapter[]) {
@@ -26,7 +18,7 @@ export function checkIn(chapters: readonly Chapter[]) {
       throw new Error(`check('${id}', …): the second argument must be the function ${exercise.functionName}`);
     const report = await runChecks(exercise, () => callHere(solution as AnyFunction), CELL_SEED);
     const help = helpAfter(exercise, report, String(solution));
-    dgm.display({ 'text/plain': reportText(exercise, report, help), 'text/html': toHtml(exercise, report, help) });
+    dgm.display({ 'text/plain': reportText(exercise, report, help), 'text/html': reportHtml(exercise, report, help) });
   };
 }
 
@@ -34,22 +26,21 @@ export function checkIn(chapters: readonly Chapter[]) {
 export function hintIn(chapters: readonly Chapter[]) {
   return async function hint(id: string): Promise<void> {
     const exercise = await findExercise(id, chapters);
-    show(helpLines(askedHints(exercise, standingOf(id))).join('\n'));
+    show(helpLines(askedHints(exercise, standingOf(id))));
   };
 }
 
 /** @returns `solution` for the exercises of these chapters */
 export function solutionIn(chapters: readonly Chapter[]) {
   return async function solution(id: string): Promise<void> {
-    const { locked, text } = await solutionOf(id, chapters);
-    if (locked !== undefined) return show(locked);
-    dgm.display({ 'text/plain': text, 'text/html': `<pre class="dgm-solution">${escape(text!)}</pre>` });
+    const { closed, text } = await solutionOf(id, chapters);
+    if (closed !== undefined) return show([closed]);
+    dgm.display({ 'text/plain': text, 'text/html': `<pre class="dgm-solution">${escapeHtml(text!)}</pre>` });
   };
 }
 
-function show(text: string): void {
-  const paragraphs = text.split('\n').map((line) => `<div>${escape(line)}</div>`);
-  dgm.display({ 'text/plain': text, 'text/html': paragraphs.join('') });
+function show(lines: readonly string[]): void {
+  dgm.display({ 'text/plain': lines.join('\n'), 'text/html': paragraphs(lines) });
 }
 
 type AnyFunction = (...args: unknown[]) => unknown;
@@ -88,39 +79,4 @@ function place(stack: string | undefined): string | undefined {
 /** The function that a `Given` stands for. Its text comes from our own checks. */
 function evaluate(source: string): unknown {
   return new Function('tf', 'dgm', `return (${source});`)(tf, dgm);
-}
-
-function toHtml(exercise: Exercise, report: ExerciseReport, help: Help): string {
-  const head = `<b>${escape(exercise.id)}</b>: ${escape(exercise.title)}`;
-  const rows = report.notWritten
-    ? exercise.checks.map(({ name }) => row(MARKS.open, COLOURS.open, name, []))
-    : report.checks.map((check) => htmlRow(check));
-  const paragraph = (text: string | undefined) => (text === undefined ? '' : `<div>${escape(text)}</div>`);
-  const table = `<table style="margin:0.5em 0">${rows.join('')}</table>`;
-  const foot = [footOf(report), ...helpLines(help)].map(paragraph).join('');
-  return `<div class="dgm-check">${head}${paragraph(leadOf(exercise, report))}${table}${foot}</div>`;
-}
-
-// Behind white marks (contrast 5.8 : 1 or more): no colour of a text is readable on light and on dark pages alike
-const COLOURS = { passed: '#1b6e3c', failed: '#a3262c', open: '#5f6670' } as const;
-
-function htmlRow(check: CheckReport): string {
-  const passed = check.status === 'passed';
-  return row(
-    passed ? MARKS.passed : MARKS.failed,
-    passed ? COLOURS.passed : COLOURS.failed,
-    check.name,
-    details(check),
-  );
-}
-
-function row(mark: string, colour: string, name: string, notes: readonly string[]): string {
-  const cell = 'style="text-align:left;vertical-align:top;border:none"';
-  const more = notes.map((note) => `<br><code>${escape(note)}</code>`).join('');
-  return `<tr><td ${cell}><b style="color:#ffffff;background-color:${colour};padding:0 0.3em">${mark}</b></td><td ${cell}>${escape(name)}${more}</td></tr>`;
-}
-
-function escape(text: string): string {
-  const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-  return text.replace(/[&<>"]/g, (character) => entities[character]!);
 }

@@ -1,7 +1,7 @@
 /** Which help is open to a student: hints one by one, and the worked solution. */
-import type { ExerciseReport } from '../exercise/checking';
+import { saysNotWritten, type ExerciseReport } from '../exercise/checking';
 import type { Exercise } from '../exercise/exercise';
-import { recordTry, type Progress, type Standing } from './tries';
+import { recordTry, type Recorded, type Standing } from './progress';
 import { openingHere, type Opening } from '../base/release-manifest';
 
 export interface Help {
@@ -19,17 +19,13 @@ export interface Help {
  * @param attempt the text of what was tried
  */
 export function helpAfter(exercise: Exercise, report: ExerciseReport, attempt: string): Help {
-  if (report.notWritten || report.checks.some(needsOther)) return { hints: [], of: 0 };
+  if (report.notWritten || report.checks.some(saysNotWritten)) return { hints: [], of: 0 };
   const passed = report.fault === undefined && report.checks.every(({ status }) => status === 'passed');
   return helpOf(exercise, recordTry(exercise.id, passed, attempt), passed);
 }
 
-function needsOther({ message }: { readonly message?: string }): boolean {
-  return message?.endsWith('is not written yet') ?? false;
-}
-
-function helpOf({ id, hints = [] }: Exercise, { standing, note }: Progress, passed: boolean): Help {
-  const open = whyLocked(id, openingHere(), standing) === undefined;
+function helpOf({ id, hints = [] }: Exercise, { standing, note }: Recorded, passed: boolean): Help {
+  const open = whyClosed(id, openingHere(), standing) === undefined;
   return {
     hints: passed ? [] : hints.slice(0, standing.tries),
     of: hints.length,
@@ -49,7 +45,7 @@ export function askedHints({ id, hints = [] }: Exercise, { tries }: Standing): H
 }
 
 /** Why a solution is not open yet; undefined when it is. */
-export function whyLocked(id: string, opening: Opening, { tries, passed }: Standing): string | undefined {
+export function whyClosed(id: string, opening: Opening, { tries, passed }: Standing): string | undefined {
   if (opening === 'never') return `The solution of ${id} is not in this release; your lecturer publishes it later.`;
   const enough = /^after-tries:(\d+)$/.exec(opening)?.[1];
   if (passed || (enough !== undefined && tries >= Number(enough))) return undefined;

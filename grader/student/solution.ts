@@ -1,14 +1,13 @@
 /** The worked solution of an exercise, when it is open. */
 import { findExercise, type Chapter } from '../chapters/registry';
-import { whyLocked } from './help';
-import { unlock } from '../base/lock';
-import { standingOf } from './tries';
-import { releaseHere, type Release } from '../base/release-manifest';
-import { course, type Course } from '../base/places';
+import { whyClosed } from './help';
+import { standingOf } from './progress';
+import { fromBase64, releaseHere, type Release } from '../base/release-manifest';
+import { course, type Course } from '../base/paths';
 
 export interface Solved {
   /** Why it is not open. */
-  readonly locked?: string;
+  readonly closed?: string;
   /** The function's cell. */
   readonly text?: string;
 }
@@ -20,13 +19,13 @@ export async function solutionOf(
   from: { readonly release?: Release | undefined; readonly course?: Course } = { release: releaseHere() },
 ): Promise<Solved> {
   const { chapter } = await findExercise(id, chapters);
-  const locked = whyLocked(id, from.release?.solutions ?? 'after-pass', standingOf(id));
-  if (locked !== undefined) return { locked };
+  const closed = whyClosed(id, from.release?.solutions ?? 'after-pass', standingOf(id));
+  if (closed !== undefined) return { closed };
   if (from.release === undefined) return { text: await fromSource(id, chapter, chapters, from.course ?? course) };
-  const found = from.release.locked[id];
+  const found = from.release.base64[id];
   if (found === undefined)
     throw new Error(`this release has no solution of ${id}; it is of ${from.release.chapters.join(', ')}`);
-  return { text: unlock(found, id) };
+  return { text: fromBase64(found, id) };
 }
 
 /** In the lecturer's copy the sources are there. Reading them needs a compiler, which is loaded only now. */

@@ -2,7 +2,7 @@
 import { toCodePoints, toCodeUnits } from '../format/cursor';
 import type { Output } from '../format/notebook';
 import { createDisplays, createOutputs, type Displays } from '../format/outputs';
-import { type Session, startSession } from './kernel-process';
+import { type KernelProcess, startKernelProcess } from './kernel-process';
 
 export interface KernelOptions {
   /** The folder the kernel runs in; default: ours. */
@@ -54,11 +54,11 @@ export interface Kernel {
  * @throws when the kernel ends first, with what it said on stderr
  */
 export async function startKernel(options: KernelOptions = {}): Promise<Kernel> {
-  let session = await startSession(options);
+  let kernelProcess = await startKernelProcess(options);
   let displays = createDisplays();
   const unfinished = new Set<Promise<Execution>>();
   const start = (code: string, executeOptions: ExecuteOptions) => {
-    const execution = execute(session, displays, code, executeOptions);
+    const execution = execute(kernelProcess, displays, code, executeOptions);
     const forget = () => void unfinished.delete(execution);
     unfinished.add(execution);
     execution.then(forget, forget);
@@ -66,23 +66,23 @@ export async function startKernel(options: KernelOptions = {}): Promise<Kernel> 
   };
   return {
     get pid() {
-      return session.pid;
+      return kernelProcess.pid;
     },
     execute: (code, executeOptions = {}) => start(code, executeOptions),
-    complete: (code, cursor = code.length) => complete(session, code, cursor),
-    inspect: (code, cursor = code.length) => inspect(session, code, cursor),
-    interrupt: () => interrupt(session, [...unfinished][0]),
+    complete: (code, cursor = code.length) => complete(kernelProcess, code, cursor),
+    inspect: (code, cursor = code.length) => inspect(kernelProcess, code, cursor),
+    interrupt: () => interrupt(kernelProcess, [...unfinished][0]),
     async restart() {
-      await session.end();
-      session = await startSession(options);
+      await kernelProcess.end();
+      kernelProcess = await startKernelProcess(options);
       displays = createDisplays();
     },
-    shutdown: () => session.end(),
+    shutdown: () => kernelProcess.end(),
   };
 }
 
 async function execute(
-  session: Session,
+  kernelProcess: KernelProcess,
   displays: Displays,
   code: string,
   { onOutput = () => undefined, timeoutMs }: ExecuteOptions,
@@ -96,10 +96,10 @@ async function execute(
     allow_stdin: false,
     stop_on_error: true,
   };
-  const reply = session.request('shell', 'execute_request', request, ({ header, content }) =>
+  const reply = kernelProcess.request('shell', 'execute_request', request, ({ header, content }) =>
     outputs.apply(header.msg_type, content),
   );
-  const content = await (timeoutMs === undefined ? reply : within(session, reply, timeoutMs));
+  const content = await (timeoutMs === undefined ? reply : within(kernelProcess, reply, timeoutMs));
   const status = content['status'] === 'ok' || content['status'] === 'error' ? content['status'] : 'aborted';
   const count = content['execution_count'];
   return { status, executionCount: typeof count === 'number' ? count : null, outputs: outputs.items };
@@ -109,15 +109,15 @@ const INTERRUPT_EVERY_MS = 500;
 const INTERRUPT_GRACE_MS = 5000;
 
 /** The reply, or after the time an interrupt and a rejection; a kernel that ignores the interrupt is killed. */
-async function within<T>(session: Session, reply: Promise<T>, timeoutMs: number): Promise<T> {
+async function within<T>(kernelProcess: KernelProcess, reply: Promise<T>, timeoutMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeUp = new Promise<'time up'>((done) => {
     timer = setTimeout(() => done('time up'), timeoutMs);
   });
   const first = await Promise.race([reply, timeUp]).finally(() => clearTimeout(timer));
   if (first !== 'time up') return first as T;
-  const killer = setTimeout(() => session.kill('the cell could not be interrupted'), INTERRUPT_GRACE_MS);
-  await Promise.allSettled([interrupt(session, reply), reply]);
+  const killer = setTimeout(() => kernelProcess.kill('the cell could not be interrupted'), INTERRUPT_GRACE_MS);
+  await Promise.allSettled([interrupt(kernelProcess, reply), reply]);
   clearTimeout(killer);
   throw new Error(
     `the cell was still running after ${timeoutMs} ms and was interrupted; allow more time, or make it shorter`,
@@ -125,21 +125,24 @@ async function within<T>(session: Session, reply: Promise<T>, timeoutMs: number)
 }
 
 /** A kernel ignores an interrupt that comes before the cell has begun, so it is repeated until the cell has ended. */
-async function interrupt(session: Session, cell: Promise<unknown> | undefined): Promise<void> {
-  const send = () => session.request('control', 'interrupt_request', {});
+async function interrupt(kernelProcess: KernelProcess, cell: Promise<unknown> | undefined): Promise<void> {
+  const send = () => kernelProcess.request('control', 'interrupt_request', {});
   const again = setInterval(() => void send().catch(() => undefined), INTERRUPT_EVERY_MS); // the first tells of a death
   await Promise.all([send(), cell?.catch(() => undefined)]).finally(() => clearInterval(again));
 }
 
-async function complete(session: Session, code: string, cursor: number): Promise<Completion> {
-  const content = await session.request('shell', 'complete_request', { code, cursor_pos: toCodePoints(code, cursor) });
+async function complete(kernelProcess: KernelProcess, code: string, cursor: number): Promise<Completion> {
+  const content = await kernelProcess.request('shell', 'complete_request', {
+    code,
+    cursor_pos: toCodePoints(code, cursor),
+  });
   const { matches = [], cursor_start = 0, cursor_end = 0 } = content;
   const end = toCodeUnits(code, cursor_end as number);
   return { matches: matches as string[], start: toCodeUnits(code, cursor_start as number), end };
 }
 
-async function inspect(session: Session, code: string, cursor: number): Promise<string | null> {
+async function inspect(kernelProcess: KernelProcess, code: string, cursor: number): Promise<string | null> {
   const request = { code, cursor_pos: toCodePoints(code, cursor), detail_level: 0 };
-  const { found, data } = await session.request('shell', 'inspect_request', request);
+  const { found, data } = await kernelProcess.request('shell', 'inspect_request', request);
   return found ? String((data as Record<string, unknown>)['text/plain']) : null;
 }

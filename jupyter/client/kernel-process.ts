@@ -1,14 +1,16 @@
 /** A kernel process and the sockets to it: requests out, replies and outputs in, an orderly end. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { Dealer, Subscriber } from 'zeromq';
+import { workbookRoot } from 'dgm/host';
+import { createConnection } from './connection';
 import { addressOf, type Connection, createHeader, createSender, decode, encode, type Message } from './messages';
+import { createPendingRequests } from './pending';
 
-export interface SessionOptions {
+export interface KernelProcessOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly kernel?: readonly string[];
@@ -19,7 +21,7 @@ export interface SessionOptions {
 export type Channel = 'shell' | 'control' | 'stdin' | 'iopub';
 export type Outgoing = Exclude<Channel, 'iopub'>;
 
-export interface Session {
+export interface KernelProcess {
   readonly pid: number;
   /** Resolves, never rejects, with how the kernel ended and what it said last. */
   readonly ended: Promise<string>;
@@ -38,29 +40,25 @@ export interface Session {
   kill(reason: string): void;
 }
 
-/** The same file from the sources and from the build. */
-const SHARE = [resolve(__dirname, '..', 'share'), resolve(__dirname, '..', '..', 'share')].find((path) =>
-  existsSync(path),
-);
 /** The project's kernelspec. */
-export const KERNEL_FOLDER = join(SHARE ?? '', 'kernels', 'dgm');
+export const KERNEL_FOLDER = join(workbookRoot, 'jupyter', 'share', 'kernels', 'dgm');
 const KERNEL = join(KERNEL_FOLDER, 'kernel.mjs');
 const END_GRACE_MS = 2000;
 const RECONNECT_MS = 20;
 const PROBE_MS = 100;
 
 /** Starts the kernel; resolves when requests reach it and its outputs reach us. */
-export async function startSession(options: SessionOptions): Promise<Session> {
-  const session = await openSession(options);
-  await ready(session).catch(async (error: Error) => {
-    await session.end();
+export async function startKernelProcess(options: KernelProcessOptions): Promise<KernelProcess> {
+  const opened = await openKernelProcess(options);
+  await ready(opened).catch(async (error: Error) => {
+    await opened.end();
     throw error;
   });
-  return session;
+  return opened;
 }
 
 /** Starts the process; `ready` tells when it listens. */
-export async function openSession(options: SessionOptions): Promise<Session> {
+export async function openKernelProcess(options: KernelProcessOptions): Promise<KernelProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'dgm-'));
   const connection = await createConnection(folder);
   const file = join(folder, 'connection.json');
@@ -68,36 +66,13 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const command = (options.kernel ?? [process.execPath, KERNEL, '{connection_file}']).map((argument) =>
     argument.replace('{connection_file}', file),
   );
-  return connect(connection, spawnKernel(command, options, folder), folder, options.onMessage);
+  return connect(connection, spawnKernel(command, options, folder), options.onMessage);
 }
 
-/** Sockets in the folder where the system has them: no port to be taken by another program, none open to others. */
-async function createConnection(folder: string): Promise<Connection> {
-  const local = process.platform !== 'win32';
-  const [shell = 1, iopub = 2, stdin = 3, control = 4, hb = 5] = local ? [] : await freePorts(5);
-  return {
-    transport: local ? 'ipc' : 'tcp',
-    ip: local ? join(folder, 'kernel') : '127.0.0.1',
-    key: randomBytes(32).toString('hex'),
-    signature_scheme: 'hmac-sha256',
-    shell_port: shell,
-    iopub_port: iopub,
-    stdin_port: stdin,
-    control_port: control,
-    hb_port: hb,
-  };
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => new Promise((done) => server.once('listening', done))));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
-}
-
-interface KernelProcess {
+interface Spawned {
   readonly child: ChildProcess;
+  /** With the connection file and the sockets; ours to remove. */
+  readonly folder: string;
   /** Resolves, never rejects, with how it ended and what it said last. */
   readonly ended: Promise<string>;
 }
@@ -112,20 +87,20 @@ process.once('exit', () =>
 
 function spawnKernel(
   [program, ...args]: readonly string[],
-  { cwd, env }: SessionOptions,
+  { cwd, env }: KernelProcessOptions,
   folder: string,
-): KernelProcess {
+): Spawned {
   // By these variables the kernel knows that it shall not outlive us, and what is left to be removed if we die first.
   const ours = { JPY_PARENT_PID: String(process.pid), DGM_CONNECTION_FOLDER: folder };
   const environment = { ...process.env, ...ours, ...env };
   const child = spawn(program!, args, { cwd, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
   running.set(child, folder);
-  const said = tail(child);
+  const output = tail(child);
   const ended = new Promise<string>((done) => {
     child.once('error', (error) => done(`the kernel did not start: ${error.message}`));
-    child.once('close', (code, signal) => done(`the kernel ended (${signal ?? `exit code ${code}`})${said()}`));
+    child.once('close', (code, signal) => done(`the kernel ended (${signal ?? `exit code ${code}`})${output()}`));
   }).finally(() => running.delete(child));
-  return { child, ended };
+  return { child, folder, ended };
 }
 
 const TAIL_CHARACTERS = 4000;
@@ -140,42 +115,22 @@ function tail(child: ChildProcess): () => string {
   return () => (text.trim() === '' ? '' : `:\n${text.trim()}`);
 }
 
-interface Pending {
-  reply: Message['content'] | null;
-  idle: boolean;
-  readonly onOutput: (message: Message) => void;
-  readonly resolve: (content: Message['content']) => void;
-  readonly reject: (error: Error) => void;
-}
-
 function connect(
   connection: Connection,
-  { child, ended }: KernelProcess,
-  folder: string,
-  onMessage: SessionOptions['onMessage'] = () => undefined,
-): Session {
+  spawned: Spawned,
+  onMessage: KernelProcessOptions['onMessage'] = () => undefined,
+): KernelProcess {
+  const { child, ended } = spawned;
   const { key } = connection;
   const id = randomUUID();
-  const pending = new Map<string, Pending>();
-  const late = new Map<string, (message: Message) => void>();
+  const pending = createPendingRequests();
+  const { sockets, senders } = openSockets(connection, fail);
   let dead: Error | null = null;
   let ending: Promise<void> | null = null;
-
-  const options = { linger: 0, reconnectInterval: RECONNECT_MS, receiveHighWaterMark: 0 };
-  const dealers = { shell: new Dealer(options), control: new Dealer(options), stdin: new Dealer(options) };
-  const sockets = { ...dealers, iopub: new Subscriber(options) };
-  const senders = {
-    shell: createSender(dealers.shell, fail),
-    control: createSender(dealers.control, fail),
-    stdin: createSender(dealers.stdin, fail),
-  };
-  for (const [name, socket] of Object.entries(sockets))
-    socket.connect(addressOf(connection, connection[`${name as 'shell'}_port`]));
-  sockets.iopub.subscribe();
-  void receive('shell', onReply);
-  void receive('control', onReply);
-  void receive('stdin', onReply);
-  void receive('iopub', onOutput);
+  void receive('shell', pending.reply);
+  void receive('control', pending.reply);
+  void receive('stdin', pending.reply);
+  void receive('iopub', pending.output);
   void ended.then((how) => fail(new Error(how)));
 
   async function receive(channel: Channel, handle: (message: Message) => void): Promise<void> {
@@ -193,41 +148,14 @@ function connect(
   /** After this nothing can be asked any more. */
   function fail(error: unknown): void {
     dead ??= error instanceof Error ? error : new Error(String(error));
-    for (const request of pending.values()) request.reject(dead);
-    pending.clear();
+    pending.reject(dead);
     child.kill('SIGKILL');
   }
 
-  function onReply({ parent, content }: Message): void {
-    const request = pending.get(parent?.msg_id ?? '');
-    if (!request) return;
-    request.reply = content;
-    settle(parent!.msg_id, request);
-  }
-
-  function onOutput(message: Message): void {
-    const parent = message.parent?.msg_id ?? '';
-    const request = pending.get(parent);
-    if (message.header.msg_type !== 'status') return (request?.onOutput ?? late.get(parent))?.(message);
-    if (!request || message.content['execution_state'] !== 'idle') return;
-    request.idle = true;
-    settle(parent, request);
-  }
-
-  function settle(msgId: string, request: Pending): void {
-    if (!request.reply || !request.idle) return;
-    pending.delete(msgId);
-    late.set(msgId, request.onOutput); // a timer of the cell may still print
-    request.resolve(request.reply);
-  }
-
-  async function stop(): Promise<void> {
+  async function end(): Promise<void> {
     if (!dead) senders.control.send(frames('shutdown_request', { restart: false })[1]);
-    const killer = setTimeout(() => child.kill('SIGKILL'), END_GRACE_MS);
-    await ended;
-    clearTimeout(killer);
+    await endOf(spawned);
     for (const socket of Object.values(sockets)) socket.close();
-    rmSync(folder, { recursive: true, force: true });
   }
 
   function frames(type: string, content: object): readonly [id: string, frames: (Uint8Array | string)[]] {
@@ -241,26 +169,49 @@ function connect(
     send(channel, message) {
       if (!dead) senders[channel].send(encode(key, message));
     },
-    request(channel, type, content, handle = () => undefined) {
+    request(channel, type, content, onOutput = () => undefined) {
       if (dead) return Promise.reject(dead);
       const [msgId, message] = frames(type, content);
-      return new Promise((resolve, reject) => {
-        pending.set(msgId, { reply: null, idle: false, onOutput: handle, resolve, reject });
-        senders[channel].send(message);
-      });
+      const answer = pending.add(msgId, onOutput);
+      senders[channel].send(message);
+      return answer;
     },
-    end: () => (ending ??= stop()),
+    end: () => (ending ??= end()),
     kill: (reason) => fail(new Error(reason)),
   };
+}
+
+/** One for each channel but the heartbeat: that the process lives, its parent knows. */
+function openSockets(connection: Connection, onError: (error: unknown) => void) {
+  const options = { linger: 0, reconnectInterval: RECONNECT_MS, receiveHighWaterMark: 0 };
+  const dealers = { shell: new Dealer(options), control: new Dealer(options), stdin: new Dealer(options) };
+  const sockets = { ...dealers, iopub: new Subscriber(options) };
+  for (const [name, socket] of Object.entries(sockets))
+    socket.connect(addressOf(connection, connection[`${name as 'shell'}_port`]));
+  sockets.iopub.subscribe();
+  const senders = {
+    shell: createSender(dealers.shell, onError),
+    control: createSender(dealers.control, onError),
+    stdin: createSender(dealers.stdin, onError),
+  };
+  return { sockets, senders };
+}
+
+/** Waits until the process has ended, by force after a moment, and removes what it leaves. */
+async function endOf({ child, folder, ended }: Spawned): Promise<void> {
+  const killer = setTimeout(() => child.kill('SIGKILL'), END_GRACE_MS);
+  await ended;
+  clearTimeout(killer);
+  rmSync(folder, { recursive: true, force: true });
 }
 
 /**
  * Asks until an answer comes back on both ways: what a kernel publishes before we are subscribed is lost.
  * @throws when the kernel ends first, with what it said on stderr
  */
-export async function ready(session: Session): Promise<void> {
+export async function ready(opened: Pick<KernelProcess, 'request'>): Promise<void> {
   for (let answered = false; !answered;) {
-    const answer = session.request('shell', 'kernel_info_request', {}).then(() => true);
+    const answer = opened.request('shell', 'kernel_info_request', {}).then(() => true);
     answer.catch(() => undefined); // of several questions one is awaited
     answered = await Promise.race([answer, after(PROBE_MS)]);
   }

@@ -1,4 +1,4 @@
-/** Places in a text: Jupyter counts characters as Unicode does, JavaScript in units of 16 bits. */
+/** Positions in a text: Jupyter counts characters as Unicode does, JavaScript in units of 16 bits. */
 
 export function toCodeUnits(text: string, codePoints: number): number {
   return Array.from(text).slice(0, codePoints).join('').length;

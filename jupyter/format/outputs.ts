@@ -29,7 +29,7 @@ export function createOutputs(
   const items: Output[] = [];
   let clearFirst = false;
 
-  function place(output: Output, index = items.length): void {
+  function put(output: Output, index = items.length): void {
     items[index] = output;
     onOutput(output, items);
   }
@@ -39,8 +39,8 @@ export function createOutputs(
     clearFirst = false;
     const last = items.at(-1);
     if (output.output_type === 'stream' && last?.output_type === 'stream' && last.name === output.name)
-      place({ ...last, text: last.text + output.text }, items.length - 1);
-    else place(output);
+      put({ ...last, text: last.text + output.text }, items.length - 1);
+    else put(output);
   }
 
   function remember(id: unknown, output: Output): void {
@@ -50,7 +50,7 @@ export function createOutputs(
       const index = items.indexOf(current);
       if (index < 0) return; // cleared meanwhile
       current = { ...current, data, metadata } as Output;
-      place(current, index);
+      put(current, index);
     });
   }
 

@@ -7,7 +7,7 @@ import type * as TypeScript from 'typescript';
 import type { Ts } from './compiler';
 import { type StopButton, Stopped } from './interrupts';
 import { activeRun, asPartOf, type CellRun, interruptRun, KeyboardInterrupt } from './run';
-import { type MapChain, type Place, splitInlineMap } from './source-maps';
+import { type MapChain, type Position, splitInlineMap } from './source-maps';
 
 /** Whether there is anything to do: a cheap look that may say yes too often. */
 export function hasAsync(code: string): boolean {
@@ -26,7 +26,7 @@ export function hasAwait(code: string): boolean {
 export function lowerAsync(
   ts: Ts,
   code: string,
-  placeOf: (place: Place) => string,
+  positionOf: (position: Position) => string,
 ): { readonly code: string; readonly map: MapChain } {
   const compilerOptions = {
     target: ts.ScriptTarget.ES2016, // the newest that has no async functions
@@ -35,20 +35,23 @@ export function lowerAsync(
     noImplicitUseStrict: true,
     newLine: ts.NewLineKind.LineFeed,
   };
-  const transformers = { after: [markAwaits(ts, placeOf)] };
+  const transformers = { after: [markAwaits(ts, positionOf)] };
   const { outputText } = ts.transpileModule(code, { fileName: 'cell.js', compilerOptions, transformers });
   const split = splitInlineMap(outputText);
   return { code: split.code, map: split.json ? [{ json: split.json, linesBefore: 0 }] : [] };
 }
 
-function markAwaits(ts: Ts, placeOf: (place: Place) => string): TypeScript.TransformerFactory<TypeScript.SourceFile> {
+function markAwaits(
+  ts: Ts,
+  positionOf: (position: Position) => string,
+): TypeScript.TransformerFactory<TypeScript.SourceFile> {
   return (context) => (file) => {
     const { factory } = context;
     const visit = (node: TypeScript.Node): TypeScript.Node => {
       const visited = ts.visitEachChild(node, visit, context);
       if (!ts.isYieldExpression(visited) || !isAwait(ts, node)) return visited;
-      const place = factory.createStringLiteral(placeText(ts, node, file, placeOf));
-      const marked = factory.createArrayLiteralExpression([visited.expression ?? factory.createVoidZero(), place]);
+      const position = factory.createStringLiteral(awaitPosition(ts, node, file, positionOf));
+      const marked = factory.createArrayLiteralExpression([visited.expression ?? factory.createVoidZero(), position]);
       return factory.updateYieldExpression(visited, undefined, marked);
     };
     return ts.visitNode(file, visit) as TypeScript.SourceFile;
@@ -67,20 +70,20 @@ function isAwait(ts: Ts, node: TypeScript.Node): boolean {
   );
 }
 
-function placeText(
+function awaitPosition(
   ts: Ts,
   node: TypeScript.Node,
   file: TypeScript.SourceFile,
-  placeOf: (place: Place) => string,
+  positionOf: (position: Position) => string,
 ): string {
   const original = ts.getOriginalNode(node);
   if (original.pos < 0) return '';
   const { line, character } = ts.getLineAndCharacterOfPosition(file, original.getStart(file));
-  return placeOf({ line, column: character });
+  return positionOf({ line, column: character });
 }
 
 type Resume = 'next' | 'throw' | 'return';
-type Marked = readonly [value: unknown, place: string];
+type Marked = readonly [value: unknown, position: string];
 type Body = (...args: unknown[]) => Generator<Marked, unknown, unknown>;
 
 /** Takes the place of the helper that TypeScript would write into every cell. */
@@ -97,19 +100,19 @@ function drive(generator: ReturnType<Body>, run: CellRun | null, button: StopBut
     let returning = false;
 
     /** After a stop, `finally` blocks still run: `return` enters them, and no `catch`. */
-    function resume(how: Resume, value: unknown, place: string): void {
+    function resume(how: Resume, value: unknown, position: string): void {
       button.poll();
       const stop = run?.interrupted === true && !returning;
       returning ||= stop;
-      piece(stop ? 'return' : how, value, place);
+      advance(stop ? 'return' : how, value, position);
     }
 
-    function piece(how: Resume, value: unknown, place: string): void {
+    function advance(how: Resume, value: unknown, position: string): void {
       let result: IteratorResult<Marked, unknown>;
       try {
         result = asPartOf(run, () => button.interruptible(() => generator[how](value)));
       } catch (error) {
-        if (!(error instanceof Stopped)) return reject(passedBy(error, how, value, place));
+        if (!(error instanceof Stopped)) return reject(passedBy(error, how, value, position));
         if (run) interruptRun(run);
         return reject(new KeyboardInterrupt());
       }
@@ -118,13 +121,13 @@ function drive(generator: ReturnType<Body>, run: CellRun | null, button: StopBut
       else resolve(result.value);
     }
 
-    function wait(value: unknown, place: string): void {
+    function wait(value: unknown, position: string): void {
       let open = true;
       const once = (how: Resume, settled: unknown) => {
         if (!open) return;
         open = false;
         run?.waiting.delete(abandon);
-        resume(how, settled, place);
+        resume(how, settled, position);
       };
       const abandon = () => once('return', undefined);
       run?.waiting.add(abandon);
@@ -134,14 +137,14 @@ function drive(generator: ReturnType<Body>, run: CellRun | null, button: StopBut
       );
     }
 
-    piece('next', undefined, '');
+    advance('next', undefined, '');
   });
 }
 
 /** An error that came out of an `await` and was not caught: the trace goes on with where that `await` stands. */
-function passedBy(error: unknown, how: Resume, awaited: unknown, place: string): unknown {
-  if (how !== 'throw' || error !== awaited || place === '' || !(error instanceof Error)) return error;
-  const line = `\n    at async ${place}`;
+function passedBy(error: unknown, how: Resume, awaited: unknown, position: string): unknown {
+  if (how !== 'throw' || error !== awaited || position === '' || !(error instanceof Error)) return error;
+  const line = `\n    at async ${position}`;
   try {
     if (typeof error.stack === 'string' && !error.stack.endsWith(line)) error.stack += line;
   } catch {

@@ -6,21 +6,21 @@ import { type CellError, describeDiagnostics, describeThrown, INTERRUPTED } from
 import { type StopButton, Stopped } from './interrupts';
 import { createModules, type Require } from './modules';
 import { asPartOf, type CellRun, interruptRun } from './run';
-import { type MapChain, originOf, type Place } from './source-maps';
-import { placeText, registerScript } from './stacks';
+import { type MapChain, originOf, type Position } from './source-maps';
+import { positionText, registerScript } from './stacks';
 import { present } from './values';
 
 export type Outcome =
   /** The formats of the last expression's value, as JSON. */
   { readonly status: 'ok'; readonly result: string | null } | { readonly status: 'error'; readonly error: CellError };
 
-export interface Session extends Pick<Compiler, 'isComplete'> {
+export interface CellRunner extends Pick<Compiler, 'isComplete'> {
   execute(source: string, run: CellRun): Promise<Outcome>;
-  complete(source: string, position: number): ReturnType<Compiler['complete']>;
-  inspect(source: string, position: number): string | null;
+  complete(source: string, cursor: number): ReturnType<Compiler['complete']>;
+  inspect(source: string, cursor: number): string | null;
 }
 
-export interface SessionOptions {
+export interface CellRunnerOptions {
   readonly root: string;
   readonly cwd: string;
   readonly button: StopButton;
@@ -29,7 +29,7 @@ export interface SessionOptions {
 }
 
 /** Loads the compiler; takes about a second. */
-export function createSession({ root, cwd, button, tslab }: SessionOptions): Session {
+export function createCellRunner({ root, cwd, button, tslab }: CellRunnerOptions): CellRunner {
   const compiler = createCompiler({ root, cwd });
   const modules = createModules(root, cwd, tslab);
   const names = createNames();
@@ -73,8 +73,8 @@ export function createSession({ root, cwd, button, tslab }: SessionOptions): Ses
   return {
     execute,
     isComplete: compiler.isComplete,
-    complete: (source, position) => compiler.complete(declarations, source, position),
-    inspect: (source, position) => compiler.inspect(declarations, source, position),
+    complete: (source, cursor) => compiler.complete(declarations, source, cursor),
+    inspect: (source, cursor) => compiler.inspect(declarations, source, cursor),
   };
 }
 
@@ -129,11 +129,11 @@ const WRAPPER: MapChain = [{ json: null, linesBefore: 1 }];
 function createScript(ts: Ts, cell: CompiledCell, source: string, label: string): Script {
   const wrapped = `(${hasAwait(cell.code) ? 'async ' : ''}function (exports, require) {\n${cell.code}\n})`;
   const map = [...WRAPPER, ...cell.map];
-  const placeOf = (place: Place) => {
-    const origin = originOf(map, place);
-    return origin ? placeText(label, origin) : '';
+  const positionOf = (position: Position) => {
+    const origin = originOf(map, position);
+    return origin ? positionText(label, origin) : '';
   };
-  const lowered = hasAsync(cell.code) ? lowerAsync(ts, wrapped, placeOf) : { code: wrapped, map: [] };
+  const lowered = hasAsync(cell.code) ? lowerAsync(ts, wrapped, positionOf) : { code: wrapped, map: [] };
   registerScript(label, { label, map: [...lowered.map, ...map], source });
   return new Script(lowered.code, { filename: label });
 }

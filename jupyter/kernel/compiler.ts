@@ -22,7 +22,7 @@ export interface CompilerOptions {
 }
 
 /** CommonJS, with top-level names as exports. */
-export interface CompiledCode {
+interface CompiledCode {
   readonly code: string;
   readonly map: MapChain;
 }
@@ -36,17 +36,17 @@ export interface CompiledCell extends CompiledCode {
   readonly files: readonly (CompiledCode & { readonly path: string })[];
 }
 
-export type Compiled = CompiledCell | { readonly diagnostics: readonly Diagnostic[] };
+type Compiled = CompiledCell | { readonly diagnostics: readonly Diagnostic[] };
 
 export interface Compiler {
   readonly ts: Ts;
   compile(declarations: string, source: string): Compiled;
-  complete(declarations: string, source: string, position: number): Completions;
-  inspect(declarations: string, source: string, position: number): string | null;
+  complete(declarations: string, source: string, cursor: number): Completions;
+  inspect(declarations: string, source: string, cursor: number): string | null;
   isComplete(source: string): { readonly completed: boolean; readonly indent?: string };
 }
 
-export interface Completions {
+interface Completions {
   readonly start: number;
   readonly end: number;
   readonly candidates: readonly string[];
@@ -74,9 +74,9 @@ export function createCompiler(options: CompilerOptions): Compiler {
       maps.clear();
       return compiled(converter.convert(declarations, source), maps);
     },
-    complete: (declarations, source, position) => complete(converter, declarations, source, position),
-    inspect(declarations, source, position) {
-      const info = converter.inspect(declarations, source, position);
+    complete: (declarations, source, cursor) => complete(converter, declarations, source, cursor),
+    inspect(declarations, source, cursor) {
+      const info = converter.inspect(declarations, source, cursor);
       return info ? printQuickInfo(info) : null;
     },
   };
@@ -86,9 +86,9 @@ function complete(
   converter: TslabConverter.Converter,
   declarations: string,
   source: string,
-  position: number,
+  cursor: number,
 ): Completions {
-  const { start, end, candidates } = converter.complete(declarations, source, position);
+  const { start, end, candidates } = converter.complete(declarations, source, cursor);
   return { start, end, candidates };
 }
 

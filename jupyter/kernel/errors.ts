@@ -1,7 +1,7 @@
 /** What a failed cell shows: name, message, places in the student's TypeScript, the line itself, the cause. */
 import { inspect } from 'node:util';
 import type { Diagnostic } from './compiler';
-import { placeText, sourceOf } from './stacks';
+import { positionText, sourceOf } from './stacks';
 
 export interface CellError {
   readonly ename: string;
@@ -49,14 +49,14 @@ function errorLines(error: Error, message: string): string[] {
   return (text(() => error.stack) || `${error.name}: ${message}`).split('\n');
 }
 
-const PLACE = /(In\[\d+\]):(\d+):(\d+)/;
+const POSITION = /(In\[\d+\]):(\d+):(\d+)/;
 
 /** The student's line that the error comes from: the first of the trace that is in a cell. */
 function excerptOf(error: Error): string[] {
   const frame = text(() => error.stack)
     .split('\n')
-    .find((line) => /^\s+at /.test(line) && PLACE.test(line));
-  const [, label, line, column] = PLACE.exec(frame ?? '') ?? [];
+    .find((line) => /^\s+at /.test(line) && POSITION.test(line));
+  const [, label, line, column] = POSITION.exec(frame ?? '') ?? [];
   if (label === undefined) return [];
   return ['', ...excerpt(sourceOf(label) ?? '', Number(line) - 1, Number(column) - 1)];
 }
@@ -112,11 +112,11 @@ export function describeDiagnostics(
 /** tslab adds a line of exports below the cell; what is wrong there is wrong in the cell, too. */
 function inText(diagnostics: readonly Diagnostic[], source: string): readonly Diagnostic[] {
   const lines = source.split('\n').length;
-  const inside = diagnostics.filter(({ fileName, start }) => fileName !== undefined || start.line < lines);
-  return inside.length > 0 ? inside : diagnostics;
+  const inCell = diagnostics.filter(({ fileName, start }) => fileName !== undefined || start.line < lines);
+  return inCell.length > 0 ? inCell : diagnostics;
 }
 
-/** The details of one finding follow it, and share its place object. */
+/** The details of one finding follow it, and share its position object. */
 function grouped(diagnostics: readonly Diagnostic[]): (readonly Diagnostic[])[] {
   const groups: Diagnostic[][] = [];
   for (const diagnostic of diagnostics) {
@@ -129,5 +129,5 @@ function grouped(diagnostics: readonly Diagnostic[]): (readonly Diagnostic[])[] 
 
 function headlineOf([first]: readonly Diagnostic[], label: string): string {
   const { line, character } = first!.start;
-  return `${placeText(first!.fileName ?? label, { line, column: character })} - ${first!.messageText}`;
+  return `${positionText(first!.fileName ?? label, { line, column: character })} - ${first!.messageText}`;
 }

@@ -1,9 +1,9 @@
-/** Places in the memory that the kernel's threads share: news that must arrive while the main thread is busy. */
+/** Slots of the memory that the kernel's threads share: news that must arrive while the main thread is busy. */
 
 /** How many stop signals the guard has caught. */
 export const SIGNALS = 0;
 /** How many of them the main thread has dealt with. */
-export const HANDLED = 1;
+const HANDLED = 1;
 /** 1 while the main thread runs a cell's code. */
 export const RUNNING = 2;
 /** 1 as soon as a stop signal does not end the process any more. */

@@ -7,11 +7,11 @@
  */
 import { readFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import { type Host, installHost } from 'dgm/host';
+import { type Host, installHost, workbookRoot } from 'dgm/host';
 import { installAwaiter } from './awaiting';
-import { createSession } from './cells';
+import { createCellRunner } from './cells';
 import { type Channel, createChannel } from './channel';
 import { describeThrown } from './errors';
 import { CLOSED, createFlags } from './flags';
@@ -24,15 +24,13 @@ import { bundleOf } from './values';
 import type { ToWire, WireData } from './wire';
 import type { Connection } from '../client/messages';
 
-const ROOT = resolve(__dirname, '..', '..', '..');
-
 function main(file: string | undefined): void {
   const connection = readConnection(file);
   const flags = createFlags();
   const { port1, port2 } = new MessageChannel();
   startWire({ connection, port: port2, flags, kernelInfo: kernelInfo() });
   process.on('exit', () => closeWire(port1, flags));
-  installStackTraces(ROOT);
+  installStackTraces(workbookRoot);
   startCells(port1, flags);
 }
 
@@ -104,8 +102,13 @@ function startCells(port: MessagePort, flags: Int32Array): void {
   captureProcess(write);
   refuseInput();
   reportStrays(write);
-  const session = createSession({ root: ROOT, cwd: process.cwd(), button, tslab: () => connectTslab(channel, owner) });
-  const take = createRequests(channel, session, button, runs);
+  const cells = createCellRunner({
+    root: workbookRoot,
+    cwd: process.cwd(),
+    button,
+    tslab: () => connectTslab(channel, owner),
+  });
+  const take = createRequests(channel, cells, button, runs);
 
   function receive(message: Parameters<Parameters<typeof createChannel>[1]>[0]): void {
     if (message.kind === 'request') take(message.message);

@@ -72,6 +72,6 @@ function sourceOf(path: string): string {
   try {
     return readFileSync(path.replace(/\.js$/, '.ts'), 'utf8');
   } catch {
-    return ''; // a local JavaScript file, say; its trace has the place without the line
+    return ''; // a local JavaScript file, say; its trace has the position without the line
   }
 }

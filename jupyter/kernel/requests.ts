@@ -1,7 +1,7 @@
 /** Requests in their order: cells one after the other, the compiler's answers at once. */
 import type { Message } from '../client/messages';
 import { answerTo } from './answers';
-import type { Outcome, Session } from './cells';
+import type { Outcome, CellRunner } from './cells';
 import type { Channel } from './channel';
 import { describeThrown, INTERRUPTED } from './errors';
 import type { StopButton } from './interrupts';
@@ -22,7 +22,7 @@ interface ExecuteRequest {
 /** @returns what takes the next request */
 export function createRequests(
   channel: Channel,
-  session: Session,
+  cells: CellRunner,
   button: StopButton,
   runs: Runs,
 ): (request: Message) => void {
@@ -46,7 +46,7 @@ export function createRequests(
     runs.current = runs.last = run;
     button.acknowledge(); // what was pressed before is not for this cell
     channel.publish('execute_input', run, { code, execution_count: count });
-    const outcome = button.isFor(begun) ? STOPPED : await session.execute(code, run).catch(failed);
+    const outcome = button.isFor(begun) ? STOPPED : await cells.execute(code, run).catch(failed);
     await turn(); // a promise that the cell left rejected is reported inside of it
     finish(run, request, outcome);
     runs.current = null;
@@ -73,7 +73,7 @@ export function createRequests(
   }
 
   function answer(request: Message): void {
-    const content = answerTo(session, request);
+    const content = answerTo(cells, request);
     if (content) channel.reply(request, content);
   }
 

@@ -1,14 +1,14 @@
-/** From a place in the code that runs back to the place in the TypeScript that was written. */
+/** From a position in the code that runs back to the position in the TypeScript that was written. */
 import { SourceMap } from 'node:module';
 
 /** Zero-based, as in source maps. */
-export interface Place {
+export interface Position {
   readonly line: number;
   readonly column: number;
 }
 
 /** One step of translation. */
-export interface MapStep {
+interface MapStep {
   /** The source map; null when the step only put lines in front. */
   readonly json: string | null;
   /** How many lines stand in front of the text that the step started from. */
@@ -18,9 +18,9 @@ export interface MapStep {
 /** Steps from the code that runs to what was written; the last translation made comes first. */
 export type MapChain = readonly MapStep[];
 
-/** The place in the source, or null when the code there was made by a translation. */
-export function originOf(chain: MapChain, place: Place): Place | null {
-  let here: Place | null = place;
+/** The position in the source, or null when the code there was made by a translation. */
+export function originOf(chain: MapChain, position: Position): Position | null {
+  let here: Position | null = position;
   for (const step of chain) {
     here = originInStep(step, here);
     if (!here) return null;
@@ -28,14 +28,14 @@ export function originOf(chain: MapChain, place: Place): Place | null {
   return here;
 }
 
-function originInStep(step: MapStep, place: Place): Place | null {
-  const found = step.json === null ? place : entryOf(step.json, place);
+function originInStep(step: MapStep, position: Position): Position | null {
+  const found = step.json === null ? position : entryOf(step.json, position);
   if (!found || found.line < step.linesBefore) return null;
   return { line: found.line - step.linesBefore, column: found.column };
 }
 
-function entryOf(json: string, place: Place): Place | null {
-  const entry = parsed(json).findEntry(place.line, place.column);
+function entryOf(json: string, position: Position): Position | null {
+  const entry = parsed(json).findEntry(position.line, position.column);
   return 'originalLine' in entry ? { line: entry.originalLine, column: entry.originalColumn } : null;
 }
 

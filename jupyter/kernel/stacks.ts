@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type MapChain, originOf, type Place } from './source-maps';
+import { type MapChain, originOf, type Position } from './source-maps';
 
 /** A piece of running code that came from a cell or a local TypeScript file. */
 export interface Script {
@@ -27,8 +27,8 @@ export function sourceOf(label: string): string | null {
 }
 
 /** `In[3]:2:1`: the label with line and column counted from 1. */
-export function placeText(label: string, place: Place): string {
-  return `${label}:${place.line + 1}:${place.column + 1}`;
+export function positionText(label: string, position: Position): string {
+  return `${label}:${position.line + 1}:${position.column + 1}`;
 }
 
 /** Student code is deeper than the ten frames that Node.js keeps, once libraries call it back. */
@@ -63,7 +63,7 @@ function headline(error: Error): string {
 }
 
 type Frame =
-  | { readonly kind: 'shown'; readonly name: string; readonly place: string; readonly inCell: boolean }
+  | { readonly kind: 'shown'; readonly name: string; readonly position: string; readonly inCell: boolean }
   | { readonly kind: 'library'; readonly name: string }
   | { readonly kind: 'driver' | 'hidden' };
 
@@ -72,7 +72,7 @@ function traceLines(sites: readonly NodeJS.CallSite[], root: string): string[] {
   const lines: string[] = [];
   for (let i = 0; i < frames.length; i++) {
     const frame = frames[i]!;
-    if (frame.kind === 'shown') lines.push(shownText(frame.name, frame.place));
+    if (frame.kind === 'shown') lines.push(shownText(frame.name, frame.position));
     if (frame.kind !== 'library') continue;
     const start = i;
     while (sameLibrary(frames[i + 1], frame.name)) i++;
@@ -82,9 +82,9 @@ function traceLines(sites: readonly NodeJS.CallSite[], root: string): string[] {
 }
 
 /** As V8 writes it: a call without a name has no brackets. */
-function shownText(name: string, place: string): string {
-  if (name === '' || name === 'async') return `${name} ${place}`.trim();
-  return `${name} (${place})`;
+function shownText(name: string, position: string): string {
+  if (name === '' || name === 'async') return `${name} ${position}`.trim();
+  return `${name} (${position})`;
 }
 
 function sameLibrary(frame: Frame | undefined, name: string): boolean {
@@ -119,12 +119,12 @@ function frameOf(site: NodeJS.CallSite, root: string): Frame {
   if (file === null) return native(site);
   if (file === DRIVER) return { kind: 'driver' };
   if (file.startsWith('node:') || file.startsWith(HERE + sep) || file === STEP) return { kind: 'hidden' };
-  const place = { line: (site.getLineNumber() ?? 1) - 1, column: (site.getColumnNumber() ?? 1) - 1 };
+  const position = { line: (site.getLineNumber() ?? 1) - 1, column: (site.getColumnNumber() ?? 1) - 1 };
   const script = scripts.get(file);
-  if (script) return cellFrame(site, script, place);
+  if (script) return cellFrame(site, script, position);
   const library = /.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/.exec(file)?.[1];
   if (library) return { kind: 'library', name: library.replaceAll('\\', '/') };
-  return { kind: 'shown', name: callName(site), place: fileText(file, place, root), inCell: false };
+  return { kind: 'shown', name: callName(site), position: fileText(file, position, root), inCell: false };
 }
 
 /** The file name of the scripts that only call a function, see `interrupts.ts`. */
@@ -138,15 +138,15 @@ function fileOf(site: NodeJS.CallSite): string | null {
 
 /** `JSON.parse` is of interest, the generators of our driver are not. */
 function native(site: NodeJS.CallSite): Frame {
-  const [name, place] = split(site.toString());
+  const [name, position] = split(site.toString());
   if (/^Generator\.(next|throw|return)\b/.test(name)) return { kind: 'hidden' };
-  return { kind: 'shown', name, place, inCell: false };
+  return { kind: 'shown', name, position, inCell: false };
 }
 
-function cellFrame(site: NodeJS.CallSite, script: Script, place: Place): Frame {
-  const origin = originOf(script.map, place);
+function cellFrame(site: NodeJS.CallSite, script: Script, position: Position): Frame {
+  const origin = originOf(script.map, position);
   if (!origin) return { kind: 'hidden' };
-  return { kind: 'shown', name: callName(site), place: placeText(script.label, origin), inCell: true };
+  return { kind: 'shown', name: callName(site), position: positionText(script.label, origin), inCell: true };
 }
 
 /** V8's own words for the call, `async f` or `new Model`, without the objects we call through. */
@@ -155,18 +155,18 @@ function callName(site: NodeJS.CallSite): string {
   return name.endsWith('<anonymous>') ? '' : name;
 }
 
-function split(text: string): readonly [name: string, place: string] {
+function split(text: string): readonly [name: string, position: string] {
   const found = /^(.*) \((.*)\)$/s.exec(text);
   if (found) return [found[1]!, found[2]!];
   return text.startsWith('async ') ? ['async', text.slice('async '.length)] : ['', text];
 }
 
 /** A file of the project by its path in it, and by its TypeScript line where the build left a source map. */
-function fileText(file: string, place: Place, root: string): string {
-  const origin = originOf(fileMap(file), place);
+function fileText(file: string, position: Position, root: string): string {
+  const origin = originOf(fileMap(file), position);
   const source = origin ? sourceFile(file) : file;
   const shown = relative(root, source);
-  return placeText(shown.startsWith('..') ? source : shown.replaceAll('\\', '/'), origin ?? place);
+  return positionText(shown.startsWith('..') ? source : shown.replaceAll('\\', '/'), origin ?? position);
 }
 
 function fileMap(file: string): MapChain {

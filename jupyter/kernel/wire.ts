@@ -5,6 +5,7 @@
 import { rmSync } from 'node:fs';
 import { type MessagePort, workerData } from 'node:worker_threads';
 import { Publisher, Reply, Router } from 'zeromq';
+import { isRunning } from 'dgm/host';
 import {
   addressOf,
   type Connection,
@@ -196,18 +197,10 @@ function watchParent(): void {
   if (!watched) return;
   const parent = process.ppid;
   setInterval(() => {
-    if (process.ppid === parent && isAlive(Number(watched))) return; // it may have died before we first looked
+    if (process.ppid === parent && isRunning(Number(watched))) return; // it may have died before we first looked
     if (folder) rmSync(folder, { recursive: true, force: true });
     process.kill(process.pid, 'SIGKILL');
   }, PARENT_POLL_MS).unref();
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'; // of another user, or no number: nothing is known
-  }
 }
 
 function complain(error: unknown): void {

@@ -10,9 +10,10 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { logLogistic } from '../core/distributions';
-import type { Batch, GenerativeModel, Rng } from '../core/model';
+import type { Batch, GenerativeModel, Objective, Remember, Rng } from '../core/model';
 import { leakyRelu, mlp } from '../networks/dense';
 import { sumEvent } from '../core/tensor';
+import { sampler } from '../sampling/sampler';
 
 /** Noise on the unit cell, given the integers it is added to. */
 export interface Noise {
@@ -56,7 +57,12 @@ export function learntNoise(D: number, values: number, hidden: number, rng: Rng)
   };
 }
 
-/** x + u with u ~ U[0, 1), the same shape as x. */
+/**
+ * x + u with u ~ U[0, 1), the same shape as x.
+ * @example
+ * const x = tf.tensor2d([[3, 0]]);
+ * dequantise(x, createRng(1)).floor() // → [[3, 0]]
+ */
 export function dequantise(x: tf.Tensor, rng: Rng): tf.Tensor {
   return tf.tidy(() => x.add(rng.uniform(x.shape)));
 }
@@ -71,7 +77,7 @@ export interface DequantisedOptions {
 /**
  * A density on ℝ^D as a model of integers: likelihood and objectives on x + u, samples rounded down.
  * @param model must have an exact density (its bound on a bound would still be a bound, but say so yourself), and
- * objectives that are negative log-likelihoods
+ * objectives that estimate −ln p(x) or a bound on it; the new ones are bounds
  */
 export function dequantised(
   model: GenerativeModel,
@@ -80,6 +86,9 @@ export function dequantised(
   const { likelihood } = model;
   if (likelihood.kind !== 'exact')
     throw new Error(`dequantised: expected a model with an exact density, got ${likelihood.kind}`);
+  for (const { name: objective, estimates } of model.objectives)
+    if (estimates === 'other')
+      throw new Error(`dequantised: expected objectives that estimate −ln p(x), but '${objective}' does not`);
   const noisy = (x: tf.Tensor, rng: Rng) => {
     const { u, logQ } = noise.draw(x, rng.fork('dequantise'));
     return { x: x.add(u), logQ };
@@ -94,19 +103,20 @@ export function dequantised(
           return likelihood.logProb(x, rng).sub(logQ);
         }),
     },
-    objectives: model.objectives.map((objective) => ({
+    objectives: model.objectives.map((objective): Objective => ({
       ...objective,
+      estimates: 'bound',
       variables: [...objective.variables, ...noise.variables],
-      loss: (batch: Batch, rng: Rng) =>
+      loss: (batch: Batch, rng: Rng, remember?: Remember) =>
         tf.tidy(() => {
           const { x, logQ } = noisy(batch.x, rng);
-          return objective.loss({ ...batch, x }, rng).add(logQ.mean());
+          return objective.loss({ ...batch, x }, rng, remember).add(logQ.mean());
         }),
     })),
-    sample: (count, rng) =>
-      tf.tidy(() => {
-        const x = model.sample(count, rng).floor();
-        return values === undefined ? x : x.clipByValue(0, values - 1);
-      }),
+    sample: sampler('dequantised', ({ count, rng, engine }) => {
+      const x = model.sample({ count, rng, engine }).floor();
+      return values === undefined ? x : x.clipByValue(0, values - 1);
+    }),
+    ...(model.bijection && { bijection: model.bijection }),
   };
 }

@@ -3,24 +3,16 @@
  *
  * A bijection takes data x [B, D] to latents z [B, D] and back. Its log-determinant ln |det ∂z/∂x| is one number for
  * each example, [B]: summed over the coordinates, never averaged. No branch looks at the data, so that all of it
- * compiles. What rests on a theorem about determinants is in matrix-bijections.ts.
+ * compiles. What rests on a theorem about determinants is in matrix.ts.
  * Sources: Papamakarios et al., Normalizing Flows for Probabilistic Modeling and Inference (2021); Tomczak, Deep
  * Generative Modeling (2024), chapter 4.
  */
 import * as tf from '@tensorflow/tfjs';
 import { logLogistic, logNormal } from '../core/distributions';
-import type { Rng } from '../core/model';
+import type { Bijection, Latent, Rng } from '../core/model';
 import { constantWeight, gelu, mlp, type Network } from '../networks/dense';
 import { sumEvent } from '../core/tensor';
-import { noChange, type Latent, type Transform } from './scalar';
-
-export interface Bijection {
-  readonly variables: readonly tf.Variable[];
-  /** x [B, D] → z [B, D], logDet [B] */
-  toLatent(x: tf.Tensor): Latent;
-  /** z [B, D] → x [B, D] */
-  toData(z: tf.Tensor): tf.Tensor;
-}
+import { noChange, type Transform } from './scalar';
 
 /** One after the other towards the latents, and back in the opposite order. */
 export function chain(...parts: readonly Bijection[]): Bijection {
@@ -208,6 +200,7 @@ export interface Base {
 
 const zero = () => tf.scalar(0);
 
+/** Densities of the latents, with independent coordinates: their ln p, z [B, D] → [B], and draws of any shape. */
 export const bases = {
   normal: { logProb: (z) => logNormal(z, zero(), zero()), sample: (shape, rng) => rng.normal(shape) },
   /** Heavier tails than a Gaussian, and samples by its distribution function's inverse. */

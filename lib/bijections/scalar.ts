@@ -3,13 +3,8 @@
  * network that has seen other coordinates. The log-determinant is the sum of the logarithms of the slopes.
  */
 import * as tf from '@tensorflow/tfjs';
+import type { Latent } from '../core/model';
 import { sumEvent, withoutGradient } from '../core/tensor';
-
-/** Where a batch is mapped to, z [B, D], and ln |det ∂z/∂x| of each example, logDet [B]. */
-export interface Latent extends tf.TensorContainerObject {
-  readonly z: tf.Tensor;
-  readonly logDet: tf.Tensor;
-}
 
 export interface Transform {
   /** P numbers for each coordinate; with all of them 0, a straight line. */

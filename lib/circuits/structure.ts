@@ -118,6 +118,7 @@ export interface Circuit {
 }
 
 /**
+ * Whether a structure and its tables are a circuit, whose probabilities sum to 1.
  * @throws as `checkStructure`, and when a table has another size or a row that does not sum to 1, naming the node
  */
 export function checkCircuit({ structure, tables }: Circuit): void {

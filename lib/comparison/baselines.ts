@@ -4,11 +4,15 @@ import { chowLiuTree, integerRows, rootFirst, type Tree } from '../circuits/chow
 import { logCategorical, logLattice, oneHotValues } from '../core/distributions';
 import type { Batch, GenerativeModel } from '../core/model';
 import { categorical } from '../core/random';
-import { expectShape, logSumExp } from '../core/tensor';
+import { expectShape, logSumExp, sizeOf } from '../core/tensor';
+import { sampler } from '../sampling/sampler';
 
-/** Every value of every coordinate equally likely: ln p(x) = −D ln V. */
+/**
+ * Every value of every coordinate equally likely: ln p(x) = −D ln V.
+ * @example uniformBaseline([64], 17).sample({ count: 2, rng: createRng(1) }).shape // → [2, 64]
+ */
 export function uniformBaseline(eventShape: readonly number[], values: number): GenerativeModel {
-  const size = eventShape.reduce((product, n) => product * n, 1);
+  const size = sizeOf(eventShape);
   return {
     eventShape,
     likelihood: {
@@ -19,13 +23,10 @@ export function uniformBaseline(eventShape: readonly number[], values: number): 
       },
     },
     objectives: [],
-    sample: (count, rng) =>
-      tf.tidy(() =>
-        rng
-          .uniform([count, ...eventShape])
-          .mul(values)
-          .floor(),
-      ),
+    sample: sampler('uniformBaseline', ({ count, rng }) => {
+      const u = rng.uniform([count, ...eventShape]);
+      return u.mul(values).floor();
+    }),
   };
 }
 
@@ -34,6 +35,9 @@ export function uniformBaseline(eventShape: readonly number[], values: number): 
  *   p(x_d = v) = (count_dv + α) / (N + α V),
  * the posterior mean under a symmetric Dirichlet(α) prior (Murphy, Probabilistic Machine Learning, 2022, 4.6.3).
  * @param alpha pseudo-count of every value; 0 would forbid what the training set lacks
+ * @example
+ * const model = histogramBaseline({ x: tf.tensor2d([[0], [0], [1]]) }, 2, { alpha: 1 });
+ * evaluate(model, { x: tf.tensor2d([[0]]) }, createRng(1)).nats // → 0.5108
  */
 export function histogramBaseline(
   train: Batch,
@@ -54,8 +58,9 @@ export function histogramBaseline(
       },
     },
     objectives: [],
-    sample: (count, rng) =>
-      tf.tidy(() => categorical(logits.expandDims(0).tile([count, ...logits.shape.map(() => 1)]), rng).toFloat()),
+    sample: sampler('histogramBaseline', ({ count, rng }) =>
+      categorical(logits.expandDims(0).tile([count, ...logits.shape.map(() => 1)]), rng).toFloat(),
+    ),
   };
 }
 
@@ -73,7 +78,7 @@ export function classHistogramBaseline(
   integerRows('classHistogramBaseline', train.x, values);
   if (!train.y) throw new Error('classHistogramBaseline: the examples have no labels y; give them, or use a histogram');
   const eventShape = train.x.shape.slice(1);
-  const D = eventShape.reduce((size, n) => size * n, 1);
+  const D = sizeOf(eventShape);
   const labels = train.y;
   const [logPi, logits] = tf.tidy(() => {
     const C = labels.max().dataSync()[0]! + 1;
@@ -96,13 +101,11 @@ export function classHistogramBaseline(
       },
     },
     objectives: [],
-    sample: (count, rng) =>
-      tf.tidy(() => {
-        const c = categorical(logPi.expandDims(0).tile([count, 1]), rng.fork('class')) as tf.Tensor1D; // [count]
-        return categorical(tf.gather(logits, c), rng.fork('x'))
-          .toFloat()
-          .reshape([count, ...eventShape]);
-      }),
+    sample: sampler('classHistogramBaseline', ({ count, rng }) => {
+      const c = categorical(logPi.expandDims(0).tile([count, 1]), rng.fork('class')) as tf.Tensor1D; // [count]
+      const x = categorical(tf.gather(logits, c), rng.fork('x')).toFloat();
+      return x.reshape([count, ...eventShape]);
+    }),
   };
 }
 
@@ -110,7 +113,8 @@ export function classHistogramBaseline(
  * The Chow–Liu tree (see `chowLiuTree`) with smoothed tables:
  *   p(x_d = v | parent = u) = (count_uv + β p_d(v)) / (count_u + β), p_d(v) = (count_v + α) / (N + α V),
  * so that a parent's rare value falls back on what d does in general.
- * The defaults are the best on the digits' validation set.
+ * The defaults come from a coarse search on the digits' validation set, where they have 100.6 nats. There it hardly
+ * matters: α = 10 has 100.2, and on the test set the two differ by less than 0.1.
  * @param alpha pseudo-count of every value @param beta weight of the coordinate's own histogram
  */
 export function chowLiuBaseline(
@@ -148,20 +152,17 @@ export function chowLiuBaseline(
       },
     },
     objectives: [],
-    sample: (count, rng) =>
-      tf.tidy(() => {
-        const drawn = new Map<number, tf.Tensor>(); // of each variable: [count]
-        for (const { variable, parent } of order) {
-          const table = tables.slice([variable, 0, 0], [1, -1, -1]).squeeze([0]); // [V, V]
-          const u = (drawn.get(parent) ?? tf.zeros([count], 'int32')) as tf.Tensor1D; // the root's rows are all alike
-          drawn.set(variable, categorical(tf.gather(table, u), rng.fork(`variable ${variable}`)));
-        }
-        const columns = Array.from({ length: D }, (_, d) => drawn.get(d)!);
-        return tf
-          .stack(columns, 1)
-          .toFloat()
-          .reshape([count, ...eventShape]);
-      }),
+    sample: sampler('chowLiuBaseline', ({ count, rng }) => {
+      const drawn = new Map<number, tf.Tensor>(); // of each variable: [count]
+      for (const { variable, parent } of order) {
+        const table = tables.slice([variable, 0, 0], [1, -1, -1]).squeeze([0]); // [V, V]
+        const u = (drawn.get(parent) ?? tf.zeros([count], 'int32')) as tf.Tensor1D; // the root's rows are all alike
+        drawn.set(variable, categorical(tf.gather(table, u), rng.fork(`variable ${variable}`)));
+      }
+      const columns = Array.from({ length: D }, (_, d) => drawn.get(d)!);
+      const x = tf.stack(columns, 1).toFloat();
+      return x.reshape([count, ...eventShape]);
+    }),
   };
 }
 

@@ -23,8 +23,20 @@ export interface LadderRung {
   /** Mean −ln p(x) in nats per example; over several seeds, the mean of their means. */
   readonly nats: number;
   readonly kind: string;
-  /** Standard error over the examples; over several seeds, their standard deviation. */
+  /**
+   * Standard error of `nats` over the examples: how far it would move with others of their kind. The noise of a bound's
+   * or an estimate's own draws is in it.
+   */
   readonly error: number;
+  /** Standard deviation of the means over seeds: how far it would move if trained again. Only with several. */
+  readonly spread?: number;
+  /** How far above the best rung, in nats per example. */
+  readonly behind: number;
+  /**
+   * Standard error of `behind`. Both models saw the same examples, so it is that of the differences, example by
+   * example: most of what makes an example hard makes it hard for both, and cancels.
+   */
+  readonly behindError: number;
   readonly baseline: boolean;
 }
 
@@ -57,13 +69,35 @@ async function smallMixture({ train, validation, values, eventShape }: Dataset, 
 
 /** The rungs of these models on held-out data, for `ladder` and `table`. */
 export function rungsOf(models: readonly LadderModel[], data: Batch, rng: Rng): LadderRung[] {
-  return models.map(({ name, model, baseline = false }) => {
-    const seeds: readonly GenerativeModel[] = Array.isArray(model) ? model : [model as GenerativeModel];
-    if (seeds.length === 0) throw new Error(`rungsOf: '${name}' has no models; give at least one`);
-    const scores = seeds.map((seed, i) => evaluate(seed, data, rng.fork(`${i}`)));
-    const nats = scores.reduce((sum, score) => sum + score.nats, 0) / scores.length;
-    const squares = scores.reduce((sum, score) => sum + (score.nats - nats) ** 2, 0);
-    const error = seeds.length === 1 ? scores[0]!.standardError : Math.sqrt(squares / (seeds.length - 1));
-    return { name, nats, kind: scores[0]!.kind, error, baseline };
+  const scored = models.map((each) => scoreOf(each, data, rng));
+  const best = scored.reduce((a, b) => (b.nats < a.nats ? b : a));
+  return scored.map(({ perExample, ...rung }) => {
+    const { mean, error } = meanAndError(perExample.map((value, n) => value - best.perExample[n]!));
+    return { ...rung, behind: mean, behindError: error };
   });
 }
+
+type Scored = Omit<LadderRung, 'behind' | 'behindError'> & { readonly perExample: Float64Array };
+
+function scoreOf({ name, model, baseline = false }: LadderModel, data: Batch, rng: Rng): Scored {
+  const seeds: readonly GenerativeModel[] = Array.isArray(model) ? model : [model as GenerativeModel];
+  if (seeds.length === 0) throw new Error(`rungsOf: '${name}' has no models; give at least one`);
+  const scores = seeds.map((seed, i) => evaluate(seed, data, rng.fork(`${i}`)));
+  const perExample = Float64Array.from(scores[0]!.perExample, (_, n) => meanOf(scores.map((s) => s.perExample[n]!)));
+  const { mean, error } = meanAndError(perExample);
+  const several = scores.length > 1 && { spread: deviationOf(scores.map(({ nats }) => nats)) };
+  return { name, nats: mean, kind: scores[0]!.kind, error, ...several, baseline, perExample };
+}
+
+const meanOf = (values: ArrayLike<number>) => Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
+
+function deviationOf(values: ArrayLike<number>): number {
+  const mean = meanOf(values);
+  const squares = Array.from(values).reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return Math.sqrt(squares / Math.max(1, values.length - 1));
+}
+
+const meanAndError = (values: Float64Array) => ({
+  mean: meanOf(values),
+  error: deviationOf(values) / Math.sqrt(values.length),
+});

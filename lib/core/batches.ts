@@ -7,7 +7,12 @@ export interface OwnedBatch extends Batch {
   dispose(): void;
 }
 
-/** The examples in order, in batches of `size`; the last may be smaller. Lazy: one batch lives at a time. */
+/**
+ * The examples in order, in batches of `size`; the last may be smaller. Lazy: one batch lives at a time.
+ * @example
+ * const data = { x: tf.zeros([5, 2]) };
+ * Array.from(batches(data, 2).entries(), ([, { x }]) => x.shape[0]) // → [2, 2, 1]
+ */
 export function batches(data: Batch, size: number): { entries(): Iterable<readonly [number, OwnedBatch]> } {
   requireSize(size);
   const n = exampleCount(data);
@@ -21,7 +26,10 @@ export function batches(data: Batch, size: number): { entries(): Iterable<readon
   };
 }
 
-/** The examples with these indices. */
+/**
+ * The examples with these indices.
+ * @example take({ x: tf.tensor2d([[1], [2], [3]]) }, Int32Array.of(2, 0)).x // → [[3], [1]]
+ */
 export function take(data: Batch, indices: Int32Array): OwnedBatch {
   const at = tf.tensor1d(indices, 'int32');
   const x = tf.gather(data.x, at);

@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs';
 import type { Rng } from './model';
+import { sizeOf } from './tensor';
 
 /** An `Rng` that can tell which stream it is. */
 export interface KeyedRng extends Rng {
@@ -18,6 +19,9 @@ export interface KeyedRng extends Rng {
 /**
  * The stream of a seed: same seed, same numbers, on every machine.
  * @param seed a number, or the `key` of another stream, which starts that stream from its beginning
+ * @example
+ * createRng(7).uniform([2]) // → [0.164, 0.009]
+ * createRng(7).fork('noise').key // → '7/noise'
  */
 export function createRng(seed: number | string): KeyedRng {
   if (typeof seed === 'number' && !Number.isFinite(seed))
@@ -27,12 +31,15 @@ export function createRng(seed: number | string): KeyedRng {
   return {
     key,
     fork: (label) => createRng(`${key}/${checkedLabel(label)}`),
-    normal: (shape) => tf.tensor(normals(sizeOf(shape), state), [...shape], 'float32'),
-    uniform: (shape) => tf.tensor(uniforms(sizeOf(shape), state), [...shape], 'float32'),
+    normal: (shape) => tf.tensor(normals(checkedSize(shape), state), [...shape], 'float32'),
+    uniform: (shape) => tf.tensor(uniforms(checkedSize(shape), state), [...shape], 'float32'),
   };
 }
 
-/** 0, 1, …, n − 1 in uniformly random order (Fisher–Yates; Knuth, The Art of Computer Programming, 3.4.2 P). */
+/**
+ * 0, 1, …, n − 1 in uniformly random order (Fisher–Yates; Knuth, The Art of Computer Programming, 3.4.2 P).
+ * @example [...permutation(5, createRng(1))].sort() // → [0, 1, 2, 3, 4]
+ */
 export function permutation(n: number, rng: Rng): Int32Array {
   const order = Int32Array.from({ length: n }, (_, i) => i);
   const draws = rng.uniform([n]);
@@ -50,6 +57,7 @@ export function permutation(n: number, rng: Rng): Int32Array {
  * g_k = −ln(−ln u_k) (Gumbel, 1954).
  * @param logits [..., K], unnormalised log-probabilities
  * @returns int32 [...]
+ * @example categorical(tf.tensor2d([[0, -Infinity], [-Infinity, 0]]), createRng(1)) // → [0, 1]
  */
 export function categorical(logits: tf.Tensor, rng: Rng): tf.Tensor {
   return tf.tidy(() => {
@@ -67,10 +75,10 @@ function checkedLabel(label: string): string {
   return label;
 }
 
-function sizeOf(shape: readonly number[]): number {
+function checkedSize(shape: readonly number[]): number {
   if (!shape.every((n) => Number.isInteger(n) && n >= 0))
     throw new Error(`rng: shape must hold integers ≥ 0, got [${shape.join(', ')}]`);
-  return shape.reduce((size, n) => size * n, 1);
+  return sizeOf(shape);
 }
 
 /** 24 random bits a number, so that every value is exact in float32 and 1 never occurs. */

@@ -6,7 +6,9 @@ export type Dimension = number | string;
 
 /**
  * Asserts a tensor's shape at a public door and returns the sizes its letters stand for.
- * @example const { B } = expectShape('flow.coupling: x', x, ['B', 64]);
+ * @example
+ * expectShape('flow.coupling: x', tf.ones([5, 64]), ['B', 64]) // → { B: 5 }
+ * expectShape('flow.coupling: x', tf.ones([64]), ['B', 64]) // → throws got [64]; add a batch axis
  * @throws "flow.coupling: x must be [B, 64], got [64]; add a batch axis"
  */
 export function expectShape(
@@ -47,6 +49,20 @@ function remedy(rank: number, wanted: number): string {
 }
 
 /**
+ * Examples as rows: x [B, ...event] → [B, D].
+ * @throws as `expectShape`, when x has another shape
+ */
+export function eventRows(what: string, x: tf.Tensor, eventShape: readonly number[]): tf.Tensor {
+  expectShape(what, x, ['B', ...eventShape]);
+  return x.reshape([-1, sizeOf(eventShape)]);
+}
+
+/** Numbers in a tensor of this shape; of an event's shape, its dimensions D. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((size, n) => size * n, 1);
+}
+
+/**
  * x with its gradient cut off. tfjs has no stopGradient operation; one that takes no tensor is as good, since then
  * nothing on the tape leads from the result back to x, and no gradient is computed only to be thrown away.
  */
@@ -67,7 +83,10 @@ export function roundThrough(x: tf.Tensor): tf.Tensor {
   return tf.customGrad((v) => ({ value: (v as tf.Tensor).round(), gradFunc: (dy) => dy }))(x);
 }
 
-/** Sum over every axis but the first: [B, ...event] → [B]. */
+/**
+ * Sum over every axis but the first: [B, ...event] → [B].
+ * @example sumEvent(tf.ones([2, 3, 4])) // → [12, 12]
+ */
 export function sumEvent(x: tf.Tensor): tf.Tensor {
   return tf.tidy(() => x.reshape([x.shape[0]!, -1]).sum(1));
 }
@@ -76,6 +95,7 @@ export function sumEvent(x: tf.Tensor): tf.Tensor {
  * ln Σ exp x along an axis, without overflow: the largest term is taken out before exponentiating. Where every
  * term is −∞ so is the sum; tf.logSumExp gives NaN there (−∞ minus −∞).
  * @param x [..., n, ...] → [..., ...]
+ * @example logSumExp(tf.tensor1d([1000, 1000]), 0) // → 1000.693
  */
 export function logSumExp(x: tf.Tensor, axis: number): tf.Tensor {
   return tf.tidy(() => {
@@ -91,7 +111,10 @@ export function logSumExp(x: tf.Tensor, axis: number): tf.Tensor {
 
 const LOWEST = -1e38; // finite in float32
 
-/** ln ((1/n) Σ exp x) along an axis, as `logSumExp`: [..., n, ...] → [..., ...]. */
+/**
+ * ln ((1/n) Σ exp x) along an axis, as `logSumExp`: [..., n, ...] → [..., ...].
+ * @example logMeanExp(tf.tensor1d([Math.log(2), Math.log(4)]), 0) // → 1.0986
+ */
 export function logMeanExp(x: tf.Tensor, axis: number): tf.Tensor {
   return tf.tidy(() => logSumExp(x, axis).sub(Math.log(x.shape.at(axis)!)));
 }

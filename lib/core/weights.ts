@@ -1,6 +1,7 @@
 /** A model's weights as plain data: kept in memory, or in a file that survives the kernel. */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
+import { writeAtomicallySync } from '../host/files';
 import type { GenerativeModel } from './model';
 
 /** One weight tensor's values. */
@@ -14,7 +15,12 @@ export function variablesOf(model: GenerativeModel): tf.Variable[] {
   return [...new Set(model.objectives.flatMap((objective) => objective.variables))];
 }
 
-/** A copy of the model's weights. */
+/**
+ * A copy of the model's weights.
+ * @example
+ * const model = gaussianMixture.create(gaussianMixture.tiny.config, createRng(1));
+ * getWeights(model).map(({ shape }) => shape) // → [[3], [3, 2], [3, 2]]
+ */
 export function getWeights(model: GenerativeModel): Weight[] {
   return variablesOf(model).map((variable) => ({
     shape: variable.shape,
@@ -43,10 +49,10 @@ export function setWeights(model: GenerativeModel, weights: readonly Weight[]): 
  * which JSON has no word. Replaces the file in one move.
  */
 export function saveJson(file: string, value: unknown): void {
-  const text = JSON.stringify(value, (_, item: unknown) => packed(item));
-  const draft = `${file}.${process.pid}.tmp`;
-  writeFileSync(draft, text);
-  renameSync(draft, file);
+  writeAtomicallySync(
+    file,
+    JSON.stringify(value, (_, item: unknown) => packed(item)),
+  );
 }
 
 /** Reads what `saveJson` wrote. */

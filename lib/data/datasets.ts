@@ -41,6 +41,7 @@ interface Entry {
  * @param name for example 'digits'
  * @param folder where the files lie; default: the environment variable DGM_DATA, else the workbook's datasets
  * @throws when the name is unknown, the file is missing, or its checksum is not the one in the manifest
+ * @example load('digits').train.x.shape // → [1000, 64]
  */
 export function load(name: string, folder: string = process.env['DGM_DATA'] || workbookFolder()): Dataset {
   const entry = entryOf(name);
@@ -74,7 +75,10 @@ export function load(name: string, folder: string = process.env['DGM_DATA'] || w
   };
 }
 
-/** The names that `load` knows. */
+/**
+ * The names that `load` knows.
+ * @example datasets() // → ['digits']
+ */
 export function datasets(): string[] {
   return Object.keys(manifest());
 }

@@ -1,5 +1,5 @@
 /** The engine's one door: compiled functions, training steps, the devices they run on, and eager TensorFlow.js. */
-export { compile, compileNow, type Compiled, type CompileOptions } from './call/compile';
+export { compile, type Compiled, type CompileOptions } from './call/compile';
 export {
   compiled,
   loop,
@@ -9,5 +9,6 @@ export {
   type Loop,
 } from './call/compiled-function';
 export { availability, PROVIDERS, type Device } from './devices/providers';
+export { supportedOperations, type Operation } from './onnx/kernels/index';
 export { eagerBackends, startEager, useEager } from './runtime/eager-backend';
-export { createSteppers, requireFinite, type Stepper, type Steppers, type StepState } from './step/step';
+export { createSteppers, type Stepper, type Steppers, type StepState } from './step/step';

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { batches, consume } from '../core/batches';
 import { compiled, type CompiledFunction } from '../engine';
 import type { Batch, GenerativeModel, Likelihood, Rng } from '../core/model';
-import { logMeanExp } from '../core/tensor';
+import { logMeanExp, sizeOf } from '../core/tensor';
 
 /** A model's likelihood on a set of examples. */
 export interface Evaluation {
@@ -26,6 +26,9 @@ export interface EvaluateOptions {
 /**
  * Mean of −log p(x) over the examples.
  * @throws when the model has no log-likelihood (unnormalised, implicit), or when a value is NaN
+ * @example
+ * const { kind, nats } = evaluate(uniformBaseline([2], 4), { x: tf.zeros([3, 2]) }, createRng(1));
+ * [kind, nats] // → ['exact', 2.7726]
  */
 export function evaluate(
   model: GenerativeModel,
@@ -40,11 +43,13 @@ export function evaluate(
     );
   const negLogProb = negLogProbOf(likelihood, engine);
   const perExample: number[] = [];
-  for (const [index, batch] of batches(data, batchSize).entries()) {
-    const noise = rng.fork(`batch ${index}`);
-    const values = consume(batch, ({ x }) => tf.tidy(() => negLogProb([x], noise)[0]!.dataSync()));
-    for (const value of values) perExample.push(value);
-  }
+  negLogProb.together(() => {
+    for (const [index, batch] of batches(data, batchSize).entries()) {
+      const noise = rng.fork(`batch ${index}`);
+      const values = consume(batch, ({ x }) => tf.tidy(() => negLogProb([x], noise)[0]!.dataSync()));
+      for (const value of values) perExample.push(value);
+    }
+  });
   const bad = perExample.findIndex(Number.isNaN);
   if (bad >= 0) throw new Error(`evaluate: log p(x) of example ${bad} is NaN; look at the weights and at that example`);
   return { kind: likelihood.kind, ...meanAndError(perExample), perExample: Float32Array.from(perExample) };
@@ -75,6 +80,9 @@ function meanAndError(values: readonly number[]): { nats: number; standardError:
  * the one of fewer draws, and it tends to ln p(x) (Burda, Grosse and Salakhutdinov, Importance Weighted Autoencoders,
  * 2016, theorem 1).
  * @param model whose likelihood is a lower bound by one draw from its rng
+ * @example
+ * const model = dequantised(gaussianMixture.create(gaussianMixture.tiny.config, createRng(1)));
+ * importanceBound(model, 16).likelihood.kind // → 'lower-bound'
  */
 export function importanceBound(model: GenerativeModel, draws: number): GenerativeModel {
   const { likelihood } = model;
@@ -98,9 +106,10 @@ export function importanceBound(model: GenerativeModel, draws: number): Generati
 /**
  * Bits per dimension: nats / (D ln 2). For printing only; everything else is in nats per example.
  * @param eventShape the shape of one example, whose size is D
+ * @example bitsPerDim(64 * Math.LN2, [8, 8]) // → 1
  */
 export function bitsPerDim(nats: number, eventShape: readonly number[]): number {
-  return nats / (eventShape.reduce((size, n) => size * n, 1) * Math.LN2);
+  return nats / (sizeOf(eventShape) * Math.LN2);
 }
 
 /** One setting of a sweep, and its likelihood on the validation set. */

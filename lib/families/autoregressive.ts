@@ -13,7 +13,6 @@ import {
   ancestral,
   autoregressiveCard,
   previous,
-  sizeOf,
   thermometer,
   type AutoregressiveConfig,
   type AutoregressiveFamily,
@@ -31,7 +30,8 @@ import {
 import { logCategorical } from '../core/distributions';
 import type { Rng } from '../core/model';
 import { gate, layerNorm, linear, randomWeight, sequential } from '../networks/dense';
-import { expectShape } from '../core/tensor';
+import { negativeLogLikelihood } from '../core/objective';
+import { eventRows, sizeOf } from '../core/tensor';
 
 // 1 Family: the chain rule, in the order of the coordinates; x_d is predicted from its `previous` values
 
@@ -80,10 +80,7 @@ function autoregressive(config: AutoregressiveConfig, body: CausalNetwork, rng: 
 
   /** The network's input for a previous value and the row of its position: [...], [..., width] → [..., width]. */
   const read = (before: tf.Tensor, position: tf.Tensor) => enter.apply(thermometer(before, V)).add(position);
-  const flat = (x: tf.Tensor) => {
-    expectShape('autoregressive: x', x, ['B', ...eventShape]);
-    return x.reshape([-1, D]);
-  };
+  const flat = (x: tf.Tensor) => eventRows('autoregressive: x', x, eventShape); // [B, D]
   const logits = (x: tf.Tensor) => tf.tidy(() => network.apply(read(previous(flat(x)), positions))); // [B, D, V]
   const logProb = (x: tf.Tensor) => tf.tidy(() => logCategorical(flat(x), logits(x))); // [B]
 
@@ -101,13 +98,7 @@ function autoregressive(config: AutoregressiveConfig, body: CausalNetwork, rng: 
     logits,
 
     // 3 Objective: the mean negative log-likelihood, a cross-entropy for every position
-    objectives: [
-      {
-        name: 'negative log-likelihood',
-        variables: [...enter.variables, positions, ...network.variables],
-        loss: ({ x }) => tf.tidy(() => logProb(x).mean().neg()),
-      },
-    ],
+    objectives: [negativeLogLikelihood([...enter.variables, positions, ...network.variables], logProb)],
 
     // 4 Optimiser: AdamW (`learningRate`, decay 0.5), with `ema` in `fit`: a thousand digits are soon learnt by heart
     // 5 Training: `fit` (training/fit.ts) with patience, since the validation loss turns up again

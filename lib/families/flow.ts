@@ -10,19 +10,20 @@
  * Left out: masked autoregressive flows, whose one way takes D passes, and continuous-time flows (chapter 12).
  */
 import * as tf from '@tensorflow/tfjs';
-import { bases, chain, checkerboard, coarseToFine, coupling, couplingNetwork, elementwise, logit, others, reversal, standardise, type Base, type Bijection } from '../bijections/layers'; // prettier-ignore
 import { dequantised, learntNoise, uniformNoise } from '../bijections/dequantisation';
+import { bases, chain, checkerboard, coarseToFine, logit, others, standardise, type Base } from '../bijections/layers';
+import { planar, sylvester, type Orthogonality } from '../bijections/matrix';
+import { additiveCouplings, affineCouplings, normalisation, repeated, splineCouplings, type AffineCouplingsOptions, type SplineCouplingsOptions } from '../bijections/stacks'; // prettier-ignore
 import { logInterval } from '../core/distributions';
-import { convolutionExponential, householder, planar, sylvester, type Orthogonality } from '../bijections/matrix';
-import type { Card, Family, GenerativeModel, Rng } from '../core/model';
-import { sequential } from '../networks/dense';
-import { expectShape } from '../core/tensor';
-import { additive, affine, linearSpline, rationalQuadraticSpline, type Latent } from '../bijections/scalar';
+import type { Bijection, Card, Family, GenerativeModel, Latent, Rng } from '../core/model';
+import { negativeLogLikelihood } from '../core/objective';
+import { eventRows, sizeOf } from '../core/tensor';
+import { sampler } from '../sampling/sampler';
 
 // 1 Family: a bijection, and the density of its latents
 
 export interface FlowModel extends GenerativeModel {
-  /** Of the density of real x, flattened: [B, D]. */
+  /** Of real x, also where data are integers. */
   readonly bijection: Bijection;
   /** x [B, ...event], real → z [B, D] and logDet [B] */
   toLatent(x: tf.Tensor): Latent;
@@ -53,90 +54,9 @@ export interface FlowConfig {
 
 // 2 Network h: MLPs that see some coordinates and say how to move others; planar and Sylvester maps have weights alone
 
-/** Data to about mean 0 and variance 1, with or without an end. */
-function prepared({ domain, low, high }: FlowConfig): Bijection {
-  if (domain === 'interval') return logit(low, high);
-  return standardise((low + high) / 2, (high - low) / Math.sqrt(12));
-}
+export interface CouplingFlowConfig extends FlowConfig, Pick<AffineCouplingsOptions, 'masks' | 'mixing'> {}
 
-/** Half of the coordinates given the other half, then all in reverse order, `steps` times, and one scaling. */
-function additiveLayers(config: FlowConfig, rng: Rng): Bijection {
-  const D = sizeOf(config.eventShape);
-  const moved = others(D, []).slice(0, Math.floor(D / 2));
-  const kept = others(D, moved);
-  const layers = Array.from({ length: config.steps }, (_, i) => {
-    const network = couplingNetwork(kept.length, config.hidden, moved.length, rng.fork(`coupling ${i}`));
-    return chain(coupling({ D, kept, moved, transform: additive, network }), reversal(D));
-  });
-  return chain(prepared(config), ...layers, elementwise(D, affine(MOST)));
-}
-
-export interface CouplingFlowConfig extends FlowConfig {
-  /** The coordinates that the couplings move, in turn, given all others. */
-  readonly masks: readonly (readonly number[])[];
-  /** Before every coupling: nothing, D Householder reflections, or (pictures) the exponential of a convolution. */
-  readonly mixing: 'none' | 'householder' | 'convolution';
-}
-
-/** Activation normalisation and an affine coupling, `steps` times. */
-function affineLayers(config: CouplingFlowConfig, rng: Rng): Bijection {
-  const { eventShape, masks, steps, hidden } = config;
-  const D = sizeOf(eventShape);
-  const layers = Array.from({ length: steps }, (_, i) => {
-    const here = rng.fork(`coupling ${i}`);
-    const moved = masks[i % masks.length]!;
-    const kept = others(D, moved);
-    const network = couplingNetwork(kept.length, hidden, 2 * moved.length, here);
-    const mixed = mixingOf(config, here);
-    return chain(...mixed, elementwise(D, affine(MOST)), coupling({ D, kept, moved, transform: affine(2), network }));
-  });
-  return chain(prepared(config), ...layers, elementwise(D, affine(MOST)));
-}
-
-/** The largest |ln scale| of a normalisation, which sees all data at once and needs more room than a coupling. */
-const MOST = 4;
-
-function mixingOf({ mixing, eventShape }: CouplingFlowConfig, rng: Rng): Bijection[] {
-  const D = sizeOf(eventShape);
-  if (mixing === 'none') return [];
-  if (mixing === 'householder') return [householder(D, D, rng.fork('mixing'))];
-  const height = eventShape.length === 2 ? eventShape[0]! : Math.sqrt(D);
-  if (!Number.isInteger(height)) throw new Error(`flow: a convolution needs a picture; expected eventShape [H, W] or a square, got [${eventShape.join(', ')}]`); // prettier-ignore
-  return [convolutionExponential(height, D / height, 3, rng.fork('mixing'))];
-}
-
-export interface SplineFlowConfig extends FlowConfig {
-  /** Every coordinate once, in groups: each group is moved given the groups before it, the first given nothing. */
-  readonly groups: readonly (readonly number[])[];
-  readonly bins: number;
-  /** Straight lines, whose density is a histogram, or rational quadratics, whose density is continuous. */
-  readonly spline: 'linear' | 'rational-quadratic';
-}
-
-/** From the last group to the first, each is made uniform given the data that come before it. */
-function splineLayers(config: SplineFlowConfig, rng: Rng): Bijection {
-  const { eventShape, domain, low, high, hidden, groups, bins, spline } = config;
-  if (domain !== 'interval')
-    throw new Error(`flow: splines need an interval; expected domain 'interval', got '${domain}'`);
-  const D = sizeOf(eventShape);
-  const transform = (spline === 'linear' ? linearSpline : rationalQuadraticSpline)(bins, low, high);
-  const centred = (x: tf.Tensor) => x.sub((low + high) / 2).mul(2 / (high - low)); // [−1, 1]
-  const layers = groups.map((moved, g) => {
-    if (g === 0) return elementwise(D, transform, moved);
-    const kept = groups.slice(0, g).flat();
-    const outputs = moved.length * transform.parameters;
-    const network = sequential(centred, couplingNetwork(kept.length, hidden, outputs, rng.fork(`group ${g}`)));
-    return coupling({ D, kept, moved, transform, network });
-  });
-  return chain(...layers.reverse());
-}
-
-/** `steps` maps of one kind, between two normalisations. */
-function stacked(config: FlowConfig, rng: Rng, layer: (D: number, rng: Rng) => Bijection): Bijection {
-  const D = sizeOf(config.eventShape);
-  const layers = Array.from({ length: config.steps }, (_, i) => layer(D, rng.fork(`layer ${i}`)));
-  return chain(prepared(config), elementwise(D, affine(MOST)), ...layers, elementwise(D, affine(MOST)));
-}
+export interface SplineFlowConfig extends FlowConfig, Pick<SplineCouplingsOptions, 'groups' | 'bins' | 'spline'> {}
 
 export interface SylvesterFlowConfig extends FlowConfig {
   /** M, the rank of the map; 'householder' and 'triangular' need M = D. */
@@ -144,14 +64,38 @@ export interface SylvesterFlowConfig extends FlowConfig {
   readonly orthogonality: Orthogonality;
 }
 
+/** A configuration, and the size D of its events. */
+type Sized<Config extends FlowConfig> = Config & { readonly D: number };
+
+/** Data to about mean 0 and variance 1, with or without an end. */
+function prepared({ domain, low, high }: FlowConfig): Bijection {
+  if (domain === 'interval') return logit(low, high);
+  return standardise((low + high) / 2, (high - low) / Math.sqrt(12));
+}
+
+const additiveLayers = (config: Sized<FlowConfig>, rng: Rng): Bijection =>
+  chain(prepared(config), additiveCouplings(config, rng), normalisation(config.D));
+
+const affineLayers = (config: Sized<CouplingFlowConfig>, rng: Rng): Bijection =>
+  chain(prepared(config), affineCouplings(config, rng), normalisation(config.D));
+
+function splineLayers(config: Sized<SplineFlowConfig>, rng: Rng): Bijection {
+  if (config.domain === 'interval') return splineCouplings(config, rng);
+  throw new Error(`flow: splines need an interval; expected domain 'interval', got '${config.domain}'`);
+}
+
+const planarLayers = (config: Sized<FlowConfig>, rng: Rng): Bijection =>
+  chain(prepared(config), repeated(config, planar, rng));
+
+function sylvesterLayers(config: Sized<SylvesterFlowConfig>, rng: Rng): Bijection {
+  const layer = (D: number, here: Rng) => sylvester(D, config.rank, config.orthogonality, here);
+  return chain(prepared(config), repeated(config, layer, rng));
+}
+
 /** ln p(x) of real x, and the contract around it. */
-function createFlow(config: FlowConfig, bijection: Bijection, base: Base, rng: Rng): FlowModel {
-  const { eventShape, values, domain, low, high } = config;
-  const D = sizeOf(eventShape);
-  const toLatent = (x: tf.Tensor) => {
-    expectShape('flow: x', x, ['B', ...eventShape]);
-    return bijection.toLatent(x.reshape([-1, D]));
-  };
+function createFlow(config: Sized<FlowConfig>, bijection: Bijection, base: Base, rng: Rng): FlowModel {
+  const { eventShape, D, values, domain, low, high } = config;
+  const toLatent = (x: tf.Tensor) => tf.tidy(() => bijection.toLatent(eventRows('flow: x', x, eventShape)));
   const toData = (z: tf.Tensor) => tf.tidy(() => bijection.toData(z).reshape([-1, ...eventShape]));
   const logProb = (x: tf.Tensor) =>
     tf.tidy(() => {
@@ -163,13 +107,7 @@ function createFlow(config: FlowConfig, bijection: Bijection, base: Base, rng: R
     eventShape,
 
     // 3 Objective: the mean negative log-likelihood, base and log-determinant
-    objectives: [
-      {
-        name: 'negative log-likelihood',
-        variables: bijection.variables,
-        loss: ({ x }) => tf.tidy(() => logProb(x).mean().neg()),
-      },
-    ],
+    objectives: [negativeLogLikelihood(bijection.variables, logProb)],
 
     // 4 Optimiser: AdamW (`learningRate`): weights that nothing holds back are what overfits first
     // 5 Training: `fit` (training/fit.ts), best with a moving average of the weights (`ema`)
@@ -178,7 +116,8 @@ function createFlow(config: FlowConfig, bijection: Bijection, base: Base, rng: R
     likelihood: { kind: 'exact', logProb },
 
     // 7 Sampling: latents from the base, then the bijection backwards
-    sample: (count, rng) => tf.tidy(() => toData(base.sample([count, D], rng))),
+    sample: sampler('flow', ({ count, rng }) => toData(base.sample([count, D], rng))),
+    bijection,
   };
   if (values === null) return { ...density, bijection, toLatent, toData };
   const learnt = () => learntNoise(D, values, config.hidden[0]!, rng.fork('noise'));
@@ -212,11 +151,14 @@ export interface FlowFamily<Config extends FlowConfig> extends Family<Config> {
 type Parts<Config extends FlowConfig> = Pick<Family<Config>, 'name' | 'reference' | 'defaults' | 'grid' | 'tiny'> & {
   readonly title: string;
   readonly base: Base;
-  layers(config: Config, rng: Rng): Bijection;
+  layers(config: Sized<Config>, rng: Rng): Bijection;
 };
 
 function flowFamily<Config extends FlowConfig>({ title, base, layers, ...facts }: Parts<Config>): FlowFamily<Config> {
-  const create = (config: Config, rng: Rng) => createFlow(config, layers(config, rng.fork('layers')), base, rng);
+  const create = (config: Config, rng: Rng) => {
+    const sized = { ...config, D: sizeOf(config.eventShape) };
+    return createFlow(sized, layers(sized, rng.fork('layers')), base, rng);
+  };
   return { ...facts, card: { ...card, title: `${card.title}: ${title}` }, create };
 }
 
@@ -295,7 +237,7 @@ export const planarFlow: FlowFamily<FlowConfig> = flowFamily({
   reference: 'Rezende and Mohamed, Variational inference with normalizing flows (2015)',
   title: 'planar maps',
   base: bases.normal,
-  layers: (config, rng) => stacked(config, rng, planar),
+  layers: planarLayers,
   defaults: plane,
   grid: { steps: [4, 16, 32] },
   tiny: { config: tiny, support },
@@ -307,12 +249,8 @@ export const sylvesterFlow: FlowFamily<SylvesterFlowConfig> = flowFamily<Sylvest
   reference: 'Van den Berg et al., Sylvester normalizing flows for variational inference (2018)',
   title: 'Sylvester maps',
   base: bases.normal,
-  layers: (config, rng) => stacked(config, rng, (D, here) => sylvester(D, config.rank, config.orthogonality, here)),
+  layers: sylvesterLayers,
   defaults: { ...plane, rank: 2, orthogonality: 'householder' },
   grid: { steps: [4, 16], orthogonality: ['orthogonal', 'householder', 'triangular'] },
   tiny: { config: { ...tiny, rank: 2, orthogonality: 'orthogonal' }, support },
 });
-
-function sizeOf(eventShape: readonly number[]): number {
-  return eventShape.reduce((size, n) => size * n, 1);
-}

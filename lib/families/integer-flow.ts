@@ -13,41 +13,20 @@
  * machine, or another batch size, may round it the other way. A coder has to run both ways on the same program.
  */
 import * as tf from '@tensorflow/tfjs';
-import { logDiscretisedLogistic, oneHotValues } from '../core/distributions';
-import type { Card, Family, GenerativeModel, Rng } from '../core/model';
-import { constantWeight, mlp, type Network } from '../networks/dense';
+import { integerSteps, type IntegerStep } from '../bijections/integer';
+import { logDiscretisedLogistic, logIntegers, oneHotValues } from '../core/distributions';
+import type { Bijection, Card, Family, GenerativeModel, Rng } from '../core/model';
+import { negativeLogLikelihood } from '../core/objective';
 import { categorical } from '../core/random';
-import { detach, expectShape, logSumExp, roundThrough, withoutGradient } from '../core/tensor';
+import { detach, eventRows, expectShape, logSumExp, sizeOf } from '../core/tensor';
+import { constantWeight, mlp } from '../networks/dense';
+import { sampler } from '../sampling/sampler';
 
-// 1 Family: integers, moved by integers, and a distribution over ℤ
-
-/** 0 where every coordinate is an integer, else −∞: [B, D] → [B]. Off the lattice there is no mass. */
-function logIntegers(x: tf.Tensor): tf.Tensor {
-  return withoutGradient(x, (value) => {
-    const all = value.equal(value.round()).all(1);
-    return tf.where(all, tf.zeros([x.shape[0]!]), tf.fill([x.shape[0]!], -Infinity));
-  });
-}
-
-/**
- * One bijection of ℤ^D: the coordinates where the mask is 1 move by what the others say,
- *   z = x + mask · round(t((1 − mask) · x)),  and back:  x = z − mask · round(t((1 − mask) · z)).
- */
-export interface IntegerStep {
-  /** [D] of 0 and 1 */
-  readonly mask: readonly number[];
-  /** t: [B, D] → [B, D] */
-  readonly translation: Network;
-}
-
-/** mask · t, before rounding: [B, D] */
-const translationOf = ({ mask, translation }: IntegerStep, x: tf.Tensor) =>
-  translation.apply(x.mul(others(mask))).mul([...mask]);
-
-const others = (mask: readonly number[]) => mask.map((m) => 1 - m);
+// 1 Family: integers, moved by integers (`integerSteps`), and a distribution over ℤ
 
 export interface IntegerFlowModel extends GenerativeModel {
   readonly steps: readonly IntegerStep[];
+  readonly bijection: Bijection;
   /** Integers x [B, ...event] → integers z [B, D] */
   toLatent(x: tf.Tensor): tf.Tensor;
   /** Integers z [B, D] → integers x [B, ...event] */
@@ -101,51 +80,30 @@ function createIntegerFlow(config: IntegerFlowConfig, rng: Rng): IntegerFlowMode
     };
   });
   const prior = logisticMixture(D, config);
+  const bijection = integerSteps(steps);
 
-  const flat = (x: tf.Tensor) => {
-    expectShape('integerFlow: x', x, ['B', ...eventShape]);
-    return x.reshape([-1, D]);
+  const flat = (x: tf.Tensor) => eventRows('integerFlow: x', x, eventShape); // [B, D]
+  const toLatent = (x: tf.Tensor) => tf.tidy(() => bijection.toLatent(flat(x)).z);
+  const toData = (z: tf.Tensor) => {
+    expectShape('integerFlow: z', z, ['B', D]);
+    return tf.tidy(() => bijection.toData(z).reshape([-1, ...eventShape]));
   };
-  /** z, and on which side of it each coordinate's last translation lay before rounding: 1 above, −1 below; [B, D] each. */
-  function forward(x: tf.Tensor): { z: tf.Tensor; side: tf.Tensor } {
-    let [z, rest]: [tf.Tensor, tf.Tensor] = [x, tf.zerosLike(x)];
-    for (const step of steps) {
-      const t = translationOf(step, z);
-      const moved = roundThrough(t);
-      rest = rest.mul(others(step.mask)).add(t.sub(moved));
-      z = z.add(moved);
-    }
-    return { z, side: withoutGradient(rest, (r) => r.greaterEqual(0).toFloat().mul(2).sub(1)) };
-  }
-  const toLatent = (x: tf.Tensor) => tf.tidy(() => forward(flat(x)).z.clone());
-  const toData = (z: tf.Tensor) =>
-    tf.tidy(() => {
-      expectShape('integerFlow: z', z, ['B', D]);
-      const x = steps.reduceRight((h, step) => h.sub(translationOf(step, h).round()), z);
-      return x.reshape([-1, ...eventShape]).clone();
-    });
-  const logProb = (x: tf.Tensor) =>
-    tf.tidy(() =>
-      prior
-        .each(toLatent(x))
-        .sum(1)
-        .add(logIntegers(flat(x))),
-    );
+  const logProb = (x: tf.Tensor) => tf.tidy(() => prior.each(toLatent(x)).sum(1).add(logIntegers(x)));
 
   /** ln p(x), whose gradient with respect to z is a difference of neighbours. */
   const withDifferences = (x: tf.Tensor) => {
-    const { z, side } = forward(flat(x));
+    const { z, side } = bijection.rounded(flat(x));
     const fixed = detach(z);
     const here = prior.each(fixed); // [B, D]
     const slope = detach(prior.each(fixed.add(side)).sub(here).mul(side)); // [B, D]
-    return here
-      .add(z.sub(fixed).mul(slope))
-      .sum(1)
-      .add(logIntegers(flat(x)));
+    return here.add(z.sub(fixed).mul(slope)).sum(1).add(logIntegers(x));
   };
+  const variables = [...bijection.variables, ...prior.variables];
+  const slopes = config.slope === 'difference' ? withDifferences : logProb;
   return {
     eventShape,
     steps,
+    bijection,
     toLatent,
     toData,
     logPrior: (z) => tf.tidy(() => prior.each(z)),
@@ -153,14 +111,7 @@ function createIntegerFlow(config: IntegerFlowConfig, rng: Rng): IntegerFlowMode
     // 3 Objective: the mean negative log-likelihood. As far as the networks are concerned its slope is 0 almost
     // everywhere; what goes backwards instead goes straight through the roundings
 
-    objectives: [
-      {
-        name: 'negative log-likelihood',
-        variables: [...steps.flatMap(({ translation }) => translation.variables), ...prior.variables],
-        gradient: 'surrogate',
-        loss: ({ x }) => tf.tidy(() => (config.slope === 'difference' ? withDifferences(x) : logProb(x)).mean().neg()),
-      },
-    ],
+    objectives: [{ ...negativeLogLikelihood(variables, slopes), gradient: 'surrogate' }],
 
     // 4 Optimiser: AdamW (`learningRate`) with little weight decay: more pulls the translations back to 0
     // 5 Training: `fit` (training/fit.ts), best with a moving average of the weights (`ema`)
@@ -171,7 +122,7 @@ function createIntegerFlow(config: IntegerFlowConfig, rng: Rng): IntegerFlowMode
 
     // 7 Sampling: integers from the prior, then all steps undone, the last one first
 
-    sample: (count, noise) => tf.tidy(() => toData(prior.sample(count, noise))),
+    sample: sampler('integerFlow', ({ count, rng: noise }) => toData(prior.sample(count, noise))),
   };
 }
 
@@ -287,8 +238,4 @@ export const integerFlow: IntegerFlowFamily = {
 /** A family whose models also map data to latents and back. */
 export interface IntegerFlowFamily extends Family<IntegerFlowConfig> {
   create(config: Readonly<IntegerFlowConfig>, rng: Rng): IntegerFlowModel;
-}
-
-function sizeOf(eventShape: readonly number[]): number {
-  return eventShape.reduce((size, n) => size * n, 1);
 }

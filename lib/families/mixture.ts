@@ -8,43 +8,15 @@
  * Left out: full covariances (D² weights a component), and split and merge moves against poor optima.
  */
 import * as tf from '@tensorflow/tfjs';
-import { LOG_2PI, logLattice, oneHotValues } from '../core/distributions';
+import { logCategoricalComponents, logLattice, logNormalComponents, oneHotValues } from '../core/distributions';
 import type { LatentModel, Card, Family, Rng } from '../core/model';
-import { constantWeight, randomWeight } from '../networks/dense';
+import { negativeLogLikelihood } from '../core/objective';
 import { categorical } from '../core/random';
-import { expectShape, logSumExp } from '../core/tensor';
+import { eventRows, logSumExp, sizeOf } from '../core/tensor';
+import { constantWeight, randomWeight } from '../networks/dense';
+import { sampler } from '../sampling/sampler';
 
-// 1 Family: the log-density of every component, and of their mixture
-
-/** Σ_d ln N(x_d; mu_kd, exp logVar_kd) for each component: x [B, D], mu and logVar [K, D] → [B, K]. */
-export function logNormalComponents(x: tf.Tensor, mu: tf.Tensor, logVar: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => {
-    const { D } = expectShape('logNormalComponents: x', x, ['B', 'D']);
-    const { K } = expectShape('logNormalComponents: mu', mu, ['K', 'D'], { D: D! });
-    expectShape('logNormalComponents: logVar', logVar, ['K', 'D'], { K: K!, D: D! });
-    // (x − mu)² / σ² multiplied out, so that no [B, K, D] array is made; the common shift keeps the terms small
-    const shift = mu.mean(0); // [D]
-    const precision = logVar.neg().exp(); // [K, D]
-    const z = x.sub(shift); // [B, D]
-    const m = mu.sub(shift); // [K, D]
-    const squares = z
-      .square()
-      .matMul(precision, false, true)
-      .sub(z.matMul(m.mul(precision), false, true).mul(2)); // [B, K]
-    const perComponent = m.square().mul(precision).add(logVar).add(LOG_2PI).sum(1); // [K]
-    return squares.add(perComponent).mul(-0.5);
-  });
-}
-
-/** Σ_d ln softmax(logits_kd)[x_d] for each component: x [B, D] of 0 … V − 1, logits [K, D, V] → [B, K]. */
-export function logCategoricalComponents(x: tf.Tensor, logits: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => {
-    const { K, D, V } = expectShape('logCategoricalComponents: logits', logits, ['K', 'D', 'V']);
-    expectShape('logCategoricalComponents: x', x, ['B', 'D'], { D: D! });
-    const picked = oneHotValues(x, V!).reshape([-1, D! * V!]); // [B, D V]
-    return picked.matMul(tf.logSoftmax(logits).reshape([K!, D! * V!]), false, true); // [B, K]
-  });
-}
+// 1 Family: the log-density of every component (`logNormalComponents`, `logCategoricalComponents`), and of their mixture
 
 export interface MixtureModel extends LatentModel {
   /** ln π_k + ln p(x | θ_k): [B, ...event] → [B, K] */
@@ -80,9 +52,9 @@ export interface GaussianMixtureConfig {
 }
 
 function gaussianComponents(config: GaussianMixtureConfig, rng: Rng): Components {
-  const { components: K, mean, scale, varianceFloor, pseudoCount } = config;
+  const { components: K, scale, varianceFloor, pseudoCount } = config;
   const D = sizeOf(config.eventShape);
-  const mu = randomWeight([K, D], rng.fork('mu'), { mean, scale });
+  const mu = randomWeight([K, D], rng.fork('mu'), { mean: config.mean, scale });
   const raw = constantWeight([K, D], 2 * Math.log(scale)); // variance = floor + exp raw
   const logVar = () => raw.exp().add(varianceFloor).log();
   return {
@@ -91,14 +63,11 @@ function gaussianComponents(config: GaussianMixtureConfig, rng: Rng): Components
     support: (x) => tf.zeros([x.shape[0]!]),
     start: (x, rng) => nearestSeed(x, K, rng), // soft random ones start near the saddle where all components agree
     mStep(x, r) {
+      const { mean, variance } = weightedMoments(x, r, pseudoCount);
+      const above = variance.map((v) => Math.log(Math.max(v - varianceFloor, TINY)));
       tf.tidy(() => {
-        const { mean: m, variance } = tf.moments(x, 0); // [D]: of all data
-        const z = x.sub(m);
-        const n = r.sum(0).add(pseudoCount).maximum(TINY).expandDims(1); // [K, 1]; a component may have nobody
-        const centre = r.matMul(z, true).div(n); // [K, D]: the component's mean − m
-        const second = r.matMul(z.square(), true).add(variance.mul(pseudoCount)).div(n);
-        mu.assign(centre.add(m));
-        raw.assign(second.sub(centre.square()).sub(varianceFloor).maximum(TINY).log() as tf.Tensor<tf.Rank.R2>);
+        mu.assign(tf.tensor2d(Float32Array.from(mean), [K, D]));
+        raw.assign(tf.tensor2d(Float32Array.from(above), [K, D]));
       });
     },
     draw: (k, rng) =>
@@ -108,6 +77,55 @@ function gaussianComponents(config: GaussianMixtureConfig, rng: Rng): Components
       }),
     parameters: () => ({ mu: mu.clone(), logVar: tf.tidy(logVar) }),
   };
+}
+
+interface Moments {
+  readonly mean: Float64Array; // [K · D]
+  readonly variance: Float64Array; // [K · D]
+}
+
+/**
+ * Weighted mean and variance of each component, which also sees so many imaginary examples that have the mean and the
+ * variance of all data. Sums of differences from the mean itself, in double precision: a second moment less the mean's
+ * square is nothing but rounding where a cluster is narrow and far from the others.
+ * @param x [N, D] @param r [N, K]
+ */
+function weightedMoments(x: tf.Tensor, r: tf.Tensor, pseudoCount: number): Moments {
+  const [[N, D], K] = [x.shape as [number, number], r.shape[1]!];
+  const all = { data: x.dataSync(), weights: new Float32Array(N).fill(1), D };
+  const middle = sumsAbout(all, new Float64Array(D), 1).map((sum) => sum / N); // [D]
+  const spread = sumsAbout(all, middle, 2).map((sum) => sum / N); // [D]
+  const own = { ...all, weights: r.dataSync() as Float32Array };
+  const sizes = new Float64Array(K);
+  own.weights.forEach((weight, nk) => (sizes[nk % K]! += weight));
+  const n = sizes.map((size) => Math.max(size + pseudoCount, TINY)); // a component may have nobody
+  const centre = Float64Array.from({ length: K * D }, (_, kd) => middle[kd % D]!);
+  const perExample = (sum: number, kd: number) => sum / n[Math.floor(kd / D)]!;
+  const mean = sumsAbout(own, centre, 1).map((sum, kd) => centre[kd]! + perExample(sum, kd));
+  const imaginary = mean.map((m, kd) => pseudoCount * (spread[kd % D]! + (centre[kd]! - m) ** 2));
+  return { mean, variance: sumsAbout(own, mean, 2).map((sum, kd) => perExample(sum + imaginary[kd]!, kd)) };
+}
+
+interface Weighted {
+  readonly data: ArrayLike<number>; // [N · D]
+  readonly weights: ArrayLike<number>; // [N · K]
+  readonly D: number;
+}
+
+/** Σ_n r_nk (x_nd − centre_kd)^power: [K · D] */
+function sumsAbout({ data, weights, D }: Weighted, centre: Float64Array, power: 1 | 2): Float64Array {
+  const sums = new Float64Array(centre.length);
+  const K = centre.length / D;
+  for (let nk = 0; nk < weights.length; nk++) {
+    const weight = weights[nk]!;
+    if (weight === 0) continue; // most examples belong to one component
+    const [row, own] = [Math.floor(nk / K) * D, (nk % K) * D];
+    for (let d = 0; d < D; d++) {
+      const difference = data[row + d]! - centre[own + d]!;
+      sums[own + d]! += weight * (power === 1 ? difference : difference * difference);
+    }
+  }
+  return sums;
 }
 
 /**
@@ -167,12 +185,8 @@ function categoricalComponents(config: CategoricalMixtureConfig, rng: Rng): Comp
 
 function mixture(config: GaussianMixtureConfig | CategoricalMixtureConfig, parts: Components): MixtureModel {
   const { eventShape, components: K } = config;
-  const D = sizeOf(eventShape);
   const logits = constantWeight([K], 0);
-  const flat = (x: tf.Tensor) => {
-    expectShape('mixture: x', x, ['B', ...eventShape]);
-    return x.reshape([-1, D]);
-  };
+  const flat = (x: tf.Tensor) => eventRows('mixture: x', x, eventShape); // [B, D]
   const logJoint = (x: tf.Tensor) => tf.tidy(() => parts.logProb(flat(x)).add(tf.logSoftmax(logits))); // [B, K]
   const logProb = (x: tf.Tensor) => tf.tidy(() => logSumExp(logJoint(x), 1).add(parts.support(flat(x)))); // [B]
   return {
@@ -190,13 +204,7 @@ function mixture(config: GaussianMixtureConfig | CategoricalMixtureConfig, parts
     parameters: () => ({ pi: tf.softmax(logits), ...parts.parameters() }),
 
     // 3 Objective: the mean negative log-likelihood, by log-sum-exp over the components
-    objectives: [
-      {
-        name: 'negative log-likelihood',
-        variables: [logits, ...parts.variables],
-        loss: ({ x }) => tf.tidy(() => logProb(x).mean().neg()),
-      },
-    ],
+    objectives: [negativeLogLikelihood([logits, ...parts.variables], logProb)],
 
     // 4 Optimiser: Adam (`learningRate`), or none: an EM step has no step size
     // 5 Training: `fit` (training/fit.ts) by gradient, `em` (training/em.ts) in closed form
@@ -205,11 +213,10 @@ function mixture(config: GaussianMixtureConfig | CategoricalMixtureConfig, parts
     likelihood: { kind: 'exact', logProb },
 
     // 7 Sampling: a component first, then x from it
-    sample: (count, rng) =>
-      tf.tidy(() => {
-        const k = categorical(logits.expandDims(0).tile([count, 1]), rng.fork('component')); // [count]
-        return parts.draw(k, rng.fork('x')).reshape([count, ...eventShape]);
-      }),
+    sample: sampler('mixture', ({ count, rng }) => {
+      const k = categorical(logits.expandDims(0).tile([count, 1]), rng.fork('component')); // [count]
+      return parts.draw(k, rng.fork('x')).reshape([count, ...eventShape]);
+    }),
   };
 }
 
@@ -287,7 +294,3 @@ export const categoricalMixture: MixtureFamily<CategoricalMixtureConfig> = {
   },
   create: (config, rng) => mixture(config, categoricalComponents(config, rng)),
 };
-
-function sizeOf(eventShape: readonly number[]): number {
-  return eventShape.reduce((size, n) => size * n, 1);
-}

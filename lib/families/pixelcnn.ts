@@ -12,7 +12,6 @@ import * as tf from '@tensorflow/tfjs';
 import {
   ancestral,
   autoregressiveCard,
-  sizeOf,
   thermometer,
   type AutoregressiveConfig,
   type AutoregressiveFamily,
@@ -23,7 +22,8 @@ import { logCategorical } from '../core/distributions';
 import type { Rng } from '../core/model';
 import { layerNorm, linear, sequential, type Network } from '../networks/dense';
 import { gatedPixelStack, maskedPixelStack, type PixelStackOptions } from '../networks/pixels';
-import { expectShape } from '../core/tensor';
+import { negativeLogLikelihood } from '../core/objective';
+import { expectShape, sizeOf } from '../core/tensor';
 
 // 1 Family: the chain rule in reading order; x [B, ...event] is a picture of D / columns rows
 
@@ -69,13 +69,7 @@ function pixelCnn(config: PixelCnnConfig, stack: Stack, rng: Rng): Autoregressiv
     logits,
 
     // 3 Objective: the mean negative log-likelihood, a cross-entropy for every pixel
-    objectives: [
-      {
-        name: 'negative log-likelihood',
-        variables: network.variables,
-        loss: ({ x }) => tf.tidy(() => logProb(x).mean().neg()),
-      },
-    ],
+    objectives: [negativeLogLikelihood(network.variables, logProb)],
 
     // 4 Optimiser: AdamW (`learningRate`), with `ema` in `fit`, as for the models of sequences (autoregressive.ts)
     // 5 Training: `fit` (training/fit.ts) with patience

@@ -1,11 +1,11 @@
 /** Figures of several steps: the buttons and the slider that move through them. */
 
-const STILL = { mode: 'immediate', transition: { duration: 0 } }; // nothing glides: steps are steps, and motion is optional
+const AT_ONCE = { mode: 'immediate', transition: { duration: 0 } }; // nothing glides: steps are steps, and motion is optional
 
 /** A button that plays the steps, one that stops, and a slider. Nothing moves before somebody asks for it. */
 export function controls(names: readonly string[]): Record<string, unknown> {
-  const play = { ...STILL, fromcurrent: true, frame: { duration: 120, redraw: true } };
-  const to = { ...STILL, frame: { duration: 0, redraw: true } };
+  const play = { ...AT_ONCE, fromcurrent: true, frame: { duration: 120, redraw: true } };
+  const to = { ...AT_ONCE, frame: { duration: 0, redraw: true } };
   const button = (label: string, frames: unknown, options: object) => ({
     method: 'animate',
     label,

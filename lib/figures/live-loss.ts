@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { host } from '../host/host';
 import { chartBundle } from './chart';
-import { lossChart, type LossOptions, type Training } from './training-charts';
+import { lossChart, type LossOptions, type Training } from './loss-chart';
 
 const INTERVAL_MS = 500; // a figure is some kilobytes for every message, and its page draws it anew
 

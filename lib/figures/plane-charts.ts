@@ -1,10 +1,11 @@
 /** Pictures of what happens in the plane: codes of a latent space, fields of arrows, paths of samples. */
 import { largest, rounded, show, type ChartOptions } from './chart';
-import { checkGrid, contours, type DensityGrid } from './training-charts';
+import { checkGrid, contours, type DensityGrid } from './density';
 import type { AnimationFrame, Layout, Trace } from './figure';
 import { COLOURS } from './theme';
 
-type Points = readonly (readonly number[])[];
+/** [N][2] */
+export type Points = readonly (readonly number[])[];
 
 // A latent space
 
@@ -148,9 +149,9 @@ export function trajectories(steps: readonly Points[], options: TrajectoryOption
     throw new Error(`trajectories: ${steps.length} steps but ${names.length} names; give one for each`);
   if (density) checkGrid(density);
   const marker = { size: 5, color: COLOURS[1] };
-  const places = steps.map((points): Trace => ({ ...scatter(points), name: 'points', marker }));
-  const traces = [places[0]!, pathTrace(steps), ...(density ? [background(density)] : [])];
-  const frames = places.map((place, t) => ({ name: names?.[t] ?? String(t), data: [place] }));
+  const points = steps.map((step): Trace => ({ ...scatter(step), name: 'points', marker }));
+  const traces = [points[0]!, pathTrace(steps), ...(density ? [background(density)] : [])];
+  const frames = points.map((trace, t) => ({ name: names?.[t] ?? String(t), data: [trace] }));
   const layout = { ...SQUARE, ...window2d(steps.flat()), showlegend: false };
   show({ name: 'trajectories', traces, layout, ...animated(frames) }, { height: heightOf(frames), ...options });
 }
@@ -190,8 +191,8 @@ function window2d(points: Points): Layout {
   const range = (axis: number) => {
     const values = points.map((point) => point[axis]!);
     const [low, high] = [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
-    const room = 0.06 * (high - low || 1);
-    return [low - room, high + room];
+    const margin = 0.06 * (high - low || 1);
+    return [low - margin, high + margin];
   };
   return {
     xaxis: { range: range(0), constrain: 'domain' },

@@ -4,6 +4,7 @@
  * A number of epochs or iterations, scaled by DGM_BUDGET (default 1) and at least 1: a chapter shortened to
  * `DGM_BUDGET=0.05` still runs every line. With `DGM_BUDGET=full` it is the second number.
  * @throws when DGM_BUDGET is neither `full` nor a positive number
+ * @example budgeted(60) // → 60
  */
 export function budgeted(epochs: number, full = epochs): number {
   const budget = parseBudget(process.env['DGM_BUDGET'] ?? '1');

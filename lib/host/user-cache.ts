@@ -1,7 +1,8 @@
 /** Small facts about this machine that are dear to find out, kept in the user's cache folder. Losing them costs time only. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { writeAtomicallySync } from './files';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -31,11 +32,7 @@ export function recall(key: string, days = 30): unknown {
 /** Keeps a value; without a word where the folder cannot be written, as in a sandbox. */
 export function keep(key: string, value: unknown): void {
   try {
-    const path = file();
-    mkdirSync(dirname(path), { recursive: true });
-    const draft = `${path}.${process.pid}.tmp`;
-    writeFileSync(draft, JSON.stringify({ ...read(), [key]: { value, at: Date.now() } }, null, 1));
-    renameSync(draft, path);
+    writeAtomicallySync(file(), JSON.stringify({ ...read(), [key]: { value, at: Date.now() } }, null, 1));
   } catch {
     // the next process finds it out again
   }

@@ -39,7 +39,10 @@ export function uniformWeight(shape: readonly number[], bound: number, rng: Rng)
   return weight(tf.tidy(() => rng.uniform(shape).mul(2).sub(1).mul(bound)));
 }
 
-/** A trainable variable filled with one value. */
+/**
+ * A trainable variable filled with one value.
+ * @example constantWeight([2], 0.5) // → [0.5, 0.5]
+ */
 export function constantWeight(shape: readonly number[], value: number): tf.Variable {
   return weight(tf.fill([...shape], value));
 }
@@ -82,7 +85,10 @@ function overRows(x: tf.Tensor, f: (rows: tf.Tensor) => tf.Tensor): tf.Tensor {
 
 // Dense layers
 
-/** x W + b: [..., inputs] → [..., outputs]. */
+/**
+ * x W + b: [..., inputs] → [..., outputs].
+ * @example linear(3, 2, createRng(1)).apply(tf.zeros([4, 3])).shape // → [4, 2]
+ */
 export function linear(inputs: number, outputs: number, rng: Rng): Network {
   const bound = 1 / Math.sqrt(inputs);
   const w = uniformWeight([inputs, outputs], bound, rng.fork('weight'));
@@ -97,7 +103,12 @@ export interface MlpOptions {
   readonly last?: Activation;
 }
 
-/** A multilayer perceptron: [..., sizes[0]] → [..., sizes.at(-1)]. */
+/**
+ * A multilayer perceptron: [..., sizes[0]] → [..., sizes.at(-1)].
+ * @example
+ * const { variables } = mlp([2, 16, 1], createRng(1));
+ * variables.map(({ shape }) => shape) // → [[2, 16], [16], [16, 1], [1]]
+ */
 export function mlp(sizes: readonly number[], rng: Rng, { activation = leakyRelu, last }: MlpOptions = {}): Network {
   const layers = sizes.slice(1).map((outputs, i) => linear(sizes[i]!, outputs, rng.fork(`layer ${i}`)));
   const parts = layers.flatMap((layer, i) => (i < layers.length - 1 ? [layer, activation] : [layer]));

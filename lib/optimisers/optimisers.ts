@@ -65,7 +65,13 @@ export interface Clipping {
   readonly clipNorm?: number;
 }
 
-/** w ← w − η v, v ← μ v + g (Polyak, 1964); plain gradient descent for momentum 0. */
+/**
+ * w ← w − η v, v ← μ v + g (Polyak, 1964); plain gradient descent for momentum 0.
+ * @example
+ * const w = Float32Array.of(1);
+ * sgd(0.5).update(w, Float32Array.of(1), [Float32Array.of(0)], 1);
+ * w // → [0.5]
+ */
 export function sgd(
   learningRate: LearningRate,
   { momentum = 0, clipNorm }: Clipping & { readonly momentum?: number } = {},
@@ -88,7 +94,13 @@ export interface AdamOptions extends Clipping {
   readonly epsilon?: number;
 }
 
-/** Adam (Kingma and Ba, 2015, algorithm 1): w ← w − η m̂ / (√v̂ + ε). */
+/**
+ * Adam (Kingma and Ba, 2015, algorithm 1): w ← w − η m̂ / (√v̂ + ε).
+ * @example
+ * const w = Float32Array.of(1);
+ * adam(0.1).update(w, Float32Array.of(3), [Float32Array.of(0), Float32Array.of(0)], 1);
+ * w // → [0.9000]
+ */
 export function adam(learningRate: LearningRate, options: AdamOptions = {}): Optimiser {
   return decayingAdam('adam', learningRate, { ...options, weightDecay: 0 });
 }

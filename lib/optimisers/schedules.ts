@@ -3,6 +3,7 @@
 /** The learning rate η_t at step t, which counts from 1. */
 export type Schedule = (step: number) => number;
 
+/** The schedules by name: each gives the rate η_t of every step t from its first rate η and its settings. */
 export const schedules = {
   /** η_t = η. */
   constant(rate: number): Schedule {

@@ -5,29 +5,29 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Stepped } from '../networks/causal';
 import { oneHotValues } from '../core/distributions';
-import type { Card, Family, GenerativeModel, Rng } from '../core/model';
+import type { Card, Family, GenerativeModel, Rng, SampleOptions } from '../core/model';
 import { categorical, createRng } from '../core/random';
-import { compiled, loop } from './sample';
-import { expectShape } from '../core/tensor';
+import { expectShape, sizeOf } from '../core/tensor';
+import { compiled, loop, sampler, type Body, type EngineSampler } from './sampler';
 
 export interface AutoregressiveModel extends GenerativeModel {
   /** Of p(x_d | x_{<d}) for every d, in one pass: [B, ...event] → [B, D, V]. */
   logits(x: tf.Tensor): tf.Tensor;
-  readonly sample: AncestralSampler;
+  readonly sample: EngineSampler<AncestralOptions>;
   /** As `sample`, and the same numbers, without memory: a whole pass for every value that is drawn. */
-  readonly sampleByPasses: AncestralSampler;
+  readonly sampleByPasses: EngineSampler<AncestralOptions>;
 }
 
 export interface AutoregressiveFamily<Config extends object> extends Family<Config> {
   create(config: Readonly<Config>, rng: Rng): AutoregressiveModel;
 }
 
-/**
- * @param given [count, n], the first n values of the event, in the order of its coordinates
- * @param temperature τ > 0: each value is drawn in proportion to p(x_d | x_{<d})^(1/τ). Default: 1, the model itself
- * @returns [count, ...event]
- */
-export type AncestralSampler = (count: number, rng: Rng, given?: tf.Tensor, temperature?: number) => tf.Tensor;
+export interface AncestralOptions extends SampleOptions {
+  /** [count, n], the first n values of the event, in the order of its coordinates */
+  readonly given?: tf.Tensor;
+  /** τ > 0: each value is drawn in proportion to p(x_d | x_{<d})^(1/τ). Default: 1, the model itself */
+  readonly temperature?: number;
+}
 
 /** What every member's configuration has. */
 export interface AutoregressiveConfig {
@@ -82,24 +82,35 @@ export function ancestral(
   eventShape: readonly number[],
   logitsAt: StepLogits,
   start: (B: number) => tf.Tensor[] = () => [],
-): AncestralSampler {
+): EngineSampler<AncestralOptions> {
   const D = sizeOf(eventShape);
-  const advance = loop(([x, ...memory], t, rng, [n, temperature]) => {
+  const advance: Body = ([x, ...memory], t, rng, [n, temperature]) => {
     const { y, memory: next } = logitsAt(x!, t, memory);
     const drawn = categorical(y.div(temperature!), rng).toFloat().expandDims(1); // [B, 1]
     const here = tf.range(0, D, 1, 'int32').equal(t).logicalAnd(t.greaterEqual(n!)); // [D]
     return [tf.where(here, drawn, x!), ...next];
-  });
-  return (count, rng, given, temperature = 1) =>
-    tf.tidy(() => {
-      const { n } = given ? expectShape('autoregressive: given', given, [count, 'n']) : { n: 0 };
-      if (n! > D) throw new Error(`autoregressive: given must be [${count}, n] with n ≤ ${D}, got n = ${n}`);
-      if (!(temperature > 0)) throw new Error(`autoregressive: temperature must be > 0, got ${temperature}`);
-      const x = given ? given.toFloat().pad([[0, 0], [0, D - n!]]) : tf.zeros([count, D]); // prettier-ignore
-      const constants = [tf.scalar(n!, 'int32'), tf.scalar(temperature)];
-      const [full] = advance([x, ...start(count)], D, rng, constants);
+  };
+  const loops = { auto: loop(advance), eager: loop(advance, { engine: 'eager' }) };
+  return sampler<AncestralOptions>(
+    'autoregressive',
+    ({ count, rng, given, temperature = 1, engine }) => {
+      const n = given?.shape[1] ?? 0;
+      const x = given ? given.toFloat().pad([[0, 0], [0, D - n]]) : tf.zeros([count, D]); // prettier-ignore
+      const constants = [tf.scalar(n, 'int32'), tf.scalar(temperature)];
+      const [full] = loops[engine]([x, ...start(count)], D, rng, constants);
       return full!.reshape([count, ...eventShape]);
-    });
+    },
+    { loops, takes: { given: (given, { count }) => checkPrefix(given, count, D), temperature: checkTemperature } },
+  );
+}
+
+function checkPrefix(given: tf.Tensor, count: number, D: number): void {
+  const { n } = expectShape('autoregressive: given', given, [count, 'n']);
+  if (n! > D) throw new Error(`autoregressive: given must be [${count}, n] with n ≤ ${D}, got n = ${n}`);
+}
+
+function checkTemperature(temperature: number): void {
+  if (!(temperature > 0)) throw new Error(`autoregressive: temperature must be > 0, got ${temperature}`);
 }
 
 /** −ln p(x_d | x_{<d}), in nats, for every d, in one compiled pass: x [B, ...event] → [B, D]. The caller owns it. */
@@ -115,8 +126,4 @@ export function natsPerValue(model: AutoregressiveModel, x: tf.Tensor): tf.Tenso
     ];
   });
   return pass([x], createRng(0))[0]!;
-}
-
-export function sizeOf(eventShape: readonly number[]): number {
-  return eventShape.reduce((size, n) => size * n, 1);
 }

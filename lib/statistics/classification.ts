@@ -12,6 +12,7 @@ export interface Roc {
  * The curve of "score ≥ threshold means yes", over all thresholds; examples of equal score move together.
  * Source: T. Fawcett, An introduction to ROC analysis, Pattern Recognition Letters 27 (2006), sections 5 and 7.
  * @param scores [N], higher means yes @param positive [N], what is true
+ * @example roc([0.9, 0.8, 0.3, 0.1], [true, false, true, false]).auc // → 0.75
  */
 export function roc(scores: ArrayLike<number>, positive: ArrayLike<boolean | number>): Roc {
   checkPairs('roc', scores, positive);
@@ -55,6 +56,7 @@ export interface Reliability {
  * A reliability diagram's numbers, with bins of equal width.
  * Source: C. Guo and others, On calibration of modern neural networks, ICML 2017, section 2.
  * @param probabilities [N], the stated p(yes) @param positive [N], what is true
+ * @example reliability([0.9, 0.9, 0.1], [1, 0, 0]).error // → 0.3
  */
 export function reliability(
   probabilities: ArrayLike<number>,

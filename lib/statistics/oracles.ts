@@ -7,13 +7,17 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Rng } from '../core/model';
 import { permutation } from '../core/random';
+import { sizeOf } from '../core/tensor';
 
 /** Log-probabilities of a batch: [N, ...event] → [N]. */
 export type LogProb = (x: tf.Tensor) => tf.Tensor;
 
 // Worlds
 
-/** Every vector of `size` coordinates over the given values, the last coordinate running fastest. */
+/**
+ * Every vector of `size` coordinates over the given values, the last coordinate running fastest.
+ * @example enumerate([0, 1], 2) // → [[0, 0], [0, 1], [1, 0], [1, 1]]
+ */
 export function enumerate(values: readonly number[], size: number): number[][] {
   if (size === 0) return [[]];
   return enumerate(values, size - 1).flatMap((head) => values.map((value) => [...head, value]));
@@ -35,9 +39,10 @@ export function midpoints(
  * Σ_x p(x) over every x of a discrete world: 1 for a probability, at most 1 for a bound on one.
  * @param values what one coordinate can be @param eventShape of one x; the world has values^D points
  * @throws when the world has more than a million points
+ * @example totalProbability((x) => tf.fill([x.shape[0]!], Math.log(1 / 8)), [0, 1], [3]) // → 1
  */
 export function totalProbability(logProb: LogProb, values: readonly number[], eventShape: readonly number[]): number {
-  const D = eventShape.reduce((size, n) => size * n, 1);
+  const D = sizeOf(eventShape);
   requireSmall('totalProbability', values.length ** D);
   return sumExp(logProb, enumerate(values, D), eventShape);
 }
@@ -46,6 +51,8 @@ export function totalProbability(logProb: LogProb, values: readonly number[], ev
  * ∫ p(x) dx over [low, high]^D by the midpoint rule, for D = 1 or 2. Its error is O(width²) of the second derivative,
  * and far less for a smooth p that vanishes at the edge.
  * @param steps of the grid, along each axis
+ * @example
+ * integrate((x) => logNormal(x, tf.zeros([1]), tf.zeros([1])), { low: -9, high: 9, dimensions: 1 }) // → 1.0000
  */
 export function integrate(
   logDensity: LogProb,
@@ -86,7 +93,10 @@ function sumExp(logProb: LogProb, points: readonly (readonly number[])[], eventS
 
 // Derivatives
 
-/** ∂f/∂x_i by central differences: the error is O(step²) from the curvature and O(ε / step) from rounding. */
+/**
+ * ∂f/∂x_i by central differences: the error is O(step²) from the curvature and O(ε / step) from rounding.
+ * @example numericalGradient(([x, y]) => x! * x! * y!, [3, 2]) // → [12.000, 9.000]
+ */
 export function numericalGradient(f: (x: readonly number[]) => number, x: readonly number[], step = 1e-4): number[] {
   return numericalJacobian((at) => [f(at)], x, step)[0]!;
 }
@@ -107,7 +117,7 @@ export function numericalJacobian(
 
 /**
  * ln |det A| of a square matrix by elimination with pivots; −∞ when A is singular.
- * @example logAbsDet(numericalJacobian(f, x)) // what a flow calls its log-determinant at x
+ * @example logAbsDet(numericalJacobian(([x, y]) => [2 * x!, x! + y!], [1, 1])) // → 0.6931
  */
 export function logAbsDet(matrix: readonly (readonly number[])[]): number {
   const n = matrix.length;
@@ -270,7 +280,10 @@ export function chiSquare(
   return { statistic, bound: freedom * (1 - 2 / (9 * freedom) + 5 * Math.sqrt(2 / (9 * freedom))) ** 3 };
 }
 
-/** Φ(x), from the series with positive terms (Marsaglia, Evaluating the Normal Distribution, 2004). */
+/**
+ * Φ(x), from the series with positive terms (Marsaglia, Evaluating the Normal Distribution, 2004).
+ * @example normalCdf(1.96) // → 0.9750
+ */
 export function normalCdf(x: number): number {
   if (Math.abs(x) > 8) return x < 0 ? 0 : 1;
   let [sum, term] = [x, x];

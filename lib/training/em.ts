@@ -8,11 +8,9 @@ import * as tf from '@tensorflow/tfjs';
 import { exampleCount } from '../core/batches';
 import { compiled } from '../engine';
 import { evaluate } from '../evaluation/evaluation';
-import { host } from '../host/host';
 import type { CountingModel, GenerativeModel, LatentModel, Rng } from '../core/model';
-import { progressLine } from '../host/progress';
-import type { Best, Epoch, EpochListener, TrainingData } from './fit';
-import { getWeights, setWeights } from '../core/weights';
+import type { EpochListener } from './fit';
+import { requireCounts, seconds, train, whyNoBest, type Epoch, type Outcome, type TrainingData } from './loop';
 
 export interface EmOptions {
   /** At most this many iterations. */
@@ -24,7 +22,10 @@ export interface EmOptions {
   readonly start?: 'data' | 'weights';
   /** Stop when an iteration gains less than this, in nats per training example. Default: 0.001. */
   readonly tolerance?: number;
-  /** Stop after this many iterations without a better validation likelihood. Default: never. */
+  /**
+   * Stop after this many iterations without a better validation likelihood, the first finite one being better than none.
+   * Default: never.
+   */
   readonly patience?: number;
   readonly rng: Rng;
   readonly signal?: AbortSignal;
@@ -44,53 +45,51 @@ export interface EmResult {
 /**
  * Trains by EM. With validation data the model ends with the weights of its best iteration.
  * @throws when the likelihood is not finite; the model then has its best weights so far
+ * @example
+ * const model = categoricalMixture.create(categoricalMixture.tiny.config, createRng(1));
+ * const train = { x: tf.tensor2d([[0, 1, 2], [0, 1, 2], [2, 1, 0]]) };
+ * const { history } = await em(model, { train }, { iterations: 5, rng: createRng(2), quiet: true });
+ * history.length <= 5 // → true
  */
 export async function em(
   model: LatentModel | CountingModel,
   data: TrainingData,
   options: EmOptions,
 ): Promise<EmResult> {
+  const { iterations, start, tolerance = 1e-3, patience, rng, signal, quiet } = options;
   checkOptions(options);
-  const { iterations, start, tolerance = 1e-3, rng } = options;
-  const started = performance.now();
-  const line = progressLine({ quiet: options.quiet ?? false });
-  const history: Epoch[] = [];
-  let best: Best | null = null;
-  let stopped: EmResult['stopped'] = 'iterations';
   const { eStep, mStep, first } = stepsOf(model);
-  const expectations = compiled(([x]) => eStep(x!));
   if (start === 'data' && !first)
     throw new Error("em: start 'data' needs a model with a `start`; this one starts from its 'weights'");
-  if (start !== 'weights' && first) tf.tidy(() => mStep(data.train.x, first(data.train.x, rng.fork('start'))));
-  try {
-    while (history.length < iterations) {
-      if (interrupted(options.signal)) {
-        stopped = 'interrupted';
-        break;
-      }
-      tf.tidy(() => mStep(data.train.x, expectations([data.train.x], rng)));
-      const record = measure(model, data, history.length + 1, rng);
-      const gain = (history.at(-1)?.loss ?? Infinity) - record.loss;
-      history.push(record);
-      if (record.validation !== undefined && record.validation < (best?.validation ?? Infinity))
-        best = { epoch: record.epoch, validation: record.validation, weights: getWeights(model) };
-      line.update(status(record, iterations, performance.now() - started));
-      options.onEpoch?.(record);
-      if (gain < tolerance) stopped = 'tolerance';
-      else if (options.patience !== undefined && best && record.epoch - best.epoch >= options.patience)
-        stopped = 'patience';
-      if (stopped !== 'iterations') break;
-      await new Promise((resolve) => setImmediate(resolve)); // lets the stop button through
-    }
-  } finally {
-    if (best) setWeights(model, best.weights);
-    options.onEpoch?.done?.();
-  }
-  const milliseconds = performance.now() - started;
-  line.done(
-    `EM, ${history.length} iterations (${stopped})${history.length > 0 ? ` · ${describe(history.at(-1)!)}` : ''} · ${(milliseconds / 1000).toFixed(1)} s`,
+  const { x } = data.train;
+  const expectations = compiled(([given]) => eStep(given!));
+  const started = performance.now();
+  const { history, best, stopped, milliseconds } = await train<EmResult['stopped']>(
+    model,
+    {
+      name: 'em',
+      complete: 'iterations',
+      async epoch({ history }, pulse) {
+        if (history.length === 0 && start !== 'weights' && first) tf.tidy(() => mStep(x, first(x, rng.fork('start'))));
+        tf.tidy(() => mStep(x, expectations([x], rng)));
+        const record = measure(model, data, history.length + 1, rng);
+        await pulse.show(status(record, iterations, performance.now() - started));
+        return record;
+      },
+      recorded: ({ history }) => options.onEpoch?.(history.at(-1)!),
+      enough: ({ history }) => (gainOf(history) < tolerance ? 'tolerance' : undefined),
+      close: async () => undefined,
+      ended: () => options.onEpoch?.done?.(),
+      summary,
+    },
+    { epochs: iterations, patience, signal, quiet },
   );
   return { history, best: best && { epoch: best.epoch, validation: best.validation }, stopped, milliseconds };
+}
+
+/** What the last iteration gained, in nats per training example. */
+function gainOf(history: readonly Epoch[]): number {
+  return (history.at(-2)?.loss ?? Infinity) - history.at(-1)!.loss;
 }
 
 interface Steps {
@@ -111,8 +110,7 @@ function stepsOf(model: LatentModel | CountingModel): Steps {
 }
 
 function checkOptions({ iterations, patience = 1, tolerance = 0 }: EmOptions): void {
-  for (const [name, value] of Object.entries({ iterations, patience }))
-    if (!Number.isInteger(value) || value < 1) throw new Error(`em: ${name} must be an integer ≥ 1, got ${value}`);
+  requireCounts('em', { iterations, patience });
   if (Number.isNaN(tolerance)) throw new Error('em: tolerance must be a number, got NaN');
 }
 
@@ -127,14 +125,16 @@ function measure(model: GenerativeModel, data: TrainingData, epoch: number, rng:
   return { epoch, loss, validation: evaluate(model, data.validation, rng.fork('validation')).nats };
 }
 
-function interrupted(signal: AbortSignal | undefined): boolean {
-  return (signal?.aborted ?? false) || (host()?.interruptSignal().aborted ?? false);
-}
-
 function status(record: Epoch, iterations: number, elapsed: number): string {
   const each = elapsed / record.epoch;
-  const left = (each * (iterations - record.epoch)) / 1000;
-  return `iteration ${record.epoch}/${iterations} · ${describe(record)} · ${each.toFixed(1)} ms/iteration · at most ${left.toFixed(1)} s left`;
+  const left = seconds(each * (iterations - record.epoch));
+  return `iteration ${record.epoch}/${iterations} · ${describe(record)} · ${each.toFixed(1)} ms/iteration · at most ${left} left`;
+}
+
+function summary(outcome: Outcome<EmResult['stopped']>): string {
+  const { history, stopped, milliseconds } = outcome;
+  const last = history.length > 0 ? ` · ${describe(history.at(-1)!)}${whyNoBest(outcome)}` : '';
+  return `EM, ${history.length} iterations (${stopped})${last} · ${seconds(milliseconds)}`;
 }
 
 function describe({ loss, validation }: Epoch): string {

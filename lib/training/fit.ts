@@ -1,26 +1,21 @@
 /** Steps 4 and 5: minibatches, an optimiser, a held-out set to stop by, and the best weights kept. */
 import * as tf from '@tensorflow/tfjs';
 import { batches, consume, exampleCount, take } from '../core/batches';
-import { createSteppers, requireFinite, type Device, type StepState, type Steppers } from '../engine';
+import { createSteppers, type Device, type Steppers } from '../engine';
 import { evaluate } from '../evaluation/evaluation';
-import { host } from '../host/host';
 import type { Batch, GenerativeModel, Rng } from '../core/model';
 import { adam, type Optimiser } from '../optimisers/optimisers';
-import { progressLine } from '../host/progress';
 import { permutation } from '../core/random';
-import { getWeights, loadJson, saveJson, setWeights, type Weight } from '../core/weights';
-
-export interface TrainingData {
-  readonly train: Batch;
-  /** Held out: chooses the best epoch and when to stop. */
-  readonly validation?: Batch;
-}
+import { getWeights, setWeights, type Weight } from '../core/weights';
+import { stepsOf, type Checkpoint } from './checkpoint';
+import { requireCounts, seconds, train, whyNoBest } from './loop';
+import type { Epoch, Outcome, Pulse, Standing, TrainingData } from './loop';
 
 export interface FitOptions {
   /** Passes over the training set, at most. */
   readonly epochs: number;
   readonly batchSize: number;
-  /** Default: Adam with learning rate 0.001. */
+  /** Of every objective that has none of its own. Default: Adam with learning rate 0.001. */
   readonly optimiser?: Optimiser;
   /**
    * Decay β in (0, 1) of a moving average of the weights, w̄ ← β w̄ + (1 − β) w after every step (Kingma and Ba, 2015,
@@ -28,7 +23,10 @@ export interface FitOptions {
    * left in the model; training goes on from the weights themselves. Default: no average.
    */
   readonly ema?: number;
-  /** Stop after this many epochs without a better validation loss. Default: never. */
+  /**
+   * Stop after this many epochs without a better validation loss, the first finite one being better than none.
+   * Default: never.
+   */
   readonly patience?: number;
   readonly rng: Rng;
   /** Ends training after the current step; the notebook's stop button does so by itself. */
@@ -52,36 +50,9 @@ export interface EpochListener {
   readonly done?: () => void;
 }
 
-/** One pass over the training set, in nats per example. */
-export interface Epoch {
-  readonly epoch: number;
-  /** Mean training loss, measured while the weights moved: the sum over the objectives. */
-  readonly loss: number;
-  /** Loss on the validation set after the epoch. */
-  readonly validation?: number;
-}
-
-/** The epoch with the lowest validation loss, and its weights (their average with `ema`). */
-export interface Best {
-  readonly epoch: number;
-  readonly validation: number;
-  readonly weights: readonly Weight[];
-}
-
-/** Where training stands after an epoch; plain data, see `saveCheckpoint`. */
-export interface Checkpoint {
-  readonly format: 'dgm-checkpoint';
-  readonly version: 1;
-  readonly history: readonly Epoch[];
-  /** The weights themselves, whether or not an average is kept. */
-  readonly weights: readonly Weight[];
-  readonly optimisers: readonly StepState[];
-  readonly best: Best | null;
-}
-
 export interface FitResult {
   readonly history: readonly Epoch[];
-  /** The epoch whose weights the model has now; null without validation data. */
+  /** The epoch whose weights the model has now; null without validation data, or while every loss on it is infinite. */
   readonly best: { readonly epoch: number; readonly validation: number } | null;
   readonly stopped: 'epochs' | 'patience' | 'interrupted';
   readonly milliseconds: number;
@@ -90,56 +61,44 @@ export interface FitResult {
 }
 
 /**
- * Minimises every objective of the model by minibatch steps, in turn. With validation data the model ends with
- * the weights of its best epoch (early stopping: Prechelt, 1998); without, with the last.
+ * Minimises every objective of the model by minibatch steps: at every step of training, each objective whose turn it is
+ * makes a step of its own, in the order of the list. With validation data the model ends with the weights of its best
+ * epoch (early stopping: Prechelt, 1998); without, with the last. Memories end as the last step left them.
  * @throws when a loss is not finite; the model then has its best weights so far
+ * @example
+ * const model = gaussianMixture.create(gaussianMixture.tiny.config, createRng(1));
+ * const train = { x: createRng(2).normal([100, 2]) };
+ * const { history } = await fit(model, { train }, { epochs: 3, batchSize: 50, rng: createRng(3), quiet: true });
+ * history.length // → 3
  */
 export async function fit(model: GenerativeModel, data: TrainingData, options: FitOptions): Promise<FitResult> {
   checkOptions(model, options);
   const run = startRun(model, data, options);
-  const signal = anySignal(options.signal, host()?.interruptSignal());
-  const line = progressLine({ quiet: options.quiet ?? false });
-  const started = performance.now();
-  let stopped: FitResult['stopped'] = 'epochs';
-  try {
-    while (run.history.length < options.epochs) {
-      if (exhausted(run, options.patience)) stopped = 'patience';
-      else if (!(await runEpoch(run, signal, line))) stopped = 'interrupted';
-      if (stopped !== 'epochs') break;
-      options.onEpoch?.(run.history.at(-1)!, run.checkpoint);
-    }
-    if (stopped === 'epochs' && exhausted(run, options.patience)) stopped = 'patience';
-  } finally {
-    await run.steppers.dispose();
-    if (run.best) setWeights(model, run.best.weights);
-    else run.steppers.writeAverage();
-    options.onEpoch?.done?.();
-  }
-  const milliseconds = performance.now() - started;
-  line.done(summary(run, stopped, milliseconds));
+  const { epochs, patience, signal, quiet, resume } = options;
+  const outcome = await train(
+    model,
+    {
+      name: 'fit',
+      complete: 'epochs',
+      epoch: (standing, pulse) => runEpoch(run, standing, pulse),
+      recorded(standing) {
+        run.checkpoint = checkpointOf(run, standing);
+        options.onEpoch?.(standing.history.at(-1)!, run.checkpoint);
+      },
+      async close() {
+        await run.steppers.dispose();
+        run.steppers.writeAverage();
+      },
+      ended: () => options.onEpoch?.done?.(),
+      summary: (ended) => `${summary(ended)} · ${run.steppers.engine()}`,
+    },
+    { ...{ epochs, patience, signal, quiet }, ...(resume && { from: standingOf(resume) }) },
+  );
+  const { history, best, stopped, milliseconds } = outcome;
   return {
-    history: run.history,
-    best: run.best && { epoch: run.best.epoch, validation: run.best.validation },
-    stopped,
-    milliseconds,
-    checkpoint: run.checkpoint,
+    ...{ history, stopped, milliseconds, checkpoint: run.checkpoint },
+    best: best && { epoch: best.epoch, validation: best.validation },
   };
-}
-
-/** Writes a checkpoint to a file. */
-export function saveCheckpoint(checkpoint: Checkpoint, file: string): void {
-  saveJson(file, checkpoint);
-}
-
-/** Reads a checkpoint that `saveCheckpoint` wrote. */
-export function loadCheckpoint(file: string): Checkpoint {
-  const content = loadJson(file) as Partial<Checkpoint> | null;
-  const complete = [content?.history, content?.weights, content?.optimisers].every(Array.isArray);
-  if (content?.format !== 'dgm-checkpoint' || content.version !== 1 || !complete)
-    throw new Error(
-      `${file}: expected a checkpoint of format dgm-checkpoint 1, got ${String(content?.format)} ${String(content?.version)}${complete ? '' : ', incomplete'}`,
-    );
-  return content as Checkpoint;
 }
 
 interface Run {
@@ -147,87 +106,98 @@ interface Run {
   readonly data: TrainingData;
   readonly options: FitOptions;
   readonly steppers: Steppers;
-  history: Epoch[];
-  best: Best | null;
+  /** Steps of training made. */
+  steps: number;
+  /** After the last complete epoch. */
+  weights: readonly Weight[];
   checkpoint: Checkpoint;
-  /** When the event loop last had a turn. */
-  lastYield: number;
 }
 
 function startRun(model: GenerativeModel, data: TrainingData, options: FitOptions): Run {
-  const optimiser = options.optimiser ?? adam(1e-3);
+  const { resume, engine = 'auto', device, ema } = options;
   const objectives = model.objectives.length;
-  if (options.resume && options.resume.optimisers.length !== objectives)
+  if (resume && resume.optimisers.length !== objectives)
     throw new Error(
-      `resume: the model has ${objectives} objectives, the checkpoint ${options.resume.optimisers.length}; use the same model`,
+      `resume: the model has ${objectives} objectives, the checkpoint ${resume.optimisers.length}; use the same model`,
     );
-  const steppers = createSteppers(model.objectives, optimiser, {
-    engine: options.engine ?? 'auto',
-    device: options.device,
-    ema: options.ema,
-  });
-  const { resume } = options;
+  const steppers = createSteppers(model.objectives, options.optimiser ?? adam(1e-3), { engine, device, ema });
   if (resume) {
     steppers.each.forEach((stepper, i) => stepper.restore(resume.optimisers[i]!));
+    steppers.write(); // the memories
     setWeights(model, resume.weights);
     steppers.read();
   }
-  const run = { model, data, options, steppers, history: [...(resume?.history ?? [])], best: resume?.best ?? null };
-  return { ...run, checkpoint: checkpointOf(run, getWeights(model)), lastYield: performance.now() };
+  const run = { model, data, options, steppers, steps: resume ? stepsOf(resume) : 0, weights: getWeights(model) };
+  return { ...run, checkpoint: checkpointOf(run, standingOf(resume)) };
 }
 
-function checkpointOf(run: Omit<Run, 'checkpoint' | 'lastYield'>, weights: readonly Weight[]): Checkpoint {
+const standingOf = (checkpoint?: Checkpoint): Standing => ({
+  history: checkpoint?.history ?? [],
+  best: checkpoint?.best ?? null,
+});
+
+function checkpointOf({ steppers, steps, weights }: Omit<Run, 'checkpoint'>, { history, best }: Standing): Checkpoint {
   return {
     format: 'dgm-checkpoint',
     version: 1,
-    history: [...run.history],
-    weights,
-    optimisers: run.steppers.each.map((stepper) => stepper.state()),
-    best: run.best,
+    ...{ history: [...history], weights, steps, best },
+    optimisers: steppers.each.map((stepper) => stepper.state()),
   };
 }
 
-/** False when the signal came before the epoch was complete; the checkpoint then stays at the epoch before. */
-async function runEpoch(run: Run, signal: AbortSignal, line: ReturnType<typeof progressLine>): Promise<boolean> {
-  const { data, options, model } = run;
-  const epoch = run.history.length + 1;
+/** Undefined when the signal came before the epoch was complete; the checkpoint then stays at the epoch before. */
+async function runEpoch(run: Run, standing: Standing, pulse: Pulse): Promise<Epoch | undefined> {
+  const { data, options, model, steppers } = run;
+  const epoch = standing.history.length + 1;
   const rng = options.rng.fork(`epoch ${epoch}`);
   const n = exampleCount(data.train);
   const order = permutation(n, rng.fork('order'));
   const started = performance.now();
-  let sum = 0;
-  run.steppers.write(); // in place of their average
+  const tally = createTally(steppers);
+  steppers.write(); // in place of their average
   for (let start = 0, b = 0; start < n; start += options.batchSize, b++) {
-    if (signal.aborted) return false;
+    if (pulse.signal.aborted) return undefined;
     const batch = take(data.train, order.slice(start, start + options.batchSize));
     const where = `epoch ${epoch}, batch ${b + 1}`;
-    const loss = await stepAll(run.steppers, batch, rng.fork(`batch ${b}`), where).finally(() => batch.dispose());
-    sum += loss * Math.min(options.batchSize, n - start);
-    if (performance.now() - run.lastYield > YIELD_MS) {
-      line.update(status(run, epoch, sum / Math.min(n, start + options.batchSize), b + 1, performance.now() - started));
-      await new Promise((resolve) => setImmediate(resolve));
-      run.lastYield = performance.now();
-    }
+    await stepAll(run, batch, rng.fork(`batch ${b}`), { where, tally }).finally(() => batch.dispose());
+    if (pulse.due()) await pulse.show(status(run, standing, { loss: tally.mean(), steps: b + 1, started }));
   }
-  run.steppers.write();
-  const weights = getWeights(model);
-  run.steppers.writeAverage();
+  steppers.write();
+  run.weights = getWeights(model);
+  steppers.writeAverage();
   const validation = data.validation && validationLoss(model, data.validation, options.rng.fork('validation'));
-  if (validation !== undefined && Number.isNaN(validation))
-    requireFinite('validation loss', validation, `epoch ${epoch}`);
-  run.history.push({ epoch, loss: sum / n, ...(validation === undefined ? {} : { validation }) });
-  if (validation !== undefined && validation < (run.best?.validation ?? Infinity))
-    run.best = { epoch, validation, weights: getWeights(model) };
-  run.checkpoint = checkpointOf(run, weights);
-  return true;
+  return { epoch, loss: tally.mean(), ...(validation === undefined ? {} : { validation }) };
 }
 
-const YIELD_MS = 30; // often enough for the stop button, seldom enough to cost nothing
+/** The losses of an epoch so far. */
+interface Tally {
+  add(objective: number, loss: number, examples: number): void;
+  /** The sum of every objective's mean over the examples of its own steps; one that made none adds nothing. */
+  mean(): number;
+}
 
-async function stepAll(steppers: Steppers, batch: Batch, rng: Rng, where: string): Promise<number> {
-  let total = 0;
-  for (const stepper of steppers.each) total += await stepper.step(batch, rng.fork(stepper.objective.name), where);
-  return total;
+function createTally({ each }: Steppers): Tally {
+  const sums = each.map(() => ({ loss: 0, examples: 0 }));
+  return {
+    add(objective, loss, examples) {
+      sums[objective]!.loss += loss * examples;
+      sums[objective]!.examples += examples;
+    },
+    mean: () => sums.reduce((sum, { loss, examples }) => sum + (examples === 0 ? 0 : loss / examples), 0),
+  };
+}
+
+/** One step of training: of every objective whose turn it is. */
+async function stepAll(
+  run: Run,
+  batch: Batch,
+  rng: Rng,
+  { where, tally }: { readonly where: string; readonly tally: Tally },
+): Promise<void> {
+  run.steps++;
+  for (const [i, { objective, step }] of run.steppers.each.entries())
+    if (run.steps % (objective.every ?? 1) === 0)
+      tally.add(i, await step(batch, rng.fork(objective.name), where), batch.x.shape[0]!);
 }
 
 /** −log p(x) where the model has one, else its objectives on held-out data. */
@@ -246,42 +216,34 @@ function objectiveSum(model: GenerativeModel, batch: Batch, rng: Rng): number {
   );
 }
 
-function exhausted(run: Run, patience: number | undefined): boolean {
-  return patience !== undefined && run.best !== null && run.history.length - run.best.epoch >= patience;
-}
-
-function checkOptions(model: GenerativeModel, { epochs, batchSize, patience, ema }: FitOptions): void {
-  if (model.objectives.length === 0) throw new Error('fit: the model has no objective, so there is nothing to train');
-  for (const [name, value] of Object.entries({ epochs, batchSize, patience: patience ?? 1 }))
-    if (!Number.isInteger(value) || value < 1) throw new Error(`fit: ${name} must be an integer ≥ 1, got ${value}`);
+function checkOptions({ objectives }: GenerativeModel, { epochs, batchSize, patience = 1, ema }: FitOptions): void {
+  if (objectives.length === 0) throw new Error('fit: the model has no objective, so there is nothing to train');
+  requireCounts('fit', { epochs, batchSize, patience });
+  for (const { name, every = 1 } of objectives) requireCounts(`fit: objective '${name}'`, { every });
   if (ema !== undefined && !(ema > 0 && ema < 1)) throw new Error(`fit: ema must be between 0 and 1, got ${ema}`);
 }
 
-function anySignal(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
-  return AbortSignal.any(signals.filter((signal) => signal !== undefined));
-}
-
-function status(run: Run, epoch: number, loss: number, steps: number, elapsed: number): string {
-  const perStep = elapsed / steps;
-  const stepsLeft =
-    Math.ceil(exampleCount(run.data.train) / run.options.batchSize) * (run.options.epochs - epoch + 1) - steps;
-  const best = run.best ? ` · validation ${run.best.validation.toFixed(2)} (best, epoch ${run.best.epoch})` : '';
+function status(
+  { data, options, steppers }: Run,
+  { history, best }: Standing,
+  { loss, steps, started }: { readonly loss: number; readonly steps: number; readonly started: number },
+): string {
+  const perStep = (performance.now() - started) / steps;
+  const left = Math.ceil(exampleCount(data.train) / options.batchSize) * (options.epochs - history.length) - steps;
+  const kept = best ? ` · validation ${best.validation.toFixed(2)} (best, epoch ${best.epoch})` : '';
   return (
-    `epoch ${epoch}/${run.options.epochs} · loss ${loss.toFixed(2)}${best} · ${perStep.toFixed(1)} ms/step · ` +
-    `at most ${seconds(perStep * stepsLeft)} left · ${run.steppers.engine()}`
+    `epoch ${history.length + 1}/${options.epochs} · loss ${loss.toFixed(2)}${kept} · ${perStep.toFixed(1)} ms/step · ` +
+    `at most ${seconds(perStep * left)} left · ${steppers.engine()}`
   );
 }
 
-function summary(run: Run, stopped: FitResult['stopped'], milliseconds: number): string {
+function summary(outcome: Outcome<'epochs'>): string {
+  const { history, best, stopped, milliseconds } = outcome;
   const reason = { epochs: 'all epochs done', patience: 'no better for a while', interrupted: 'interrupted' }[stopped];
-  const best = run.best
-    ? ` · validation ${run.best.validation.toFixed(2)} at epoch ${run.best.epoch}, whose weights are kept`
-    : '';
-  const loss = run.history.length > 0 ? ` · loss ${run.history.at(-1)!.loss.toFixed(2)}` : '';
-  return `${run.history.length} epoch${run.history.length === 1 ? '' : 's'} (${reason})${loss}${best} · ${seconds(milliseconds)} · ${run.steppers.engine()}`;
-}
-
-function seconds(milliseconds: number): string {
-  const s = milliseconds / 1000;
-  return s < 90 ? `${s.toFixed(s < 10 ? 1 : 0)} s` : `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`;
+  const loss = history.length > 0 ? ` · loss ${history.at(-1)!.loss.toFixed(2)}` : '';
+  const why = whyNoBest(outcome);
+  const validation = best
+    ? ` · validation ${best.validation.toFixed(2)} at epoch ${best.epoch}, whose weights are kept`
+    : why && ` · validation Infinity${why}`;
+  return `${history.length} epoch${history.length === 1 ? '' : 's'} (${reason})${loss}${validation} · ${seconds(milliseconds)}`;
 }

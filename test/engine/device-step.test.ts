@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
-import { adam, adamW, adamax, createRng, movingAverage, type Optimiser, type Rng, sgd } from 'dgm';
+import { adam, adamW, adamax, createRng, type Optimiser, type Rng, sgd } from 'dgm';
+import { movingAverage } from '../../lib/optimisers/optimisers';
 import { describe, expect, test } from 'vitest';
-import { createDeviceSteps } from '../../lib/engine/step/device-step';
+import { createDeviceSteps, type DeviceObjective } from '../../lib/engine/step/device-step';
 import { expectClose, tensorsLeft } from '../helpers';
 
 // A step that happens on the device as a whole, here on the cpu, against gradients and optimisers that everybody else uses.
@@ -27,7 +28,7 @@ function gradient([x]: readonly tf.Tensor[], rng: Rng) {
       .asScalar();
   };
   const { value, grads } = tf.variableGrads(loss, variables);
-  return { value, grads: variables.map((variable) => grads[variable.name]!) };
+  return { value, grads: variables.map((variable) => grads[variable.name]!), memory: [] };
 }
 
 /** Flat weights and slots after a step for each batch, by eager gradients and plain loops. */
@@ -55,7 +56,7 @@ function reference(optimiser: Optimiser, ema?: number) {
   return { losses, flat, slots, average };
 }
 
-const objectives = [{ variables, gradient }];
+const trainedBy = ({ rule }: Optimiser) => [{ variables, gradient, memory: [], rule: rule! }];
 const zeros = () => new Float32Array(start.reduce((sum, { length }) => sum + length, 0));
 
 test.each<[string, Optimiser, number | undefined]>([
@@ -67,9 +68,9 @@ test.each<[string, Optimiser, number | undefined]>([
 ])('%s makes the steps of the plain loops', async (_, optimiser, ema) => {
   const expected = reference(optimiser, ema);
   const left = await tensorsLeft(() => {
-    const device = createDeviceSteps({ objectives, rule: optimiser.rule!, ema }, 'cpu');
+    const device = createDeviceSteps({ objectives: trainedBy(optimiser), ema }, 'cpu');
     const average = ema === undefined ? {} : { average: zeros() };
-    device.put([{ weights: start, slots: expected.slots.map(zeros), ...average }]);
+    device.put([{ weights: start, slots: expected.slots.map(zeros), memory: [], ...average }]);
     const losses = batches.map((x, t) => device.step(0, [x], createRng(t), t + 1).loss);
     const [end] = device.get();
     device.dispose();
@@ -85,13 +86,15 @@ test('an objective moves its own weights and slots, and reads those of the other
   const [a, b] = [variables[1]!, variables[2]!];
   const pulled = (own: tf.Variable, other: tf.Variable) => ({
     variables: [own],
+    memory: [],
+    rule: sgd(0.1).rule!,
     gradient: () => {
       const { value, grads } = tf.variableGrads(() => own.sub(other.mean()).square().sum().asScalar(), [own]);
-      return { value, grads: [grads[own.name]!] };
+      return { value, grads: [grads[own.name]!], memory: [] };
     },
   });
-  const device = createDeviceSteps({ objectives: [pulled(a, b), pulled(b, a)], rule: sgd(0.1).rule! }, 'cpu');
-  const state = [start[1]!, start[2]!].map((w) => ({ weights: [w], slots: [new Float32Array(w.length)] }));
+  const device = createDeviceSteps({ objectives: [pulled(a, b), pulled(b, a)] }, 'cpu');
+  const state = [start[1]!, start[2]!].map((w) => ({ weights: [w], slots: [new Float32Array(w.length)], memory: [] }));
   device.put(state);
   device.step(1, [], createRng(0), 1);
   const [first, second] = device.get();
@@ -105,10 +108,93 @@ test('an objective moves its own weights and slots, and reads those of the other
   );
 });
 
+describe('objectives with an optimiser and a memory of their own', () => {
+  const [w, u] = [weight(4, [6]), weight(5, [2])];
+  const [mean, chains] = [weight(6, [6]), weight(7, [3, 2])];
+  /** Each reads the memory of the other; the second does not touch its own at a batch of 3. */
+  const pair: DeviceObjective[] = [
+    {
+      variables: [w],
+      memory: [mean],
+      rule: adam(0.05).rule!,
+      gradient([x]) {
+        const loss = () => tf.dot(x!.mean(0).sub(mean), w as tf.Tensor1D).add(w.square().sum()).add(chains.mean()).asScalar(); // prettier-ignore
+        const { value, grads } = tf.variableGrads(loss, [w]);
+        return { value, grads: [grads[w.name]!], memory: [mean.mul(0.9).add(x!.mean(0).mul(0.1))] };
+      },
+    },
+    {
+      variables: [u],
+      memory: [chains],
+      rule: sgd(0.1, { momentum: 0.5, clipNorm: 0.2 }).rule!,
+      gradient([x], rng) {
+        const next = x!.shape[0] === 3 ? chains : chains.add(rng.normal([3, 2])).add(u);
+        const loss = () => next.mean(0).sub(u).square().sum().add(mean.sum().mul(u.sum())).asScalar();
+        const { value, grads } = tf.variableGrads(loss, [u]);
+        return { value, grads: [grads[u.name]!], memory: [next] };
+      },
+    },
+  ];
+  const optimisers = [adam(0.05), sgd(0.1, { momentum: 0.5, clipNorm: 0.2 })];
+  const startOf = ({ variables, memory, rule }: DeviceObjective, ema: boolean) => {
+    const arrays = (list: readonly tf.Variable[]) => list.map((variable) => variable.dataSync() as Float32Array);
+    const none = () => new Float32Array(variables[0]!.size);
+    const slots = Array.from({ length: rule.pass === 'sgd' ? 1 : 2 }, none);
+    return { weights: arrays(variables), memory: arrays(memory), slots, ...(ema && { average: none() }) };
+  };
+
+  test.each([undefined, 0.8])('make the steps of the plain loops, in turns; average %s', (ema) => {
+    const turns = batches.flatMap((x, t) => (t % 2 === 0 ? [[0, x] as const] : [[0, x] as const, [1, x] as const]));
+    const states = pair.map((objective) => startOf(objective, ema !== undefined));
+    const device = createDeviceSteps({ objectives: pair, ema }, 'cpu');
+    device.put(states);
+    const steps = [0, 0];
+    const made = turns.map(([i, x], t) => device.step(i, [x], createRng(t), ++steps[i]!));
+    const ended = device.get();
+    device.dispose();
+
+    const counts = [0, 0];
+    const expected = states.map(({ weights, slots }) => ({ w: weights[0]!.slice(), slots, average: new Float32Array(weights[0]!.length) })); // prettier-ignore
+    const losses = turns.map(([i, x], t) =>
+      tf.tidy(() => {
+        const { variables, memory, gradient } = pair[i]!;
+        const { value, grads, memory: next } = gradient([x], createRng(t));
+        const own = expected[i]!;
+        optimisers[i]!.update(own.w, grads[0]!.dataSync() as Float32Array, own.slots, ++counts[i]!);
+        if (ema !== undefined) movingAverage(own.average, own.w, ema);
+        memory[0]!.assign(next[0]!.clone() as tf.Tensor);
+        variables[0]!.assign(tf.tensor(own.w.slice(), variables[0]!.shape));
+        return value.dataSync()[0]!;
+      }),
+    );
+    expectClose(made.map(({ loss }) => loss), losses, FLOAT); // prettier-ignore
+    ended.forEach((got, i) => {
+      const want = expected[i]!;
+      expectClose(got.weights[0]!, want.w, FLOAT);
+      expectClose(got.memory[0]!, pair[i]!.memory[0]!.dataSync(), FLOAT);
+      got.slots.forEach((slot, k) => expectClose(slot, want.slots[k]!, FLOAT));
+      if (ema !== undefined) expectClose(got.average!, want.average, FLOAT);
+    });
+  });
+
+  test.each([NaN, Infinity])('leave everything as it was where only the next memory has %d', (value) => {
+    const [first, second] = pair;
+    const broken = { ...first!, gradient: (inputs: readonly tf.Tensor[], rng: Rng) => ({ ...first!.gradient(inputs, rng), memory: [tf.fill([6], value)] }) }; // prettier-ignore
+    const device = createDeviceSteps({ objectives: [broken, second!] }, 'cpu');
+    device.put([broken, second!].map((objective) => startOf(objective, false)));
+    const before = device.get();
+    const made = device.step(0, [batches[0]!], createRng(1), 1);
+    expect([made.loss, made.norm].every(Number.isFinite)).toBe(true);
+    expect(Number.isFinite(made.memory)).toBe(false);
+    expect(device.get()).toEqual(before);
+    device.dispose();
+  });
+});
+
 describe('a batch that breaks the loss', () => {
   test.each([NaN, Infinity, 1e30])('with %d leaves everything as it was', (value) => {
-    const device = createDeviceSteps({ objectives, rule: sgd(0.05, { momentum: 0.9 }).rule! }, 'cpu');
-    device.put([{ weights: start, slots: [zeros()] }]);
+    const device = createDeviceSteps({ objectives: trainedBy(sgd(0.05, { momentum: 0.9 })) }, 'cpu');
+    device.put([{ weights: start, slots: [zeros()], memory: [] }]);
     device.step(0, [batches[0]!], createRng(1), 1);
     const before = device.get();
     const { loss, norm } = device.step(0, [tf.fill([5, 6], value)], createRng(2), 2);

@@ -223,7 +223,7 @@ describe('eager work', () => {
     await tf.setBackend('cpu');
     vi.stubEnv('DGM_EAGER', '');
     const w = tf.variable(tf.ones([2]));
-    const objective = { name: 'square', variables: [w], loss: () => w.square().sum() };
+    const objective = { name: 'square', estimates: 'other', variables: [w], loss: () => w.square().sum() } as const;
     const steppers = createSteppers([objective], sgd(0.1), { engine: 'eager' });
     await steppers.each[0]!.step({ x: tf.zeros([1, 2]) }, createRng(1), 'this test');
     const best = installed.find(({ available }) => available)!.name;

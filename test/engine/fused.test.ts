@@ -214,7 +214,7 @@ function linear(name: string, coefficients: readonly (readonly number[])[]): Obj
   const variables = coefficients.map(({ length }) => constantWeight([length], 1));
   const loss = () =>
     tf.tidy(() => variables.reduce((sum, w, i) => sum.add(w.mul(coefficients[i]!).sum()) as tf.Scalar, tf.scalar(0)));
-  return { name, variables, loss };
+  return { name, estimates: 'other', variables, loss };
 }
 
 const batch: Batch = { x: tf.zeros([1, 1]) };
@@ -266,8 +266,10 @@ function noisyGaussian(seed: number): GenerativeModel {
   return {
     eventShape: [3],
     likelihood: { kind: 'exact', logProb },
-    objectives: [{ name: 'negative log-likelihood', variables: [mu], loss: loss as Objective['loss'] }],
-    sample: (count, rng) => tf.tidy(() => rng.normal([count, 3]).add(mu)),
+    objectives: [
+      { name: 'negative log-likelihood', estimates: 'nll', variables: [mu], loss: loss as Objective['loss'] },
+    ],
+    sample: ({ count, rng }) => tf.tidy(() => rng.normal([count, 3]).add(mu)),
   };
 }
 

@@ -34,12 +34,3 @@ export function executeAnd(kernel: Kernel, code: string, act: () => void): Promi
   };
   return kernel.execute(code, { onOutput, timeoutMs: 20_000 });
 }
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { executeNotebook, type Kernel, type Notebook, startKernel } from 'dgm-jupyter';
-import { startSession } from '../../jupyter/client/kernel-process';
-import { errorOf, executeAnd, framesOf, isAlive, printed, valueOf } from './kernel-helpers';
+import { isRunning } from 'dgm/host';
+import { startKernelProcess } from '../../jupyter/client/kernel-process';
+import { errorOf, executeAnd, framesOf, printed, valueOf } from './kernel-helpers';
 
 // A folder outside of the project, as that of a student who copied a notebook somewhere.
 let folder: string;
@@ -394,7 +395,7 @@ async function later(box: Box): Promise<number> {
 });
 
 test('a stop that comes while the kernel still loads is for the cell that waits, and for no later one', async () => {
-  const session = await startSession({ cwd: folder });
+  const session = await startKernelProcess({ cwd: folder });
   try {
     const cell = session.request('shell', 'execute_request', { code: 'await new Promise(() => {})' });
     await new Promise((resolve) => setTimeout(resolve, 50)); // another socket: this one must not be overtaken
@@ -407,7 +408,7 @@ test('a stop that comes while the kernel still loads is for the cell that waits,
 });
 
 test('the protocol, as front ends use it', async () => {
-  const session = await startSession({ cwd: folder });
+  const session = await startKernelProcess({ cwd: folder });
   try {
     const seen: [string, unknown][] = [];
     const execute = (code: string, more = {}) =>
@@ -445,7 +446,7 @@ test('the protocol, as front ends use it', async () => {
   } finally {
     await session.end();
   }
-  expect(isAlive(session.pid)).toBe(false);
+  expect(isRunning(session.pid)).toBe(false);
 });
 
 describe('the end of a kernel', () => {
@@ -461,7 +462,7 @@ describe('the end of a kernel', () => {
     const busy = executeAnd(kernel, `console.log('ready'); for (;;) {}`, () => void kernel.shutdown());
     await expect(busy).rejects.toThrow('the kernel ended');
     await kernel.shutdown();
-    expect([first, kernel.pid].filter(isAlive)).toEqual([]);
+    expect([first, kernel.pid].filter(isRunning)).toEqual([]);
   });
 
   test('comes with the end of the program that started it', async () => {
@@ -477,7 +478,7 @@ describe('the end of a kernel', () => {
     const [pid] = (await once(parent.stdout, 'data')).map(Number) as [number];
     parent.kill('SIGKILL');
     await once(parent, 'exit');
-    await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
+    await expect.poll(() => isRunning(pid), { timeout: 20_000 }).toBe(false);
   });
 });
 

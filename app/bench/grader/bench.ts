@@ -1,24 +1,42 @@
 /** `npm run bench -- --grader`: submissions graded per minute, beside what nbgrader does with each: run it. */
 import { execFile, fork, spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { Command, InvalidArgumentError } from 'commander';
-import { writeAtomically } from 'grader/commands';
+import { writeAtomically } from 'dgm/host';
+import { integer, listOf, oneOf, text, type CommandLine } from '../../command-line/command';
+import { describeMachine } from '../base/machine';
+import { median } from '../base/numbers';
 import type { Kind, Measured } from './run';
 import { python } from './tiny';
 
-interface Options {
-  readonly counts: readonly number[];
-  readonly only: readonly Contestant[];
-  readonly jobs: number;
-  readonly peer?: string;
-  readonly json?: string;
-}
-
 const CONTESTANTS = ['tiny', 'chapter-03', 'nbconvert'] as const;
 type Contestant = (typeof CONTESTANTS)[number];
+
+export const COMMAND = {
+  help: `npm run bench -- --grader [options]
+
+Submissions graded per minute, with the type check and a process for each: a tiny notebook, and a solved chapter 3.
+Beside it, "python3 -m nbconvert --execute" of the tiny notebook in Python, as many at a time. Medians over blocks of
+ten results.
+
+  --counts A,B    how many submissions (default 10,100,1000)
+  --only A,B      some of ${CONTESTANTS.join(', ')}
+  --jobs N        how many at the same time (default: as many as there are cores)
+  --peer PYTHON   the Python that has nbconvert
+  --json FILE     writes the results there, too
+
+Example: npm run bench -- --grader --counts 10,100 --json bench.json
+`,
+  options: {
+    counts: listOf(integer(1)),
+    only: listOf(oneOf(CONTESTANTS)),
+    jobs: integer(1),
+    peer: text,
+    json: text,
+  },
+};
 
 /** How many notebooks nbconvert executes: each costs as much as the other. */
 const PEER_NOTEBOOKS = 10;
@@ -34,8 +52,10 @@ interface Row {
   readonly coordinatorMb?: number;
 }
 
-async function run(options: Options): Promise<void> {
-  const machine = `${cpus()[0]?.model.trim() ?? process.arch}, ${availableParallelism()} cores, load ${loadavg()[0]!.toFixed(1)}, Node ${process.versions.node}, ${options.jobs} at a time`;
+export async function bench({ options }: CommandLine<typeof COMMAND.options>): Promise<void> {
+  const { counts = [10, 100, 1000], only = CONTESTANTS, jobs = availableParallelism(), peer, json } = options;
+  const { cpu, load } = describeMachine();
+  const machine = `${cpu}, load ${load}, Node ${process.versions.node}, ${jobs} at a time`;
   console.log(
     `${machine}\n\n${line(['submissions', 'count', 'per minute', 's each', 'start-up, s', 'coordinator, MiB'])}`,
   );
@@ -46,12 +66,11 @@ async function run(options: Options): Promise<void> {
       line([row.submissions, row.count, row.perMinute, row.secondsEach, row.startSeconds, row.coordinatorMb]),
     );
   };
-  const kinds = options.only.filter((name) => name !== 'nbconvert');
-  for (const count of options.counts) for (const kind of kinds) add(await rowOf(kind, count, options.jobs));
-  if (options.only.includes('nbconvert')) add(await peerRow(options));
+  const kinds = only.filter((name) => name !== 'nbconvert');
+  for (const count of counts) for (const kind of kinds) add(await rowOf(kind, count, jobs));
+  if (only.includes('nbconvert')) add(await peerRow(jobs, peer));
   for (const row of rows.filter(({ coordinatorMb }) => coordinatorMb !== undefined)) compare(row, rows);
-  if (options.json !== undefined)
-    await writeAtomically(options.json, `${JSON.stringify({ machine, jobs: options.jobs, rows }, null, 2)}\n`);
+  if (json !== undefined) await writeAtomically(json, `${JSON.stringify({ machine, jobs, rows }, null, 2)}\n`);
 }
 
 async function rowOf(kind: Kind, count: number, jobs: number): Promise<Row> {
@@ -77,7 +96,7 @@ function blocks(finished: readonly number[]): number[] {
   return ends.map((end, i) => (end - (ends[i - 1] ?? 0)) / BLOCK);
 }
 
-async function peerRow({ jobs, peer }: Options): Promise<Row> {
+async function peerRow(jobs: number, peer: string | undefined): Promise<Row> {
   const program = findPython(peer);
   const folder = await mkdtemp(join(tmpdir(), 'grade-bench-'));
   try {
@@ -129,12 +148,6 @@ function compare({ submissions, count, perMinute }: Row, rows: readonly Row[]): 
   );
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
 function line(fields: readonly (string | number | undefined)[]): string {
   const texts = fields.map((field) => (typeof field === 'number' ? format(field) : (field ?? '–')));
   return texts.map((text, i) => (i === 0 ? text.padEnd(12) : text.padStart(i === 5 ? 18 : 12))).join('');
@@ -143,35 +156,3 @@ function line(fields: readonly (string | number | undefined)[]): string {
 function format(number: number): string {
   return Number.isInteger(number) ? String(number) : number.toPrecision(3);
 }
-
-function whole(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('It must be a whole number from 1.');
-  return number;
-}
-
-function contestants(text: string): Contestant[] {
-  const names = text.split(',');
-  const isKnown = (name: string): name is Contestant => (CONTESTANTS as readonly string[]).includes(name);
-  if (!names.every(isKnown)) throw new InvalidArgumentError(`There are ${CONTESTANTS.join(', ')}.`);
-  return names;
-}
-
-new Command('npm run bench -- --grader')
-  .description(
-    'Submissions graded per minute, with the type check and a process for each: a tiny notebook, and a solved chapter 3. ' +
-      'Beside it, `python3 -m nbconvert --execute` of the tiny notebook in Python, as many at a time. Medians over blocks of ten results.',
-  )
-  .option('--counts <list>', 'how many submissions', (text: string) => text.split(',').map(whole), [10, 100, 1000])
-  .option('--only <list>', `some of ${CONTESTANTS.join(', ')}`, contestants, [...CONTESTANTS])
-  .option('--jobs <n>', 'how many at the same time', whole, availableParallelism())
-  .option('--peer <python>', 'the Python that has nbconvert')
-  .option('--json <file>', 'writes the results there, too')
-  .addHelpText('after', '\nExample: npm run bench -- --grader --counts 10,100 --json bench.json')
-  .showHelpAfterError('(--help tells the options)')
-  .action(run)
-  .parseAsync()
-  .catch((error: unknown) => {
-    console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode = 1;
-  });

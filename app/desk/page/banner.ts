@@ -1,7 +1,7 @@
 /** What the reader must know before anything else, and what to do about it; nothing, when all is well. */
 import { button, element } from './elements';
 
-export interface Trouble {
+interface Trouble {
   /** What happened and what helps. */
   readonly text: string;
   readonly remedy?: { readonly label: string; act(): unknown };

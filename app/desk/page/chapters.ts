@@ -39,7 +39,7 @@ function link({ title, path, exercises }: ChapterProgress, current: string): HTM
 }
 
 function progress(passed: number, all: number): Node[] {
-  const said = `${passed} of ${all} exercises passed`;
-  const bar = element('progress', { value: String(passed), max: String(all), 'aria-label': said });
-  return [element('span', { class: 'dgm-count', title: said }, `${passed} / ${all}`), bar];
+  const label = `${passed} of ${all} exercises passed`;
+  const bar = element('progress', { value: String(passed), max: String(all), 'aria-label': label });
+  return [element('span', { class: 'dgm-count', title: label }, `${passed} / ${all}`), bar];
 }

@@ -70,8 +70,8 @@ function follow(kernel: Kernel.IKernelConnection, panel: NotebookPanel, onEnded:
   });
 
   const showWaiting = async (): Promise<void> => {
-    for (const { msg_id, cellId, session, state } of await getExecutions(kernel.id)) {
-      const cell = cellId !== null && session !== kernel.clientId ? codeCell(panel, cellId) : undefined;
+    for (const { msg_id, cellId, client, state } of await getExecutions(kernel.id)) {
+      const cell = cellId !== null && client !== kernel.clientId ? codeCell(panel, cellId) : undefined;
       if (cell && state !== 'done' && !ended.has(msg_id)) cell.model.executionState = 'running';
     }
   };

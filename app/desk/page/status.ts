@@ -4,7 +4,7 @@ import type { Banner } from './banner';
 import { element } from './elements';
 import { isDead, isGone, restart } from './kernel';
 
-const WORDS: Readonly<Record<string, string>> = {
+const LABELS: Readonly<Record<string, string>> = {
   idle: 'idle',
   busy: 'busy',
   starting: 'starting',
@@ -25,7 +25,7 @@ export function createStatus(panel: NotebookPanel, banner: Banner): HTMLElement 
   const title = document.title;
 
   const show = (): void => {
-    const state = isDead(sessionContext) ? 'dead' : (WORDS[sessionContext.kernelDisplayStatus] ?? 'starting');
+    const state = isDead(sessionContext) ? 'dead' : (LABELS[sessionContext.kernelDisplayStatus] ?? 'starting');
     node.dataset['state'] = state;
     if (word.textContent !== state) word.textContent = state;
     document.title = `${context.model.dirty ? '• ' : ''}${state === 'busy' ? 'running: ' : ''}${title}`;

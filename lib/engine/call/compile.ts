@@ -8,9 +8,10 @@
 import type { Rng } from '../../core/model';
 import { progressLine } from '../../host/progress';
 import type { Spec } from '../graph/graph';
-import { program, type Program, type Traceable, type Variables } from '../trace/program';
+import { requireWithin } from '../graph/indices';
+import { program, type Convolutions, type Program, type Traceable, type Variables } from '../trace/program';
 import { chooseProvider, type Choice, type Device } from '../devices/providers';
-import { hostTensor, runtimeProblem, type Numbers, type Provider, type Session } from '../runtime/runtime';
+import { hostTensor, runtimeProblem, type Numbers, type Provider, type RuntimeTensor } from '../runtime/runtime';
 import { sessionFor } from '../runtime/session-cache';
 import { threadsFor } from '../runtime/threads';
 import { TraceError } from '../trace/trace';
@@ -25,6 +26,13 @@ export interface CompileOptions {
   readonly threads?: number;
   /** What it runs on. Default: DGM_DEVICE, else 'auto'. */
   readonly device?: Device;
+  /**
+   * 'exact' computes every convolution by its direct sum. 'fast' takes fewer products where that pays: an output's
+   * error is then relative to the largest number of its tile, and NaN spreads over the tile. Default: 'fast' in
+   * `compile`, so in training, where the weights bound the numbers; 'exact' in `compiled` and `loop`, so in likelihoods
+   * and samples. DGM_CONVOLUTIONS overrides both.
+   */
+  readonly convolutions?: Convolutions;
   /** Says nothing when compiling takes long. */
   readonly quiet?: boolean;
 }
@@ -49,6 +57,11 @@ export interface Compiled {
   ): readonly Numbers[];
   /** As `runNow`, for those who await. */
   run(...args: Parameters<Compiled['runNow']>): Promise<readonly Numbers[]>;
+  /**
+   * Whether the function still does what it did when it was compiled: numbers, tensors and variables that it reads
+   * besides its inputs may have become others. Traces it once.
+   */
+  isCurrent(): boolean;
   dispose(): Promise<void>;
 }
 
@@ -61,28 +74,39 @@ export function compileNow(fn: Traceable, inputs: readonly Spec[], options: Comp
   const started = performance.now();
   const problem = runtimeProblem();
   if (problem !== undefined) throw new TraceError(problem, '');
-  const traced = program(fn, inputs, options.variables ?? []);
+  const traced = program(fn, inputs, options.variables ?? [], convolutionsFor(options.convolutions ?? 'fast'));
   const { handle, choice } = loaded(traced, options);
   handle.pin();
   try {
     handle.session();
   } catch (error) {
     handle.unpin();
-    throw error;
+    throw new TraceError(`the runtime does not load the graph: ${firstLine(error)}`, '');
   }
   const milliseconds = performance.now() - started;
   sayIfSlow(traced, choice.provider, milliseconds, options);
   const runNow: Compiled['runNow'] = (values, rng, variables = [], into = []) =>
-    runProgram(traced, handle.session(), [...values, ...variables, ...traced.draws(rng)], into);
+    runProgram(traced, { handle, choice }, [...values, ...variables, ...traced.draws(rng)], into);
   return {
     outputs: traced.graph.outputs,
     choice,
     milliseconds,
     runNow,
     run: async (...args) => runNow(...args),
+    isCurrent: () => traced.isCurrent(fn),
     dispose: async () => handle.unpin(),
   };
 }
+
+/** @throws Error when DGM_CONVOLUTIONS is neither 'fast' nor 'exact' */
+export function convolutionsFor(wanted: Convolutions): Convolutions {
+  const asked = process.env['DGM_CONVOLUTIONS'];
+  if (asked === undefined || asked === '') return wanted;
+  if (asked === 'fast' || asked === 'exact') return asked;
+  throw new Error(`DGM_CONVOLUTIONS must be fast or exact, got '${asked}'`);
+}
+
+const firstLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
 
 /** As `compileNow`, for those who await. */
 export async function compile(fn: Traceable, inputs: readonly Spec[], options: CompileOptions = {}): Promise<Compiled> {
@@ -92,22 +116,28 @@ export async function compile(fn: Traceable, inputs: readonly Spec[], options: C
 /** The provider for a program, and a handle on its session there; not yet loaded. */
 export function loaded(traced: Program, { device, threads = threadsFor() }: CompileOptions) {
   const choice = chooseProvider(device, traced, threads);
-  return { choice, handle: sessionFor(traced.model, { provider: choice.provider, threads }) };
+  return { choice, handle: sessionFor(traced.modelFor(choice.provider), { provider: choice.provider, threads }) };
 }
 
-/** One run of a loaded program on numbers in this process' memory. */
+/**
+ * One run of a loaded program on numbers in this process' memory.
+ * @throws RangeError when an index has no place in what it points into
+ */
 export function runProgram(
-  { graph, model }: Program,
-  session: Session,
+  { graph, modelFor }: Program,
+  { handle, choice }: ReturnType<typeof loaded>,
   fed: readonly Numbers[],
   into: readonly (Numbers | undefined)[],
 ): readonly Numbers[] {
+  const model = modelFor(choice.provider);
   const tensor = (values: Numbers, { shape, dtype }: Spec) => hostTensor(values, shape, dtype);
   const feeds = Object.fromEntries(model.inputs.map((name, i) => [name, tensor(fed[i]!, graph.inputs[i]!)]));
-  const fetches = Object.fromEntries(
+  const fetches: Record<string, RuntimeTensor | null> = Object.fromEntries(
     model.outputs.map((name, i) => [name, into[i] ? tensor(into[i], graph.outputs[i]!) : null]),
   );
-  const results = session.run(feeds, fetches);
+  if (model.checks) fetches[model.checks.output] = null;
+  const results = handle.session().run(feeds, fetches);
+  if (model.checks) requireWithin(model.checks.list, results[model.checks.output]!.data);
   return model.outputs.map((name) => results[name]!.data);
 }
 
@@ -115,12 +145,14 @@ const SLOW_MS = 1000; // a reader then wonders what the machine is doing
 
 /** Tells a reader what the machine was doing, when that took long. */
 export function sayIfSlow(
-  { model }: Program,
+  { modelFor }: Program,
   provider: Provider,
   milliseconds: number,
   { quiet }: Pick<CompileOptions, 'quiet'> = {},
 ): void {
   if (milliseconds < SLOW_MS) return;
   const took = `${(milliseconds / 1000).toFixed(1)} s`;
-  progressLine({ quiet: quiet ?? false }).done(`Compiled ${model.nodes} operations for the ${provider} in ${took}`);
+  progressLine({ quiet: quiet ?? false }).done(
+    `Compiled ${modelFor(provider).nodes} operations for the ${provider} in ${took}`,
+  );
 }

@@ -5,48 +5,64 @@
  * function is traced and compiled; where it cannot be, it runs eagerly, and `engine()` says why. Called while another
  * function is being traced, they become part of that one.
  *
- * What such a function reads is fixed at its first call, but for three things: its inputs, its rng, and the values of
- * the `tf.Variable`s it uses, which are looked up at every run.
+ * A function may read numbers, tensors and variables that are not its inputs. Each call traces it once more to see
+ * whether they have become others, and compiles it again where they have. The values of the `tf.Variable`s it uses are
+ * looked up at every run.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { Rng } from '../../core/model';
-import { loaded, runProgram, sayIfSlow, type CompileOptions } from './compile';
-import { specOf, type Spec } from '../graph/graph';
-import { isTracing, program, type Program, type Traceable } from '../trace/program';
-import { DeviceMissing, type Choice } from '../devices/providers';
+import { convolutionsFor, runProgram, type CompileOptions } from './compile';
+import { createPlans, type Plan, type PlanOptions } from './plans';
+import type { Spec } from '../graph/graph';
+import { callSite } from '../graph/site';
+import { isTracing, type Traceable } from '../trace/program';
 import { createResident } from '../devices/resident-program';
 import type { Numbers } from '../runtime/runtime';
-import type { SessionHandle } from '../runtime/session-cache';
 import { threadsFor } from '../runtime/threads';
-import { callSite, TraceError } from '../trace/trace';
+import { TraceError } from '../trace/trace';
 
-export interface FunctionOptions extends Pick<CompileOptions, 'device' | 'threads' | 'quiet'> {
+export interface FunctionOptions extends Pick<CompileOptions, 'device' | 'threads' | 'quiet' | 'convolutions'> {
   /** 'eager' never compiles. Default: 'auto'. */
   readonly engine?: 'auto' | 'eager';
 }
 
 /** A function of tensors that is compiled where it can be. The caller owns what it returns. */
 export interface CompiledFunction {
+  /** @throws RangeError when an index has no place in what it points into */
   (inputs: readonly tf.Tensor[], rng: Rng): tf.Tensor[];
+  /**
+   * Runs `body`, in which nothing changes that the function reads besides its inputs: calls within, such as those over
+   * the batches of one data set, look for changes once for each shape, which saves a trace of the function a call.
+   */
+  together<T>(body: () => T): T;
   /** What ran it last: "compiled for the cpu", or "eager on cpu: " and why. */
   engine(): string;
+  /** The graph that ran last, as text: operations, shapes, lines of code. Empty where there is none. */
+  graph(): string;
 }
+
+const settings = (options: FunctionOptions): PlanOptions => ({
+  ...options,
+  threads: options.threads ?? threadsFor(),
+  convolutions: convolutionsFor(options.convolutions ?? 'exact'),
+});
 
 /**
  * `fn`, compiled.
  * @param fn pure: a function of its inputs, its rng, and variables; it disposes nothing it was given
  */
 export function compiled(fn: Traceable, options: FunctionOptions = {}): CompiledFunction {
-  const plans = createPlans(options);
+  const plans = createPlans(settings(options));
   const call = (inputs: readonly tf.Tensor[], rng: Rng): tf.Tensor[] => {
     const eagerly = () => tf.tidy(() => fn(inputs, rng).map((tensor) => tensor.clone()));
-    return plans.run(inputs, fn, eagerly, ({ traced, handle }) => {
+    return plans.run(inputs, fn, eagerly, (plan) => {
+      const { traced } = plan;
       const values = [...inputs, ...traced.variables].map(valuesOf);
-      const results = runProgram(traced, handle.session(), [...values, ...traced.draws(rng)], []);
+      const results = runProgram(traced, plan, [...values, ...traced.draws(rng)], []);
       return results.map((result, i) => tensorOf(result, traced.graph.outputs[i]!));
     });
   };
-  return Object.assign(call, { engine: plans.engine });
+  return Object.assign(call, { engine: plans.engine, graph: plans.graph, together: plans.together });
 }
 
 /**
@@ -73,7 +89,7 @@ export interface Loop {
  * state stays where it is computed.
  */
 export function loop(body: Body, options: FunctionOptions = {}): Loop {
-  const plans = createPlans(options);
+  const plans = createPlans(settings(options));
   const call = (state: readonly tf.Tensor[], steps: number, rng: Rng, given: readonly tf.Tensor[] = []) => {
     if (!Number.isInteger(steps) || steps < 0) throw new Error(`loop: steps must be an integer ≥ 0, got ${steps}`);
     if (steps === 0) return state.map((tensor) => tensor.clone());
@@ -144,62 +160,6 @@ function checkedState(next: readonly tf.Tensor[], state: readonly tf.Tensor[]): 
   const [wanted, got] = [text(state).join(', '), text(next).join(', ')];
   if (wanted !== got) throw new Error(`loop: the body must return a state like the one it got, ${wanted}; got ${got}`);
   return next;
-}
-
-// Plans: what to do for inputs of some shape
-
-interface Plan {
-  readonly traced: Program;
-  readonly handle: SessionHandle;
-  readonly choice: Choice;
-  readonly threads: number;
-}
-
-const MOST_SHAPES = 32; // of one function: each keeps its model's bytes
-
-/** Compiles a function for each shape of its inputs, or finds out that it has to run eagerly. */
-function createPlans(options: FunctionOptions) {
-  const { threads = threadsFor() } = options;
-  const plans = new Map<string, Plan>();
-  let eager = options.engine === 'eager' ? 'as asked' : undefined;
-  let last = 'not run yet';
-  return {
-    engine: () => last,
-    run<T>(inputs: readonly tf.Tensor[], fn: Traceable, eagerly: () => T, withPlan: (plan: Plan) => T): T {
-      if (isTracing()) return eagerly();
-      const specs = inputs.map(specOf);
-      const key = JSON.stringify(specs);
-      if (eager === undefined && !plans.has(key)) {
-        const plan = planOf(fn, specs, { ...options, threads });
-        if (typeof plan === 'string') {
-          const result = eagerly(); // when it throws as well, the function is at fault, and not the engine
-          eager = plan;
-          last = `eager on ${tf.getBackend()}: ${eager}`;
-          return result;
-        }
-        if (plans.size >= MOST_SHAPES) plans.delete(plans.keys().next().value!);
-        plans.set(key, plan);
-      }
-      const plan = plans.get(key);
-      last = plan ? `compiled for the ${plan.choice.provider}` : `eager on ${tf.getBackend()}: ${eager}`;
-      return plan ? withPlan(plan) : eagerly();
-    },
-  };
-}
-
-/** A loaded program, or why there is none. */
-function planOf(fn: Traceable, specs: readonly Spec[], options: FunctionOptions & { threads: number }): Plan | string {
-  const started = performance.now();
-  try {
-    const traced = program(fn, specs, 'read');
-    const { handle, choice } = loaded(traced, options);
-    handle.session();
-    sayIfSlow(traced, choice.provider, performance.now() - started, options);
-    return { traced, handle, choice, threads: options.threads };
-  } catch (error) {
-    if (error instanceof DeviceMissing) throw error;
-    return error instanceof Error ? error.message : String(error);
-  }
 }
 
 const valuesOf = (tensor: tf.Tensor): Numbers => tensor.dataSync() as Numbers;

@@ -104,20 +104,21 @@ function fastest(program: Program, threads: number, state: readonly number[]): C
 }
 
 function measured(
-  { graph, model }: Program,
+  { graph, modelFor }: Program,
   threads: number,
   state: readonly number[],
   providers: readonly Provider[],
 ): Choice {
-  const inputs = graph.inputs.map(({ shape, dtype }, i) => ({ shape, dtype, name: model.inputs[i]! }));
-  const job = { threads, model: base64(model.bytes), inputs, outputs: model.outputs };
-  const resident = {
-    inputs: state.map((i) => model.inputs[i]!),
-    outputs: model.outputs.slice(model.outputs.length - state.length),
-  };
   const milliseconds: Partial<Record<Provider, number>> = {};
   for (const provider of providers) {
-    const result = runProbe({ ...job, provider, ...(keepsOnDevice(provider) && { resident }) });
+    const model = modelFor(provider);
+    const inputs = graph.inputs.map(({ shape, dtype }, i) => ({ shape, dtype, name: model.inputs[i]! }));
+    const resident = {
+      inputs: state.map((i) => model.inputs[i]!),
+      outputs: model.outputs.slice(model.outputs.length - state.length),
+    };
+    const job = { provider, threads, model: base64(model.bytes), inputs, outputs: model.outputs };
+    const result = runProbe({ ...job, ...(keepsOnDevice(provider) && { resident }) });
     if ('answer' in result) milliseconds[provider] = result.answer.milliseconds;
   }
   return pick(milliseconds);

@@ -5,6 +5,7 @@
  */
 import type { Rng } from '../../core/model';
 import { sizeOf, type Spec } from '../graph/graph';
+import { requireWithin } from '../graph/indices';
 import type { Program } from '../trace/program';
 import { hostTensor, keepsOnDevice, type Numbers, type Provider, type RuntimeTensor } from '../runtime/runtime';
 import { sessionFor } from '../runtime/session-cache';
@@ -40,7 +41,8 @@ export interface Resident {
 
 export function createResident(traced: Program, options: ResidentOptions): Resident {
   const { provider, threads, state, changing } = options;
-  const { graph, model } = traced;
+  const { graph } = traced;
+  const model = traced.modelFor(provider);
   const first = model.outputs.length - state.length; // of the outputs that are state
   const inputNames = state.map((i) => model.inputs[i]!);
   const outputNames = model.outputs.slice(first);
@@ -79,9 +81,16 @@ export function createResident(traced: Program, options: ResidentOptions): Resid
       inputNames.forEach((name, k) => (feeds[name] = place.now()[k]!));
       const into: Record<string, RuntimeTensor | null> = {};
       model.outputs.forEach((name, i) => (into[name] = i < first ? null : place.next(i - first)));
+      if (model.checks) into[model.checks.output] = null;
       const results = handle.session().run(feeds, into);
       const outputs = model.outputs.slice(0, first).map((name) => results[name]!.data);
       const made = outputNames.map((name) => results[name]!);
+      try {
+        if (model.checks) requireWithin(model.checks.list, results[model.checks.output]!.data);
+      } catch (error) {
+        place.refuse(made);
+        throw error;
+      }
       if (accept(outputs)) place.advance(made);
       else place.refuse(made);
       return outputs;

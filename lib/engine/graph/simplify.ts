@@ -8,15 +8,19 @@
  */
 import type { Constant, Graph, Node, Spec, Value } from './graph';
 import { operandsOf } from './graph-size';
-import { fusions, rewrites, uniformOf, type Rewrite, type Workbench } from './rewrites';
+import { fusions, rewrites } from './rewrites';
+import { uniformOf, type Rule, type Workbench } from './workbench';
 
 /** A graph with the same inputs and outputs, and nothing in it that no output needs. */
 export function simplify(graph: Graph): Graph {
-  return needed(rebuild(needed(rebuild(graph, rewrites)), fusions));
+  return rewritten(rewritten(graph, rewrites), fusions);
 }
 
-/** Every node anew, through the rewrites; of equal nodes only the first. */
-function rebuild(graph: Graph, rules: Readonly<Record<string, Rewrite>>): Graph {
+/** The graph by these rules alone, with equal nodes made one. */
+const rewritten = (graph: Graph, rules: readonly Rule[]): Graph => needed(rebuild(graph, rules));
+
+/** Every node anew, through the rules; of equal nodes only the first. */
+function rebuild(graph: Graph, rules: readonly Rule[]): Graph {
   const { inputs, outputs } = graph;
   const nodes: Node[] = [];
   const constants: Constant[] = [...graph.constants];
@@ -43,15 +47,17 @@ function rebuild(graph: Graph, rules: Readonly<Record<string, Rewrite>>): Graph 
   };
   /** The outputs of the node, or of whatever stands in for it. */
   const place = (node: Node): readonly Value[] => {
-    const rewritten = node.outputs.length === 1 ? rules[node.kernel]?.(node, bench) : undefined;
-    if (rewritten) return [rewritten];
+    for (const { kernels, rewrite } of node.outputs.length === 1 ? rules : []) {
+      const value = kernels.includes(node.kernel) ? rewrite(node, bench) : undefined;
+      if (value) return [value];
+    }
     const key = keyOf(node);
     const equal = known.get(key);
     if (equal) return equal.outputs;
     known.set(key, node);
     nodes.push(node);
     node.outputs.forEach((value) => makers.set(value.id, node));
-    const uniform = uniformOf(node, bench);
+    const uniform = node.outputs.length === 1 ? uniformOf(node) : undefined;
     if (uniform !== undefined) uniforms.set(node.outputs[0]!.id, uniform);
     return node.outputs;
   };

@@ -1,6 +1,7 @@
 /** What a row of the table of kernels is, and the small tools that its lowerings share. */
 import type { DType, Spec, Value } from '../graph/graph';
-import { elementOf, type OnnxBuilder } from './onnx';
+import { elementOf } from './format';
+import type { OnnxBuilder } from './onnx';
 
 export type Attributes = Readonly<Record<string, unknown>>;
 export type Operands = Readonly<Record<string, Value | readonly Value[]>>;
@@ -12,11 +13,36 @@ export interface Operand extends Spec {
 export type NamedOperands = Readonly<Record<string, Operand | readonly Operand[]>>;
 
 export interface Kernel {
+  /** The types of its operand with which it can be compiled. */
+  readonly types: readonly DType[];
+  /** Which operand that is. Default: the first. */
+  readonly typed?: string;
+  /** For a reader of the table: the function of TensorFlow.js, where it has another name, and what is refused. */
+  readonly note?: string;
+  /** Which operand holds indices, and what they may be; the lowering gets indices within. */
+  indices?(inputs: Readonly<Record<string, Spec | readonly Spec[]>>, attrs: Attributes): Indices;
   /** Throws where the kernel is called in a way that cannot be compiled; the message need not name the kernel. */
   shape(inputs: Operands, attrs: Attributes): readonly Spec[];
   /** Returns the names of the outputs' values. */
   lower(b: OnnxBuilder, inputs: NamedOperands, attrs: Attributes, outputs: readonly Spec[]): readonly string[];
 }
+
+export interface Indices {
+  readonly operand: string;
+  /** How many places there are along each coordinate of an index: the operand's last axis, where there are several. */
+  readonly places: readonly number[];
+  /** The function of TensorFlow.js, for messages. */
+  readonly call: string;
+}
+
+export type Kernels = Readonly<Record<string, Kernel>>;
+
+/** A row with a note. */
+export const noted = (note: string, kernel: Kernel): Kernel => ({ ...kernel, note });
+
+export const FLOATS: readonly DType[] = ['float32'];
+export const NUMBERS: readonly DType[] = ['float32', 'int32'];
+export const ALL: readonly DType[] = ['float32', 'int32', 'bool'];
 
 // Operands and attributes
 
@@ -35,7 +61,24 @@ export const list = <T extends Spec>(inputs: Readonly<Record<string, T | readonl
 
 export const numbers = (attrs: Attributes, name: string): number[] => [...(attrs[name] as number[])];
 
+/** The axes an attribute names, non-negative; all of them when it names none. */
+export function axes(attr: unknown, rank: number): number[] {
+  const given = attr === undefined || attr === null ? rangeOf(rank) : [attr].flat();
+  return (given as number[]).map((axis) => (axis < 0 ? axis + rank : axis));
+}
+
 export const rangeOf = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+
+// Shapes
+
+export function broadcast(a: readonly number[], b: readonly number[]): number[] {
+  const rank = Math.max(a.length, b.length);
+  return rangeOf(rank).map((i) => {
+    const x = a[i - rank + a.length] ?? 1;
+    const y = b[i - rank + b.length] ?? 1;
+    return x === 1 ? y : x;
+  });
+}
 
 // Values
 
@@ -62,8 +105,29 @@ export function narrowed(b: OnnxBuilder, operands: readonly Operand[], out: Spec
 
 /** The operand in another type; no operator where it has that type already. */
 export function as(b: OnnxBuilder, x: Operand, dtype: DType): string {
-  return x.dtype === dtype ? x.name : b.cast(x.name, elementOf(dtype));
+  if (x.dtype === dtype) return x.name;
+  return x.dtype === 'float32' && dtype === 'int32' ? truncated(b, x.name) : b.cast(x.name, elementOf(dtype));
 }
+
+/** 2³¹, the first number that no int32 is. */
+const BEYOND_INT32 = 2 ** 31;
+
+/** Of int64, as int32. Without the sum the runtime makes one cast of this and the one before it. */
+export const lowerHalf = (b: OnnxBuilder, x: string): string =>
+  b.cast(b.op('Add', [x, b.constant(2 ** 32, 'int64')]), 'int32');
+
+/**
+ * float32 as TensorFlow.js stores it among int32: cut off towards 0, and 0 where it is NaN or
+ * infinite. ONNX leaves the latter open; by way of int64 they become its least number, whose lower half is 0.
+ */
+function truncated(b: OnnxBuilder, x: string): string {
+  if (!b.target.guarded) return lowerHalf(b, b.cast(x, 'int64'));
+  const fits = b.op('Less', [b.op('Abs', [x]), float(b, BEYOND_INT32)]);
+  return b.cast(b.op('Where', [fits, x, float(b, 0)]), 'int32');
+}
+
+/** ONNX has no order and no sum of booleans: they go through int32. */
+export const asNumber = (b: OnnxBuilder, x: Operand): string => (x.dtype === 'bool' ? b.cast(x.name, 'int32') : x.name);
 
 export function transposed(b: OnnxBuilder, x: string, perm: readonly number[]): string {
   return perm.every((axis, i) => axis === i) ? x : b.op('Transpose', [x], { perm });

@@ -1,66 +1,47 @@
-/**
- * ONNX graphs: a builder that the kernels' lowerings write into, and the file format.
- * Reference: ONNX, Open Neural Network Exchange IR specification, and operators of opset 18.
- */
-import protobuf from 'protobufjs';
-import type { DType, Spec } from '../graph/graph';
+/** ONNX graphs: a builder that the kernels' lowerings write into. Reference: ONNX, operators of opset 18. */
+import { arrayOf, attributeOf, ELEMENT, encode } from './format';
+import type { Attributes, Element, Initializer, NamedSpec, OnnxNode, Raw } from './format';
+import { guards } from './guards';
 
-/** Element types of ONNX tensors. */
-export const ELEMENT = { float32: 1, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
-export type Element = keyof typeof ELEMENT;
-
-const OPSET = 18;
-const IR_VERSION = 8;
-
-/** The part of the ONNX schema that we write; the field numbers are its contract. */
-const SCHEMA = protobuf
-  .parse(
-    `syntax = "proto3";
-   message Attribute { string name = 1; float f = 2; int64 i = 3; bytes s = 4; repeated int64 ints = 8 [packed = false]; int32 type = 20; }
-   message Tensor { repeated int64 dims = 1 [packed = false]; int32 data_type = 2; string name = 8; bytes raw_data = 9; }
-   message Node { repeated string input = 1; repeated string output = 2; string name = 3; string op_type = 4; repeated Attribute attribute = 5; string domain = 7; }
-   message Dim { int64 dim_value = 1; }
-   message Shape { repeated Dim dim = 1; }
-   message TensorType { int32 elem_type = 1; Shape shape = 2; }
-   message Type { TensorType tensor_type = 1; }
-   message ValueInfo { string name = 1; Type type = 2; }
-   message Graph { repeated Node node = 1; string name = 2; repeated Tensor initializer = 5; repeated ValueInfo input = 11; repeated ValueInfo output = 12; }
-   message OperatorSet { string domain = 1; int64 version = 2; }
-   message Model { int64 ir_version = 1; string producer_name = 2; Graph graph = 7; repeated OperatorSet opset_import = 8; }`,
-  )
-  .root.lookupType('Model');
-
-export type AttributeValue = number | string | readonly number[] | { readonly float: number };
-
-interface OnnxNode {
-  readonly opType: string;
-  readonly input: readonly string[];
-  readonly output: readonly string[];
-  readonly name: string;
-  readonly attribute: readonly object[];
+/** What a model is written for. */
+export interface Target {
+  /** The device's own functions may lose NaN and infinities: they are guarded. */
+  readonly guarded: boolean;
+  /** No convolution by fewer products, whose error is relative to the largest number of a tile. */
+  readonly exact: boolean;
 }
+
+/** A device whose arithmetic is that of IEEE 754, for a reader who wants speed. */
+const PLAIN: Target = { guarded: false, exact: false };
 
 /** Collects nodes and constants; every method returns the name of a value. */
 export class OnnxBuilder {
   private readonly nodes: OnnxNode[] = [];
-  private readonly initializers: object[] = [];
+  private readonly initializers: Initializer[] = [];
   private readonly shared = new Map<string, string>();
   private readonly sources = new Map<string, string>();
   private readonly made = new Map<string, unknown>();
+  private readonly numbers = new Map<string, number>();
   private next = 0;
 
-  /** One operator with one output. Attributes: integers, lists of integers, strings, or `{ float }`. */
-  op(opType: string, input: readonly string[], attributes: Readonly<Record<string, AttributeValue>> = {}): string {
+  constructor(readonly target: Target = PLAIN) {}
+
+  /**
+   * One operator with one output, and whatever guards it on this target. Attributes: integers, lists of integers,
+   * strings, or `{ float }`.
+   */
+  op(opType: string, input: readonly string[], attributes: Attributes = {}): string {
+    const guard = this.target.guarded && Object.hasOwn(guards, opType) ? guards[opType] : undefined;
+    return guard ? guard(this, input, attributes) : this.plain(opType, input, attributes);
+  }
+
+  /** One operator as it is. */
+  plain(opType: string, input: readonly string[], attributes: Attributes = {}): string {
     return this.ops(opType, input, 1, attributes)[0]!;
   }
 
   /** One operator with several outputs. */
-  ops(
-    opType: string,
-    input: readonly string[],
-    outputs: number,
-    attributes: Readonly<Record<string, AttributeValue>> = {},
-  ): string[] {
+  ops(opType: string, input: readonly string[], outputs: number, attributes: Attributes = {}): string[] {
     const output = Array.from({ length: outputs }, () => `v${this.next++}`);
     const attribute = Object.entries(attributes).map(([name, value]) => attributeOf(name, value));
     this.nodes.push({ opType, input, output, name: `${opType}${this.nodes.length}`, attribute });
@@ -75,7 +56,13 @@ export class OnnxBuilder {
     if (known !== undefined) return known;
     const name = this.tensor(arrayOf(list, element), typeof values === 'number' ? [] : [list.length], element);
     this.shared.set(key, name);
+    if (typeof values === 'number') this.numbers.set(name, values);
     return name;
+  }
+
+  /** The number that a value consists of, where it was made from a constant. */
+  numberIn(x: string): number | undefined {
+    return this.numbers.get(this.unexpanded(x));
   }
 
   /** A list of int64, as shapes, axes and indices are. */
@@ -125,52 +112,12 @@ export class OnnxBuilder {
       input: [value],
       output: [name],
       name: `out ${name}`,
+      attribute: [],
     }));
-    const graph = {
-      name: 'dgm',
-      node: [...this.nodes, ...named],
-      initializer: this.initializers,
-      input: inputs.map(valueInfo),
-      output: outputs.map(valueInfo),
-    };
-    const model = { irVersion: IR_VERSION, producerName: 'dgm', graph, opsetImport: [{ domain: '', version: OPSET }] };
-    return SCHEMA.encode(SCHEMA.fromObject(model)).finish();
+    return encode([...this.nodes, ...named], this.initializers, inputs, outputs);
   }
 
   get size(): number {
     return this.nodes.length;
   }
 }
-
-export interface NamedSpec extends Spec {
-  readonly name: string;
-}
-
-function valueInfo({ name, shape, dtype }: NamedSpec): object {
-  const dims = shape.map((dimValue) => ({ dimValue }));
-  return { name, type: { tensorType: { elemType: ELEMENT[dtype], shape: { dim: dims } } } };
-}
-
-/** The schema's codes for the kinds of attributes. */
-const FLOAT = 1;
-const INT = 2;
-const STRING = 3;
-const INTS = 7;
-
-function attributeOf(name: string, value: AttributeValue): object {
-  if (typeof value === 'number') return { name, type: INT, i: value };
-  if (typeof value === 'string') return { name, type: STRING, s: Buffer.from(value) };
-  if ('float' in value) return { name, type: FLOAT, f: value.float };
-  return { name, type: INTS, ints: value };
-}
-
-type Raw = Float32Array | Float64Array | Int32Array | Uint8Array | BigInt64Array;
-
-function arrayOf(values: ArrayLike<number>, element: Element): Raw {
-  if (element === 'int64') return BigInt64Array.from(Array.from(values, (v) => BigInt(v)));
-  if (element === 'float32') return Float32Array.from(values);
-  if (element === 'float64') return Float64Array.from(values);
-  return element === 'bool' ? Uint8Array.from(values) : Int32Array.from(values);
-}
-
-export const elementOf = (dtype: DType): Element => dtype;

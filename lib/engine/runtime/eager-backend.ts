@@ -5,6 +5,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import { checkIndices, repairCpu, repairWasm } from './repairs';
 
 /** Names of TensorFlow.js backends. */
 export type EagerName = 'tensorflow' | 'wasm' | 'cpu';
@@ -33,11 +34,13 @@ const CANDIDATES: readonly Candidate[] = [
     name: 'tensorflow',
     package: '@tensorflow/tfjs-node-gpu',
     remedy: `with an NVIDIA GPU, CUDA 11 and Node up to 22: npm install --no-save @tensorflow/tfjs-node-gpu@${VERSION}`,
+    prepare: () => checkIndices('tensorflow'),
   },
   {
     name: 'tensorflow',
     package: '@tensorflow/tfjs-node',
     remedy: `with Node up to 22: npm install --no-save @tensorflow/tfjs-node@${VERSION}`,
+    prepare: () => checkIndices('tensorflow'),
   },
   {
     name: 'wasm',
@@ -46,8 +49,7 @@ const CANDIDATES: readonly Candidate[] = [
     prepare(folder, load) {
       const { setWasmPaths } = load('@tensorflow/tfjs-backend-wasm') as { setWasmPaths(prefix: string): void };
       setWasmPaths(join(folder, '/'));
-      fillGaps('wasm');
-      repairCast('wasm');
+      repairWasm();
     },
   },
 ];
@@ -83,22 +85,67 @@ export async function useEager(wanted: string | undefined = process.env['DGM_EAG
   return CPU;
 }
 
-/** Every backend, tried in the order of preference; afterwards the one in use is what it was. */
-export async function eagerBackends(): Promise<EagerBackend[]> {
+const best = new Map<string, Promise<EagerBackend>>();
+let chosen: EagerBackend | undefined;
+
+/**
+ * The best backend that works, ready for `onBackend`; the one in use stays what it is.
+ * @throws when the one that is wanted does not work
+ */
+export async function bestEager(wanted: string = process.env['DGM_EAGER'] ?? ''): Promise<EagerBackend> {
+  if (!best.has(wanted))
+    best.set(
+      wanted,
+      unused(() => useEager(wanted)),
+    );
+  chosen = await best.get(wanted)!;
+  return chosen;
+}
+
+async function unused<T>(body: () => Promise<T>): Promise<T> {
   await tf.ready();
   const before = tf.getBackend();
+  try {
+    return await body();
+  } finally {
+    await tf.setBackend(before);
+  }
+}
+
+/** The name of what trainings run on that are not compiled. */
+export const eagerName = (): string => chosen?.name ?? tf.getBackend();
+
+/**
+ * Runs synchronous code on a backend that has been started, and returns to the one before: what a notebook computes
+ * must not depend on what was trained before. TensorFlow.js moves the tensors that either needs.
+ */
+export function onBackend<T>({ name }: EagerBackend, body: () => T): T {
+  tf.backend(); // makes TensorFlow.js choose one, if nothing has been computed yet
+  const before = tf.getBackend();
+  if (before === name) return body();
+  void tf.setBackend(name); // at once, as it is running
+  try {
+    return body();
+  } finally {
+    void tf.setBackend(before);
+  }
+}
+
+/** Every backend, tried in the order of preference; afterwards the one in use is what it was. */
+export async function eagerBackends(): Promise<EagerBackend[]> {
   const results: EagerBackend[] = [];
-  for (const candidate of CANDIDATES) results.push(await tried(candidate));
-  await tf.setBackend(before);
+  await unused(async () => {
+    for (const candidate of CANDIDATES) results.push(await tried(candidate));
+  });
   return [...results, CPU];
 }
 
 /**
- * What importing the library does: repairs the cpu backend's casts, and takes the user's tfjs-node-gpu or tfjs-node into use, where one is installed. Not
- * wasm, which takes a promise to start: a training that runs eagerly awaits `useEager`.
+ * What importing the library does: repairs the cpu backend, and takes the user's tfjs-node-gpu or tfjs-node into use,
+ * where one is installed. Not wasm, which takes a promise to start: a training that runs eagerly awaits `bestEager`.
  */
 export function startEager(wanted: string | undefined = process.env['DGM_EAGER']): void {
-  repairCpuCast();
+  repairCpu();
   if (wanted && wanted !== 'tensorflow') return;
   for (const candidate of CANDIDATES.filter(({ name }) => name === 'tensorflow')) {
     const load = requireFor(candidate.package);
@@ -183,87 +230,4 @@ function selfCheck(): void {
   });
   if (loss !== 58 || slope !== '48,68')
     throw new Error(`it computes wrongly: expected 58 and 48,68; got ${loss} and ${slope}`);
-}
-
-// Gaps
-
-/** Kernels on other kinds of values than numbers: nothing in this library uses them. */
-const OTHER_KINDS = /^(Complex|ComplexAbs|Draw|FFT|IFFT|Imag|Real|Ragged.*|String.*|StaticRegexReplace)$/;
-
-interface Backend {
-  write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object;
-  readSync(dataId: object): tf.BackendValues;
-  disposeData(dataId: object): unknown;
-}
-
-/**
- * Gives a backend the kernels that only cpu has, run there on copies: wasm lacks the gradients of convolution's
- * filters and of gather, without which half of the course does not train.
- */
-export function fillGaps(backendName: string): void {
-  const own = new Set(tf.getKernelsForBackend(backendName).map(({ kernelName }) => kernelName));
-  for (const { kernelName, kernelFunc } of tf.getKernelsForBackend('cpu')) {
-    if (own.has(kernelName) || OTHER_KINDS.test(kernelName)) continue;
-    tf.registerKernel({ kernelName, backendName, kernelFunc: onCpu(kernelFunc) });
-  }
-}
-
-/** wasm 4.22 casts to bool by cutting numbers off to bytes: 0.3 is false there, and 2 stays 2. */
-function repairCast(backendName: string): void {
-  const own = tf.getKernel('Cast', backendName);
-  const right = onCpu(tf.getKernel('Cast', 'cpu').kernelFunc);
-  tf.unregisterKernel('Cast', backendName);
-  tf.registerKernel({
-    ...own,
-    kernelFunc: (call) => (call.attrs?.['dtype'] === 'bool' ? right(call) : own.kernelFunc(call)),
-  });
-}
-
-/**
- * cpu 4.22 casts integers and booleans to floats in name alone, and keeps their arrays. A backend that takes such a
- * tensor over, when an eager training moves from cpu to wasm, would read the integers' bytes as floats.
- */
-function repairCpuCast(): void {
-  const own = tf.getKernel('Cast', 'cpu');
-  tf.unregisterKernel('Cast', 'cpu');
-  tf.registerKernel({
-    ...own,
-    kernelFunc: (call) => {
-      const x = call.inputs['x'] as tf.TensorInfo;
-      if (call.attrs?.['dtype'] !== 'float32' || (x.dtype !== 'int32' && x.dtype !== 'bool'))
-        return own.kernelFunc(call);
-      const cpu = call.backend as Backend;
-      const values = Float32Array.from(cpu.readSync(x.dataId) as ArrayLike<number>);
-      return { dataId: cpu.write(values, x.shape, 'float32'), shape: x.shape, dtype: 'float32' };
-    },
-  });
-}
-
-function onCpu(kernelFunc: tf.KernelFunc): tf.KernelFunc {
-  return ({ inputs, attrs, backend }) => {
-    const cpu = tf.engine().findBackend('cpu') as unknown as Backend;
-    const here = backend as Backend;
-    const copies: object[] = []; // on the cpu
-    const move = (info: tf.TensorInfo, from: Backend, to: Backend): tf.TensorInfo => ({
-      ...info,
-      dataId: to.write(from.readSync(info.dataId), info.shape, info.dtype),
-    });
-    const there = mapInfos(inputs, (info) => {
-      const copy = move(info, here, cpu);
-      copies.push(copy.dataId);
-      return copy;
-    });
-    const made = [kernelFunc({ inputs: there, ...(attrs && { attrs }), backend: cpu })].flat();
-    const results = made.map((info) => move(info, cpu, here));
-    for (const dataId of new Set([...copies, ...made.map((info) => info.dataId)])) cpu.disposeData(dataId);
-    return results.length === 1 ? results[0]! : results;
-  };
-}
-
-/** Inputs are named tensors or lists of tensors; of some kernels they are one list. */
-function mapInfos(inputs: tf.NamedTensorInfoMap, f: (info: tf.TensorInfo) => tf.TensorInfo): tf.NamedTensorInfoMap {
-  const map = (value: unknown): unknown => (Array.isArray(value) ? value.map(map) : value && f(value as tf.TensorInfo));
-  if (Array.isArray(inputs)) return map(inputs) as tf.NamedTensorInfoMap;
-  const entries = Object.entries(inputs).map(([name, value]) => [name, map(value)]);
-  return Object.fromEntries(entries) as tf.NamedTensorInfoMap;
 }

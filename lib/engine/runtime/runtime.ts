@@ -65,7 +65,7 @@ interface Runtime {
 }
 
 /** Thrown when a graph cannot be run because onnxruntime-node itself is not usable here. */
-export class RuntimeMissing extends Error {
+class RuntimeMissing extends Error {
   override readonly name = 'RuntimeMissing';
 }
 

@@ -1,6 +1,6 @@
 /**
- * A training step that happens on the device as a whole: gradient, optimiser, moving average. Weights and optimiser
- * state stay there between steps; a batch and some numbers go in, the loss and the gradient's length come out.
+ * A training step that happens on the device as a whole: gradient, optimiser, moving average, memory. All that a
+ * training keeps stays there between steps; a batch and some numbers go in, the loss and some lengths come out.
  *
  * The optimisers' passes are those of fused/passes.ts, here as TensorFlow.js code that the graph is traced from. They run
  * over all weights at once, because a device pays for every operation and hardly for its size.
@@ -13,12 +13,17 @@ import { specOf, type Spec } from '../graph/graph';
 import { program, type Program } from '../trace/program';
 import { createPlace, createResident, type Resident } from '../devices/resident-program';
 import type { Numbers, Provider } from '../runtime/runtime';
+import type { LossAndGradients } from './gradient';
+import { sizeOfAll } from './parameters';
+import type { Made } from './weights-home';
 
-/** What trains on the device: the weights of one objective, and its gradient by them. */
+/** What trains on the device: the weights of one objective, and its memory. */
 export interface DeviceObjective {
   readonly variables: readonly tf.Variable[];
-  /** The loss and its gradient by each variable, as TensorFlow.js code. */
-  gradient(inputs: readonly tf.Tensor[], rng: Rng): { readonly value: tf.Tensor; readonly grads: readonly tf.Tensor[] };
+  readonly memory: readonly tf.Variable[];
+  readonly rule: Rule;
+  /** The loss, its gradient by each variable, and the next memory, as TensorFlow.js code. */
+  gradient(inputs: readonly tf.Tensor[], rng: Rng): LossAndGradients;
 }
 
 /** Everything that the training of one objective keeps. */
@@ -28,20 +33,17 @@ export interface DeviceState {
   /** As long as all weights together. */
   readonly slots: readonly Float32Array[];
   readonly average?: Float32Array | undefined;
+  /** Of each variable of the memory. */
+  readonly memory: readonly Float32Array[];
 }
 
 export interface DeviceSteps {
   /**
-   * One step of an objective. Where the loss or the norm is not finite, the state stays as it was.
+   * One step of an objective. Where a number of what was made is not finite, the state stays as it was.
    * @param inputs the batch @param step counts from 1
    * @throws TraceError when the loss does what a graph cannot, at the first step with inputs of a shape
    */
-  step(
-    objective: number,
-    inputs: readonly tf.Tensor[],
-    rng: Rng,
-    step: number,
-  ): { readonly loss: number; readonly norm: number };
+  step(objective: number, inputs: readonly tf.Tensor[], rng: Rng, step: number): Made;
   /** Sets the state, of all objectives in order. */
   put(states: readonly DeviceState[]): void;
   get(): DeviceState[];
@@ -49,25 +51,27 @@ export interface DeviceSteps {
 }
 
 export interface DeviceOptions {
-  /** Over disjoint variables. Each may read the variables of all. */
+  /** Over disjoint variables. Each may read the variables and memories of all. */
   readonly objectives: readonly DeviceObjective[];
-  readonly rule: Rule;
   /** Decay of a moving average of the weights. Default: none is kept. */
   readonly ema?: number | undefined;
 }
 
 /**
- * The program of one step: a batch, the pass' numbers, and the state go in; the loss, the norm, and the state after it
- * come out. The state is the flat arrays of every objective, then all weights.
+ * The program of one step: a batch, the pass' numbers, and the state go in; the loss, the norm, the length of the
+ * memory where there is one, and the state after it come out. The state is the flat arrays of every objective, then all
+ * weights, then all memories.
  * @throws TraceError when the loss does what a graph cannot
  */
 export function deviceProgram(options: DeviceOptions, objective: number, batch: readonly Spec[]): Program {
   const { flat, variables } = layoutOf(options);
-  const { numbers } = passes[options.rule.pass];
+  const { numbers } = passes[options.objectives[objective]!.rule.pass];
   return program(
     (tensors, rng) => {
       const [values, ...state] = tensors.slice(batch.length);
-      return updated(options, objective, tensors.slice(0, batch.length), values!, state, rng);
+      const inputs = tensors.slice(0, batch.length);
+      const { measures, ...next } = updated(options, objective, { inputs, numbers: values!, flat: state, rng });
+      return [...measures, ...next.flat, ...next.variables];
     },
     [...batch, FLOATS([numbers.length + 1]), ...flat],
     variables,
@@ -75,16 +79,15 @@ export function deviceProgram(options: DeviceOptions, objective: number, batch: 
 }
 
 /** The places of the state among the inputs of `deviceProgram`. */
-export function statePlaces({ graph }: Program, batch: readonly Spec[]): number[] {
-  return Array.from({ length: graph.outputs.length - 2 }, (_, k) => batch.length + 1 + k);
+export function statePlaces(options: DeviceOptions, batch: readonly Spec[]): number[] {
+  const { flat, variables } = layoutOf(options);
+  return [...flat, ...variables].map((_, k) => batch.length + 1 + k);
 }
 
 /** Steps with zero state, until `put`. */
 export function createDeviceSteps(options: DeviceOptions, provider: Provider, threads = 1): DeviceSteps {
-  const { objectives, rule, ema } = options;
-  const { slots, numbers: names } = passes[rule.pass];
+  const { objectives, ema } = options;
   const { flat, variables } = layoutOf(options);
-  const each = ema === undefined ? slots : slots + 1; // flat arrays of an objective
   const place = createPlace([...flat, ...variables.map(({ shape }) => FLOATS(shape))], provider);
   const residents = new Map<string, Resident>();
 
@@ -96,7 +99,7 @@ export function createDeviceSteps(options: DeviceOptions, provider: Provider, th
     const started = performance.now();
     const traced = deviceProgram(options, objective, batch);
     const changing = [...batch.keys(), batch.length];
-    const state = statePlaces(traced, batch); // all is state or changes
+    const state = statePlaces(options, batch); // all is state or changes
     const made = createResident(traced, { provider, threads, place, state, changing });
     sayIfSlow(traced, provider, performance.now() - started);
     residents.set(key, made);
@@ -105,30 +108,34 @@ export function createDeviceSteps(options: DeviceOptions, provider: Provider, th
 
   return {
     step(objective, inputs, rng, step) {
+      const { rule } = objectives[objective]!;
       const values: Readonly<Record<string, number>> = rule.numbers(step);
-      const numbers = Float32Array.from([...names.map((name) => values[name]!), 1 - (ema ?? 0)]);
-      const given = [...inputs.map((tensor) => tensor.dataSync() as Numbers), numbers];
-      const [loss, norm] = residentFor(objective, inputs).step(given, rng, (out) =>
+      const numbers = passes[rule.pass].numbers.map((name) => values[name]!);
+      const given = [
+        ...inputs.map((tensor) => tensor.dataSync() as Numbers),
+        Float32Array.from([...numbers, 1 - (ema ?? 0)]),
+      ];
+      const [loss, norm, memory] = residentFor(objective, inputs).step(given, rng, (out) =>
         out.every(([value]) => Number.isFinite(value)),
       );
-      return { loss: loss![0]!, norm: norm![0]! };
+      return { loss: loss![0]!, norm: norm![0]!, memory: memory?.[0] ?? 0 };
     },
     put: (states) =>
       place.put([
-        ...states.flatMap(({ slots: kept, average }) => [...kept, ...(average ? [average] : [])]),
+        ...states.flatMap(({ slots, average }) => [...slots, ...(average ? [average] : [])]),
         ...states.flatMap(({ weights }) => weights),
+        ...states.flatMap(({ memory }) => memory),
       ]),
     get() {
       const values = place.get() as Float32Array[];
-      const weights = values.splice(flat.length);
-      return objectives.map((objective, i) => {
-        const [own, average] = [values.slice(i * each, i * each + slots), values[i * each + slots]];
-        return {
-          weights: weights.splice(0, objective.variables.length),
-          slots: own,
-          ...(ema !== undefined && { average }),
-        };
-      });
+      const next = (count: number) => values.splice(0, count);
+      const kept = objectives.map(({ rule }) => ({
+        slots: next(passes[rule.pass].slots),
+        ...(ema !== undefined && { average: next(1)[0] }),
+      }));
+      const weights = objectives.map((objective) => next(objective.variables.length));
+      const memories = objectives.map(({ memory }) => next(memory.length));
+      return kept.map((own, i) => ({ ...own, weights: weights[i]!, memory: memories[i]! }));
     },
     dispose() {
       residents.forEach((resident) => resident.dispose());
@@ -139,44 +146,58 @@ export function createDeviceSteps(options: DeviceOptions, provider: Provider, th
 }
 
 const FLOATS = (shape: readonly number[]): Spec => ({ shape, dtype: 'float32' });
-const sizeOfAll = (variables: readonly tf.Variable[]): number => variables.reduce((sum, { size }) => sum + size, 0);
 
 /** The flat arrays of every objective (its slots, then the average of its weights), and all variables. */
-function layoutOf({ objectives, rule, ema }: DeviceOptions) {
-  const length = ema === undefined ? passes[rule.pass].slots : passes[rule.pass].slots + 1;
-  const flat = objectives.flatMap(({ variables }) => Array.from({ length }, () => FLOATS([sizeOfAll(variables)])));
-  return { flat, variables: objectives.flatMap(({ variables }) => variables) };
+function layoutOf({ objectives, ema }: DeviceOptions) {
+  const flat = objectives.flatMap(({ variables, rule }) => {
+    const length = passes[rule.pass].slots + (ema === undefined ? 0 : 1);
+    return Array.from({ length }, () => FLOATS([sizeOfAll(variables)]));
+  });
+  const weights = objectives.flatMap(({ variables }) => variables);
+  return { flat, variables: [...weights, ...objectives.flatMap(({ memory }) => memory)] };
 }
 
-/** From the state before a step of an objective to [loss, norm, ...state after it]. */
-function updated(
-  { objectives, rule, ema }: DeviceOptions,
-  objective: number,
-  inputs: readonly tf.Tensor[],
-  numbers: tf.Tensor,
-  flat: readonly tf.Tensor[],
-  rng: Rng,
-): tf.Tensor[] {
+/** What goes into a step, besides the variables. */
+interface Given {
+  readonly inputs: readonly tf.Tensor[];
+  readonly numbers: tf.Tensor;
+  readonly flat: readonly tf.Tensor[];
+  readonly rng: Rng;
+}
+
+/** From the state before a step of an objective to the state after it, and what is measured. */
+function updated(options: DeviceOptions, objective: number, { inputs, numbers, flat, rng }: Given) {
+  const { objectives, ema } = options;
+  const { rule, variables, gradient } = objectives[objective]!;
   const { slots, numbers: names, update } = passes[rule.pass];
-  const { variables, gradient } = objectives[objective]!;
-  const { value, grads } = gradient(inputs, rng);
-  const joined = (tensors: readonly tf.Tensor[]) => tf.concat1d(tensors.map((tensor) => tensor.flatten()));
+  const { value, grads, memory } = gradient(inputs, rng);
   const g = joined(grads);
-  // ‖g‖ = c ‖g / c‖ with c the largest |g|, so that no square overflows where ‖g‖ does not
-  const largest = g.abs().max().maximum(TINY);
-  const norm = g.div(largest).square().sum().sqrt().mul(largest);
+  const norm = lengthOf(g);
   const clipped = rule.clipNorm === undefined ? g : g.mul(tf.scalar(rule.clipNorm).div(norm.maximum(rule.clipNorm)));
   const at = Object.fromEntries([...names, 'ema'].map((name, i) => [name, numbers.slice([i], [1])])); // each [1]
-  const each = flat.length / objectives.length;
-  const own = flat.slice(objective * each, (objective + 1) * each);
-  const [w, ...kept] = update(joined(variables), clipped, own.slice(0, slots), at);
-  const average = ema === undefined ? [] : [averaged(own[slots]!, at['ema']!, w!)];
+  const first = layoutOf({ ...options, objectives: objectives.slice(0, objective) }).flat.length;
+  const own = flat.slice(first, first + slots);
+  const [w, ...kept] = update(joined(variables), clipped, own, at);
+  const average = ema === undefined ? [] : [averaged(flat[first + slots]!, at['ema']!, w!)];
   const next = [...flat];
-  next.splice(objective * each, each, ...kept, ...average);
-  const weights = objectives.flatMap((other, i): readonly tf.Tensor[] =>
+  next.splice(first, slots + average.length, ...kept, ...average);
+  const parts = objectives.map((other, i): readonly tf.Tensor[] =>
     i === objective ? parted(w!, variables) : other.variables,
   );
-  return [value, norm, ...next, ...weights];
+  const memories = objectives.map((other, i) => (i === objective ? memory : other.memory));
+  return {
+    measures: [value, norm, ...(memory.length > 0 ? [lengthOf(joined(memory))] : [])],
+    flat: next,
+    variables: [...parts.flat(), ...memories.flat()],
+  };
+}
+
+const joined = (tensors: readonly tf.Tensor[]): tf.Tensor1D => tf.concat1d(tensors.map((tensor) => tensor.flatten()));
+
+/** ‖v‖ = c ‖v / c‖ with c the largest |v|, so that no square overflows where ‖v‖ does not. */
+function lengthOf(v: tf.Tensor): tf.Tensor {
+  const largest = v.abs().max().maximum(TINY);
+  return v.div(largest).square().sum().sqrt().mul(largest);
 }
 
 /** A flat tensor in parts with the shapes of the variables. */

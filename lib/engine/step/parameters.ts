@@ -1,16 +1,16 @@
 /**
- * The weights of one training in flat arrays: what a compiled step reads, and what an optimiser moves in place.
- * While training runs, these are the weights; `write` brings the TensorFlow.js variables up to date.
+ * The variables of one training in flat arrays: what a compiled step reads, and what a training moves in place.
+ * While training runs, these are their values; `write` brings the TensorFlow.js variables up to date.
  */
 import * as tf from '@tensorflow/tfjs';
 
 export interface Parameters {
   readonly variables: readonly tf.Variable[];
-  /** The weights of each variable, in their order. */
+  /** The numbers of each variable, in their order. */
   readonly views: readonly Float32Array[];
   /** Copies the variables' values here. */
   read(): void;
-  /** Gives the variables the values here, or others of the same sizes. */
+  /** Gives the variables the values here; the first of them others, of the same sizes, where such are given. */
   write(values?: readonly Float32Array[]): void;
 }
 
@@ -20,7 +20,7 @@ export function createParameters(variables: readonly tf.Variable[], views: reado
     variables,
     views,
     read: () => variables.forEach((variable, i) => views[i]!.set(variable.dataSync())),
-    write: (values = views) => variables.forEach((variable, i) => assign(variable, values[i]!)),
+    write: (values = []) => variables.forEach((variable, i) => assign(variable, values[i] ?? views[i]!)),
   };
   parameters.read();
   return parameters;
@@ -31,6 +31,10 @@ export function viewsOf(flat: Float32Array, variables: readonly tf.Variable[]): 
   let offset = 0;
   return variables.map(({ size }) => flat.subarray(offset, (offset += size)));
 }
+
+/** The numbers in all variables together. */
+export const sizeOfAll = (variables: readonly tf.Variable[]): number =>
+  variables.reduce((sum, { size }) => sum + size, 0);
 
 function assign(variable: tf.Variable, values: Float32Array): void {
   const value = tf.tensor(values.slice(), variable.shape, 'float32');

@@ -4,14 +4,14 @@
  * A step is compiled when its loss can be traced, and runs eagerly on TensorFlow.js when it cannot; it says which.
  * Families and `fit` see only this.
  */
-import * as tf from '@tensorflow/tfjs';
 import type { Batch, Objective, Rng } from '../../core/model';
 import type { Optimiser } from '../../optimisers/optimisers';
-import { gradientNorm, movingAverage, update } from '../fused/update';
-import { gradientOf, type Gradient, type GradientOptions } from './gradient';
-import { allocate } from '../fused/memory';
-import { createParameters, viewsOf, type Parameters } from './parameters';
-import { createResidence, type Kept, type Residence } from './weights-home';
+import { TraceError } from '../trace/trace';
+import { deviceWeights } from './device-weights';
+import { hostWeights } from './host-weights';
+import { viewsOf } from './parameters';
+import { createTraining, memoryOf, type Kept, type StepOptions, type Training } from './training';
+import type { WeightsHome } from './weights-home';
 
 /** All that a step leaves behind, besides the weights themselves. */
 export interface StepState {
@@ -20,6 +20,8 @@ export interface StepState {
   readonly slots: readonly Float32Array[];
   /** The moving average of the weights, before its correction, where one is kept. */
   readonly average?: { readonly decay: number; readonly values: Float32Array };
+  /** The values of each variable of the objective's memory, where it has one. */
+  readonly memory?: readonly Float32Array[];
 }
 
 export interface Stepper {
@@ -28,7 +30,8 @@ export interface Stepper {
    * One step of the optimiser on this batch; returns the loss before the step, in nats per example. The variables
    * themselves may lag behind until `Steppers.write`.
    * @param where for messages, such as "epoch 2, batch 3"
-   * @throws when the loss or its gradient is not finite; the weights then stay as they were, for whoever looks into it
+   * @throws when the loss, its gradient or the next memory is not finite; everything then stays as it was, for whoever
+   * looks into it
    */
   step(batch: Batch, rng: Rng, where: string): Promise<number>;
   /** The moving average of the weights; the weights themselves where none is kept, or before the first step. */
@@ -42,171 +45,132 @@ export interface Steppers {
   readonly each: readonly Stepper[];
   /** What runs the steps, for a progress line: "compiled", or "eager" and why. */
   engine(): string;
-  /** Takes the weights from the variables, after somebody has set them. */
+  /** Takes weights and memories from the variables, after somebody has set them. */
   read(): void;
-  /** Brings the variables up to date. */
+  /** Brings the variables up to date, memories too. */
   write(): void;
-  /** Gives the variables the moving average of the weights, until `write`; where none is kept, does as `write`. */
+  /** As `write`, but gives the weights' variables the moving average, where one is kept, until `write`. */
   writeAverage(): void;
   dispose(): Promise<void>;
 }
 
-/** 'eager' never compiles; the device is what compiled steps run on. Default: 'auto', and DGM_DEVICE, else 'auto'. */
-export interface StepOptions extends GradientOptions {
-  /** Decay of a moving average of the weights. Default: none is kept. */
-  readonly ema?: number | undefined;
-}
-
 /**
  * Steppers with zero optimiser state for objectives over disjoint variables.
- * @throws when two objectives train the same variable
+ * @param optimiser of objectives without one of their own
+ * @throws when a variable is trained twice, or is a memory as well
  */
 export function createSteppers(
   objectives: readonly Objective[],
   optimiser: Optimiser,
   options: StepOptions = {},
 ): Steppers {
-  const variables = objectives.flatMap((objective) => objective.variables);
-  if (new Set(variables).size !== variables.length)
-    throw new Error('fit: two objectives train the same variable; give each variable to one of them');
-  const buffers = createBuffers(objectives, optimiser, options);
-  const views = buffers.flatMap(({ weights }, i) => viewsOf(weights, objectives[i]!.variables));
-  const parameters = createParameters(variables, views);
-  const gradients = objectives.map((objective) => gradientOf(objective, parameters, options));
-  const device = options.engine === 'eager' ? 'cpu' : options.device;
-  const residence = createResidence(objectives, buffers, optimiser, options.ema, device);
-  const each = objectives.map((objective, i) => {
-    const onDevice: OnDevice = { ...residence, step: (...args) => residence.step(i, ...args) };
-    return createStepper(objective, optimiser, buffers[i]!, gradients[i]!, onDevice, parameters, options);
-  });
+  const training = createTraining(objectives, optimiser, options);
+  const { parameters } = training;
+  const home = createHome(training);
+  const each = training.kept.map((_, i) => createStepper(training, i, home));
   return {
     each,
-    engine: () => engineOf(gradients, residence),
+    engine: () => home.engine(),
     read: () => {
       parameters.read();
-      residence.changed();
+      home.changed();
     },
     write: () => {
-      residence.fetch();
+      home.fetch();
       parameters.write();
     },
-    writeAverage: () =>
-      parameters.write(each.flatMap((stepper) => viewsOf(stepper.average(), stepper.objective.variables))),
+    writeAverage: () => {
+      home.fetch();
+      parameters.write(each.flatMap((stepper) => viewsOf(stepper.average(), stepper.objective.variables)));
+    },
     dispose: async () => {
-      residence.fetch();
-      residence.dispose();
-      await Promise.all(gradients.map((gradient) => gradient.dispose()));
+      home.fetch();
+      await home.dispose();
     },
   };
 }
 
-/** What the optimiser of one objective works on: arrays with a number for each of its weights. */
-interface Buffers extends Kept {
-  readonly gradient: Float32Array;
+/** On the device where the first step's program belongs there, else on the host. */
+function createHome(training: Training): WeightsHome {
+  const host = hostWeights(training);
+  let home: WeightsHome | undefined;
+  return {
+    async step(...args) {
+      try {
+        home ??= deviceWeights(training, args[0], args[1]) ?? host;
+        return await home.step(...args);
+      } catch (error) {
+        if (home === host || !(error instanceof TraceError)) throw error;
+        home?.fetch();
+        await home?.dispose();
+        home = host; // which meets the same error, and says so
+        return home.step(...args);
+      }
+    },
+    engine: () => (home ?? host).engine(),
+    fetch: () => home?.fetch(),
+    changed: () => home?.changed(),
+    dispose: async () => home?.dispose(),
+  };
 }
 
-/** The device as one stepper sees it. */
-interface OnDevice extends Omit<Residence, 'step'> {
-  step(batch: Batch, rng: Rng, step: number): ReturnType<Residence['step']>;
-}
-
-/** Room for all of a training in one memory. */
-function createBuffers(
-  objectives: readonly Objective[],
-  { slots }: Optimiser,
-  { ema }: StepOptions,
-): readonly Buffers[] {
-  const arrays = ema === undefined ? 2 + slots : 3 + slots;
-  const sizes = objectives.map(({ variables }) => variables.reduce((sum, { size }) => sum + size, 0));
-  const all = allocate(sizes.flatMap((size) => Array<number>(arrays).fill(size)));
-  return objectives.map((_, i) => {
-    const own = all.slice(i * arrays, (i + 1) * arrays);
-    return { weights: own[0]!, gradient: own[1]!, slots: own.slice(2, 2 + slots), average: own[2 + slots] };
-  });
-}
-
-function engineOf(gradients: readonly Gradient[], residence: Residence): string {
-  const provider = residence.provider();
-  if (provider !== undefined) return `compiled on ${provider}, where the weights stay`;
-  const reason = gradients.map((gradient) => gradient.eager).find((why) => why !== undefined);
-  return reason === undefined
-    ? `compiled on ${gradients[0]?.provider ?? 'no device yet'}`
-    : `eager on ${tf.getBackend()}: ${reason}`;
-}
-
-function createStepper(
-  objective: Objective,
-  optimiser: Optimiser,
-  { weights, gradient, slots, average }: Buffers,
-  source: Gradient,
-  device: OnDevice,
-  parameters: Parameters,
-  { ema = 0 }: StepOptions,
-): Stepper {
-  let steps = 0;
+function createStepper({ kept, options: { ema = 0 } }: Training, at: number, home: WeightsHome): Stepper {
+  const own = kept[at]!;
+  const { objective, optimiser, weights, slots, average, memory } = own;
   const lossName = `loss '${objective.name}'`;
-  const gradientName = `a gradient of the ${lossName}`;
+  let steps = 0;
   return {
     objective,
     async step(batch, rng, where) {
-      const made = device.step(batch, rng, steps + 1);
-      if (made) {
-        requireFinite(lossName, made.loss, where);
-        requireFinite(gradientName, made.norm, where);
-        steps++;
-        return made.loss;
-      }
-      const loss = await source.compute(batch, rng, gradient);
-      requireFinite(lossName, loss, where);
-      const norm = gradientNorm(gradient);
-      if (!Number.isFinite(norm))
-        requireFinite(
-          gradientName,
-          gradient.find((g) => !Number.isFinite(g))!,
-          where,
-        );
-      update(optimiser, [weights, gradient, ...slots], ++steps, norm);
-      if (average) movingAverage(average, weights, ema);
-      if (source.eager !== undefined) parameters.write();
-      return loss;
+      const made = await home.step(at, batch, rng, steps + 1);
+      requireFinite(lossName, made.loss, where);
+      requireFinite(`a gradient of the ${lossName}`, made.norm, where);
+      requireFinite(`the memory of the ${lossName}`, made.memory, where);
+      steps++;
+      return made.loss;
     },
     average: () => {
-      device.fetch();
+      home.fetch();
       return average && steps > 0 ? average.map((a) => a / (1 - ema ** steps)) : weights;
     },
     state: () => {
-      device.fetch();
+      home.fetch();
+      const remembered = viewsOf(memory, memoryOf(objective));
       return {
         optimiser: optimiser.name,
         steps,
         slots: slots.map((slot) => slot.slice()),
         ...(average && { average: { decay: ema, values: average.slice() } }),
+        ...(remembered.length > 0 && { memory: remembered.map((values) => values.slice()) }),
       };
     },
     restore(state) {
-      requireSameState(objective.name, optimiser.name, slots, state);
+      requireSameState(own, state);
       requireSameDecay(average && ema, state.average?.decay);
-      device.fetch();
+      home.fetch();
       steps = state.steps;
       slots.forEach((slot, i) => slot.set(state.slots[i]!));
       average?.set(state.average!.values);
-      device.changed();
+      viewsOf(memory, memoryOf(objective)).forEach((view, i) => view.set(state.memory![i]!));
+      home.changed();
     },
   };
 }
 
-function requireSameState(
-  objective: string,
-  optimiser: string,
-  slots: readonly Float32Array[],
-  checkpoint: StepState,
-): void {
-  const lengths = slots.map((slot) => slot.length).join(', ');
-  const found = checkpoint.slots.map((slot) => slot.length).join(', ');
-  if (checkpoint.optimiser !== optimiser || found !== lengths)
+function requireSameState({ objective, optimiser, slots }: Kept, checkpoint: StepState): void {
+  const lengths = (arrays: readonly { readonly length: number }[]) => arrays.map(({ length }) => length).join(', ');
+  const [kept, found] = [lengths(slots), lengths(checkpoint.slots)];
+  if (checkpoint.optimiser !== optimiser.name || found !== kept)
     throw new Error(
-      `resume: ${optimiser} keeps [${lengths}] numbers for '${objective}', ` +
+      `resume: ${optimiser.name} keeps [${kept}] numbers for '${objective.name}', ` +
         `the checkpoint has [${found}] of ${checkpoint.optimiser}; use the same model and optimiser`,
+    );
+  const sizes = memoryOf(objective).map(({ size }) => size).join(', '); // prettier-ignore
+  const remembered = lengths(checkpoint.memory ?? []);
+  if (remembered !== sizes)
+    throw new Error(
+      `resume: '${objective.name}' remembers [${sizes}] numbers, the checkpoint has a memory of [${remembered}]; ` +
+        'use the same model, or train it from the start',
     );
 }
 
@@ -217,7 +181,7 @@ function requireSameDecay(ema: number | undefined, found: number | undefined): v
 }
 
 /** Refuses NaN and the infinities, which no step survives. */
-export function requireFinite(what: string, value: number, where: string): void {
+function requireFinite(what: string, value: number, where: string): void {
   if (!Number.isFinite(value))
     throw new Error(
       `fit: ${what} is ${value} in ${where}; lower the learning rate, or look for a logarithm or division of 0`,

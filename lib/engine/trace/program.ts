@@ -4,10 +4,12 @@ import type { Rng } from '../../core/model';
 import { replay, tracingRng, type Draws } from './draws';
 import type { Graph, Spec } from '../graph/graph';
 import { operandsOf, peakBytes } from '../graph/graph-size';
-import { lower, type OnnxModel } from '../onnx/lower';
+import type { Target } from '../onnx/onnx';
+import { lower, type OnnxModel } from './lower';
 import { simplify } from '../graph/simplify';
-import type { Numbers } from '../runtime/runtime';
+import type { Provider } from '../runtime/runtime';
 import type { Loadable } from '../runtime/session-cache';
+import { differenceOf, type Difference } from './difference';
 import { trace, TraceError, type Tracer } from './trace';
 
 /** What a traced function gets: its inputs as tensors, and the randomness of this run. */
@@ -18,25 +20,63 @@ export type Variables = readonly tf.Variable[] | 'read';
 
 export interface Program {
   readonly graph: Graph;
-  readonly model: OnnxModel & Loadable;
+  /**
+   * The model for a provider: a graphics device's functions are guarded where they lose NaN and infinities.
+   * @throws TraceError when an index is known beforehand, and has no place
+   */
+  modelFor(provider: Provider): OnnxModel & Loadable;
   /** In the order in which their values are fed, after the inputs and before the draws. */
   readonly variables: readonly tf.Variable[];
   /** The numbers of this run's draws, in the order in which they are fed, after the variables. */
   draws(rng: Rng): Float32Array[];
   readonly drawCount: number;
+  /**
+   * Whether the function still does what it did when it was traced: it may read numbers, tensors or variables that
+   * are not its inputs, and they may have become others. Traces it once.
+   */
+  isCurrent(fn: Traceable): boolean;
 }
+
+/** How convolutions are computed: by fewer products where that is faster, or always by their direct sum. */
+export type Convolutions = 'fast' | 'exact';
 
 /**
  * Traces `fn` on inputs of these shapes.
  * @throws TraceError when the function does what a graph cannot
  */
-export function program(fn: Traceable, inputs: readonly Spec[], variables: Variables): Program {
+export function program(
+  fn: Traceable,
+  inputs: readonly Spec[],
+  variables: Variables,
+  convolutions: Convolutions = 'fast',
+): Program {
   const traced = traceTwice(fn, inputs, variables === 'read' ? registeredVariables() : variables);
   const { graph: whole, draws, adopted } = variables === 'read' ? withoutUnread(traced, inputs.length) : traced;
   const graph = simplify(whole);
-  const model = { ...lower(graph), memory: peakBytes(graph) };
   const drawCount = graph.inputs.length - inputs.length - adopted.length;
-  return { graph, model, variables: adopted, draws: (rng) => replay(draws, rng), drawCount };
+  const isCurrent = (again: Traceable) => {
+    const now = variables === 'read' ? registeredVariables() : variables;
+    return tracedOtherwise(traced, traceOnce(again, inputs, now, false), inputs.length) === undefined;
+  };
+  return {
+    graph,
+    modelFor: modelsOf(graph, convolutions === 'exact'),
+    variables: adopted,
+    draws: (rng) => replay(draws, rng),
+    drawCount,
+    isCurrent,
+  };
+}
+
+/** Lowers a graph once for each kind of device. */
+function modelsOf(graph: Graph, exact: boolean): Program['modelFor'] {
+  const models = new Map<boolean, OnnxModel & Loadable>();
+  return (provider) => {
+    const target: Target = { guarded: provider !== 'cpu', exact };
+    const model = models.get(target.guarded) ?? { ...lower(graph, target), memory: peakBytes(graph) };
+    models.set(target.guarded, model);
+    return model;
+  };
 }
 
 interface Traced {
@@ -58,23 +98,33 @@ function withoutUnread({ graph, draws, adopted }: Traced, first: number): Traced
   return { graph: { ...graph, inputs }, draws, adopted: adopted.filter((_, i) => isRead[i]) };
 }
 
-/** A second trace must give the same graph: constants that differ betray randomness that does not come from `rng`. */
+/** A second trace must give the same graph: numbers that differ betray randomness that does not come from `rng`. */
 function traceTwice(fn: Traceable, inputs: readonly Spec[], variables: readonly tf.Variable[]): Traced {
   const first = traceOnce(fn, inputs, variables);
-  const second = traceOnce(fn, inputs, variables);
-  const at = first.graph.nodes.findIndex((node, i) => node.kernel !== second.graph.nodes[i]?.kernel);
-  if (at >= 0 || first.graph.nodes.length !== second.graph.nodes.length)
-    throw new TraceError('two runs called different operations', first.graph.nodes[Math.max(0, at)]?.site ?? '');
-  const changed = first.graph.constants.findIndex(
-    (constant, i) => !same(constant.values, second.graph.constants[i]?.values),
-  );
-  if (changed < 0) return first;
-  const { id } = first.graph.constants[changed]!;
-  const reader = first.graph.nodes.find((node) => operandsOf(node).some((input) => input.id === id));
+  const difference = tracedOtherwise(first, traceOnce(fn, inputs, variables, false), inputs.length);
+  if (!difference) return first;
   throw new TraceError(
-    'two runs used different numbers: every random draw must come from the given rng',
-    reader?.site ?? '',
+    difference.kind === 'operations'
+      ? 'two runs called different operations'
+      : 'two runs used different numbers: every random draw must come from the given rng',
+    difference.site,
   );
+}
+
+/** Inputs and draws are the same by their order, variables if they are. */
+function tracedOtherwise(first: Traced, again: Traced, inputs: number): Difference | undefined {
+  const steps = (traced: Traced) => JSON.stringify(traced.draws);
+  if (steps(first) !== steps(again)) return { kind: 'operations', site: '' };
+  const at = (traced: Traced, i: number) => traced.graph.inputs[i]!;
+  const given = Array.from({ length: inputs }, (_, i) => [at(first, i), at(again, i)] as const);
+  const shared = first.adopted.flatMap((variable, i) => {
+    const other = again.adopted.indexOf(variable);
+    return other < 0 ? [] : [[at(first, inputs + i), at(again, inputs + other)] as const];
+  });
+  const drawn = first.graph.inputs
+    .slice(inputs + first.adopted.length)
+    .map((value, i) => [value, at(again, inputs + again.adopted.length + i)] as const);
+  return differenceOf(first.graph, again.graph, [...given, ...shared, ...drawn]);
 }
 
 let tracing = false;
@@ -82,7 +132,7 @@ let tracing = false;
 /** True while a function is being traced: what it calls then belongs to its graph. */
 export const isTracing = (): boolean => tracing;
 
-function traceOnce(fn: Traceable, inputs: readonly Spec[], variables: readonly tf.Variable[]): Traced {
+function traceOnce(fn: Traceable, inputs: readonly Spec[], variables: readonly tf.Variable[], sites = true): Traced {
   let draws: Draws | undefined;
   tracing = true;
   try {
@@ -92,13 +142,9 @@ function traceOnce(fn: Traceable, inputs: readonly Spec[], variables: readonly t
       const traced = tracingRng(tracer);
       draws = traced.draws;
       return fn(given, traced.rng);
-    });
+    }, sites);
     return { graph, draws: draws!, adopted: variables };
   } finally {
     tracing = false;
   }
-}
-
-function same(a: Numbers, b: Numbers | undefined): boolean {
-  return b !== undefined && a.length === b.length && Array.prototype.every.call(a, (v, i) => Object.is(v, b[i]));
 }

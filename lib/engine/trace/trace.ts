@@ -7,8 +7,9 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { type Constant, type DType, type Graph, type Node, type Spec, type Value } from '../graph/graph';
-import type { Attributes, Operands } from '../onnx/kernel';
-import { kernels } from '../onnx/kernels';
+import { callSite, siteLater } from '../graph/site';
+import type { Attributes, Kernel, Operands } from '../onnx/kernel';
+import { kernels } from '../onnx/kernels/index';
 
 const BACKEND = 'dgm-trace';
 
@@ -29,6 +30,8 @@ interface Tape {
   readonly inputs: Value[];
   readonly constants: Constant[];
   readonly nodes: Node[];
+  /** Whether each node notes its line. */
+  readonly sites: boolean;
   nextId: number;
 }
 
@@ -44,13 +47,14 @@ export interface Tracer {
 
 /**
  * Runs `body` on shapes alone.
+ * @param sites whether each node notes which line asked for it, which takes longer than the rest of tracing
  * @returns the graph from its inputs, in the order in which they were declared, to the tensors it returned
  * @throws TraceError naming the line, when the code reads a value or calls a kernel without a rule
  */
-export function trace(body: (tracer: Tracer) => readonly tf.Tensor[]): Graph {
+export function trace(body: (tracer: Tracer) => readonly tf.Tensor[], sites = true): Graph {
   registerOnce();
   if (tape) throw new Error('trace: a trace is already running');
-  const own: Tape = { values: new WeakMap(), inputs: [], constants: [], nodes: [], nextId: 0 };
+  const own: Tape = { values: new WeakMap(), inputs: [], constants: [], nodes: [], sites, nextId: 0 };
   tf.backend(); // makes tfjs choose one, if nothing has been computed yet: there must be one to return to
   const before = tf.getBackend();
   tape = own;
@@ -124,7 +128,7 @@ function record(kernelName: string, { inputs, attrs }: { inputs: tf.NamedTensorI
       operands[name] = Array.isArray(input)
         ? input.map((i: tf.TensorInfo) => valueOf(own, i))
         : valueOf(own, input as tf.TensorInfo);
-  const site = siteLater();
+  const site = own.sites ? siteLater() : callSite;
   const attributes = (attrs ?? {}) as Attributes;
   const specs = shapesOf(kernelName, operands, attributes, site);
   const outputs = specs.map((spec) => ({ ...spec, id: own.nextId++ }));
@@ -147,52 +151,23 @@ function record(kernelName: string, { inputs, attrs }: { inputs: tf.NamedTensorI
 
 function shapesOf(kernelName: string, operands: Operands, attrs: Attributes, site: () => string): readonly Spec[] {
   try {
-    return kernels[kernelName]!.shape(operands, attrs);
+    const kernel = kernels[kernelName]!;
+    requireType(kernel, operands);
+    return kernel.shape(operands, attrs);
   } catch (error) {
     throw new TraceError(`${kernelName} cannot be compiled like this: ${(error as Error).message}`, site());
   }
 }
 
+function requireType({ types, typed }: Kernel, operands: Operands): void {
+  const operand = typed === undefined ? Object.values(operands)[0] : operands[typed];
+  const dtype = ([operand ?? []].flat()[0] as Value | undefined)?.dtype;
+  if (dtype !== undefined && !types.includes(dtype))
+    throw new Error(`of ${dtype}; cast it to ${types.join(' or ')} first`);
+}
+
 /** Kernels whose result is a list even when it has one element. */
 const MANY = new Set(['SplitV', 'TopK', 'Unpack']);
-
-/** Deep enough to reach the model's code from inside of a gradient of a gradient. */
-const FRAMES = 100;
-
-/** Notes where the code stands now; the text, which is slow to make, is made when it is asked for. */
-function siteLater(): () => string {
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = FRAMES;
-  const here = new Error();
-  Error.stackTraceLimit = stackTraceLimit;
-  return () => siteIn(here.stack ?? '');
-}
-
-/** The innermost stack frame that is neither TensorFlow.js nor the engine: "f (file:line:column)". */
-export const callSite = (): string => siteLater()();
-
-/** The file of a stack frame that has one. */
-const fileOf = (frame: string): string | undefined => /^\s*at (?:.*\()?([^()]+):\d+:\d+\)?$/.exec(frame)?.[1];
-
-/** Node's own files, packages, and the sources of TensorFlow.js as its source maps name them. */
-const LIBRARY = /^node:|[\\/]node_modules[\\/]|(?:^|[\\/])tfjs-[\w-]+[\\/]src[\\/]/;
-
-function siteIn(stack: string): string {
-  const own = stack.split('\n').find((frame) => {
-    const file = fileOf(frame);
-    return file !== undefined && !file.startsWith(ENGINE) && !LIBRARY.test(file);
-  });
-  return own?.replace(/^\s*at\s+/, '') ?? '';
-}
-
-/** The engine's folder, two above this file, as stack frames write it: a build, a test runner and a loader differ. */
-const ENGINE = (() => {
-  const file = (new Error().stack ?? '')
-    .split('\n')
-    .map(fileOf)
-    .find((name) => name !== undefined);
-  return file?.replace(/[^\\/]*[\\/][^\\/]*$/, '') ?? '\0';
-})();
 
 /** The part of a backend that the engine of TensorFlow.js calls. */
 class TraceBackend extends tf.KernelBackend {

@@ -1,13 +1,15 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { adam, createRng } from 'dgm';
 import { afterAll, describe, expect, test } from 'vitest';
 import { configurations, type Sizes } from '../../../app/bench/configurations';
+import { entryOfWait, isWithinBound, waitText, type WaitEntry } from '../../../app/bench/waits';
 import { createSteppers } from '../../../lib/engine/step/step';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
+const BENCH = join(ROOT, 'app', 'dist', 'bench', 'main.js');
 const folder = mkdtempSync(join(tmpdir(), 'dgm-bench-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -50,7 +52,7 @@ describe.each(configurations)('$name', ({ sizes, create }) => {
 test('npm run bench measures one configuration and writes JSON', () => {
   const file = join(folder, 'bench.json');
   const options = ['--only', 'mixture', '--seconds', '0.05', '--threads', '1', '--no-scaling', '--json', file];
-  const text = execFileSync(process.execPath, [join(ROOT, 'app', 'dist', 'bench', 'bench.js'), ...options], {
+  const text = execFileSync(process.execPath, [BENCH, ...options], {
     encoding: 'utf8',
   });
   expect(text).toContain('mixture');
@@ -64,9 +66,36 @@ test('npm run bench measures one configuration and writes JSON', () => {
 
 test('an unknown configuration is an error that lists the known ones', () => {
   const wrong = () =>
-    execFileSync(process.execPath, [join(ROOT, 'app', 'dist', 'bench', 'bench.js'), '--only', 'vea'], {
+    execFileSync(process.execPath, [BENCH, '--only', 'vea'], {
       encoding: 'utf8',
       stdio: 'pipe',
     });
-  expect(wrong).toThrow(/vae/);
+  expect(wrong).toThrow(/there is no "vea"; .*; did you mean vae/);
+});
+
+test('what one waits for is measured beside the same without our code', () => {
+  const file = join(folder, 'waits.json');
+  const options = ['--only', 'types,import', '--seconds', '0.05', '--threads', '1', '--json', file];
+  const { stdout } = spawnSync(process.execPath, [BENCH, ...options], { encoding: 'utf8' });
+  const { entries, waits: measured } = JSON.parse(readFileSync(file, 'utf8')) as {
+    entries: unknown[];
+    waits: WaitEntry[];
+  };
+  expect(entries).toEqual([]);
+  expect(measured.map(({ name }) => name)).toEqual(['import', 'types']);
+  for (const { ms, reference_ms, ratio, bound } of measured) {
+    expect(ratio).toBeCloseTo(ms / reference_ms, 2);
+    expect(bound).toBeGreaterThan(1);
+  }
+  expect(stdout).toMatch(/`import dgm`: [\d.]+ s; with TensorFlow\.js alone: [\d.]+ s; ratio [\d.]+, /);
+}, 180_000);
+
+test('a bound that is passed is said, and the medians of the rounds decide', async () => {
+  const times = [30, 10, 20];
+  const wait = { name: 'x', bound: 2, measure: async () => times.shift()!, measureReference: async () => 9 };
+  const entry = await entryOfWait(wait, 3);
+  expect(entry).toEqual({ name: 'x', ms: 20, reference_ms: 9, ratio: 2.222, bound: 2 });
+  expect(isWithinBound(entry)).toBe(false);
+  expect(isWithinBound({ ratio: 2, bound: 2 })).toBe(true);
+  expect(waitText({ title: 'a', beside: 'b' }, entry)).toContain('ABOVE THE BOUND of 2');
 });

@@ -8,7 +8,7 @@ const folder = mkdtempSync(join(tmpdir(), 'grade-bench-test-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function bench(...args: string[]) {
-  const program = resolve(import.meta.dirname, '../../../app/bench/bench.mjs');
+  const program = resolve(import.meta.dirname, '../../../app/dist/bench/main.js');
   const env = { ...process.env, TMPDIR: folder };
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: 'utf8', env });
   return { status, stdout, stderr };
@@ -45,9 +45,9 @@ test('grades two sizes of both kinds, and leaves nothing behind', () => {
 }, 180_000);
 
 test.each([
-  [['--counts', '0'], 'It must be a whole number from 1.'],
-  [['--counts', '10,x'], 'It must be a whole number from 1.'],
-  [['--only', 'large'], 'There are tiny, chapter-03, nbconvert.'],
+  [['--counts', '0'], '--counts must be an integer ≥ 1, got "0"'],
+  [['--counts', '10,x'], '--counts must be an integer ≥ 1, got "x"'],
+  [['--only', 'large'], '--only: there is no "large"; there are tiny, chapter-03, nbconvert'],
   [['--only', 'nbconvert', '--peer', '/nowhere/python'], '--peer: /nowhere/python is no Python that has nbconvert'],
 ])('refuses %j', (args, message) => {
   const { status, stderr } = bench('--grader', ...args);

@@ -37,8 +37,7 @@ describe('making the page', () => {
   let root: string;
   const cache = () => join(root, 'cache');
   const calls = () => readdirSync(root).filter((name) => name.startsWith('npm-')).length;
-  const make = (onProgress?: (line: string) => void) =>
-    bundle({ root, cache: cache(), ...(onProgress && { onProgress }) });
+  const make = (onStep?: (line: string) => void) => bundle({ root, cache: cache(), ...(onStep && { onStep }) });
 
   /** A workbook whose npm and whose bundler only write what they are asked for. */
   beforeEach(() => {

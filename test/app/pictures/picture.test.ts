@@ -9,7 +9,6 @@ import {
   createRng,
   density2d,
   imageGrid,
-  installHost,
   latentMap,
   lossCurve,
   rocPlot,
@@ -17,6 +16,7 @@ import {
   trajectories,
   type MimeBundle,
 } from 'dgm';
+import { installHost } from 'dgm/host';
 import type { CodeCell, Notebook, Output } from 'dgm-jupyter';
 import { openDrawing, type Drawing } from '../../../app/pictures/drawing';
 import { figureSpec, PLOTLY_MIME, type FigureSpec } from '../../../lib/figures/figure';

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { report, type Finding } from '../../../app/start/doctor';
+import type { Finding } from 'grader/commands';
+import { tiers } from '../../../grader/sandbox/tier';
 
 const DOCTOR = join(resolve(import.meta.dirname, '../../..'), 'app', 'dist', 'start', 'doctor.js');
 
@@ -14,19 +15,18 @@ test('finds what every machine has, and gives a reason for everything', () => {
     ['engine', 'cpu'],
     ['eager', 'cpu'],
     ['data', 'digits'],
+    ['sandbox', 'none'],
   ])
     expect(findings).toContainEqual(expect.objectContaining({ part, name, ok: true }));
   expect(findings.filter(({ reason }) => reason === '')).toEqual([]);
-  expect(new Set(findings.map(({ part }) => part))).toEqual(new Set(['node', 'jupyter', 'engine', 'eager', 'data']));
+  expect(findings.filter(({ part }) => part === 'sandbox').map(({ name }) => name)).toEqual([...tiers]);
+  expect(new Set(findings.map(({ part }) => part))).toEqual(
+    new Set(['node', 'jupyter', 'engine', 'eager', 'data', 'sandbox']),
+  );
 });
 
 test('without a Jupyter says that none is needed, and how to get one', () => {
   const env = { ...process.env, PATH: '' };
   const text = execFileSync(process.execPath, [DOCTOR], { encoding: 'utf8', stdio: 'pipe', env });
   expect(text).toMatch(/^no +jupyter .*none on PATH\n +→ none is needed, .*pip install jupyterlab/m);
-});
-
-test('shows the remedy under what is missing', () => {
-  const missing: Finding = { part: 'engine', name: 'cuda', ok: false, reason: 'no library', remedy: 'install it' };
-  expect(report([missing])).toMatch(/^no +engine +cuda +no library\n +→ install it$/);
 });

@@ -1,10 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startKernel } from 'dgm-jupyter';
-import { workbookRoot } from '../../../app/chapters/files';
+import { workbookRoot } from 'dgm/host';
 import { dataFolder } from '../../../app/start/kernelspec';
 
 // `npm run kernel` as a user calls it, in a Jupyter folder that is not the user's.
@@ -62,9 +62,34 @@ test('one of a workbook that was moved is stale, and is mended by installing aga
   expect(kernel()).toMatch(/^no .*\/gone, which is not there\n +→ npm run kernel -- --user$/m);
   expect(kernel('--user')).toContain('(before, of /gone)');
   edit((spec) => (spec.argv[0] = '/another/node'));
-  expect(kernel()).toMatch(/^no .*another Node\n/);
+  expect(kernel()).toMatch(/^no .* starts \/another\/node, which is not there: it is of .*another Node\n/);
+  edit((spec) => (spec.argv[0] = '/bin/sh'));
+  expect(kernel()).toMatch(/^no .*json is of an earlier version, or of another Node\n/);
   kernel('--user');
-  expect(read().metadata.dgm.workbook).toBe(workbookRoot());
+  expect(read().metadata.dgm.workbook).toBe(workbookRoot);
+  expect(kernel()).toMatch(/^yes /);
+});
+
+test('one that an earlier version wrote starts a file that has moved: said, with the remedy, and mended by it', () => {
+  kernel('--user');
+  const moved = join(workbookRoot, 'lib', 'jupyter', 'share', 'kernels', 'dgm', 'kernel.mjs');
+  edit((spec) => (spec.argv[1] = moved));
+  const told =
+    /^no .*kernel\.json starts (.*), which is not there: it is of an earlier version.*\n +→ npm run kernel -- --user$/m;
+  expect(told.exec(kernel())?.[1]).toBe(moved);
+  const doctor = execFileSync(process.execPath, [join(dirname(PROGRAM), 'doctor.js'), '--json'], options());
+  const { findings } = JSON.parse(doctor) as { findings: { part: string; name: string }[] };
+  expect(findings.filter(({ name }) => name === 'kernel')).toEqual([
+    {
+      part: 'jupyter',
+      name: 'kernel',
+      ok: false,
+      reason: expect.stringContaining(`starts ${moved}, which is not there`),
+      remedy: 'npm run kernel -- --user',
+    },
+  ]);
+  expect(read().argv[1]).toBe(moved); // looking mends nothing
+  kernel('--user');
   expect(kernel()).toMatch(/^yes /);
 });
 
@@ -89,7 +114,7 @@ test('what others put beside it stays', () => {
 
 test('options that contradict each other, or are none', () => {
   expect(refused('--user', '--remove')).toContain('choose one');
-  expect(refused('--system')).toContain("Unknown option '--system'");
+  expect(refused('--system')).toMatch(/^unknown option --system; there are --user, --remove/);
   expect(existsSync(file)).toBe(false);
 });
 

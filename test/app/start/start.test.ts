@@ -1,245 +1,37 @@
 import { spawn, spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { serialiseNotebook, type Notebook } from 'dgm-jupyter';
+import { describe, expect, test } from 'vitest';
+import { isRunning } from 'dgm/host';
+import { readCommandLine, type CommandLine } from '../../../app/command-line/command';
 import { opener } from '../../../app/start/browser';
-import { chaptersIn, chosen, workbookRoot, writeWhole } from '../../../app/chapters/files';
-import { findJupyter, jupyterAt } from '../../../app/start/find-jupyter';
-import { startServer, writeRedirect } from '../../../app/start/jupyter-server';
-import { start, startOptions, type StartOptions } from '../../../app/start/start';
-import { isAlive } from '../../jupyter/kernel-helpers';
+import { COMMAND, start, startOptions, type StartOptions } from '../../../app/start/start';
+import { bin, chapter, env, jupyter, program, root, said, useWorkbook } from './start-helpers';
 
-// `npm start` on machines of every kind: with this Jupyter, with that one, with a broken one, with none. The
-// Jupyters are scripts that behave as the real ones do where we look; the last test asks a real one, if there is.
-// The desk is the real one, with an empty page.
+// `npm start` on machines of every kind. The Jupyters are scripts that behave as the real ones do where we look; the
+// last test asks a real one, if there is. The desk is the real one, with an empty page.
 
-let root: string; // a workbook with one tiny chapter
-let bin: string; // what PATH leads to
-let env: Record<string, string>;
-let said: string[];
+useWorkbook();
 
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'workbook-'));
-  bin = join(root, 'bin');
-  for (const folder of ['bin', 'lib', 'solutions', 'notebooks']) mkdirSync(join(root, folder));
-  writeFileSync(join(root, 'lib', 'package.json'), '{}');
-  chapter('notebooks', '01-tiny', "console.log('student')");
-  env = {
-    PATH: [bin, dirname(process.execPath), '/usr/bin', '/bin']
-      .filter((path) => path === bin || !hasJupyter(path))
-      .join(delimiter),
-  };
-  said = [];
-  vi.spyOn(console, 'log').mockImplementation((text: string) => void said.push(text));
-  vi.spyOn(console, 'error').mockImplementation((text: string) => void said.push(text));
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  rmSync(root, { recursive: true, force: true });
-});
-
-const hasJupyter = (folder: string) =>
-  existsSync(folder) && readdirSync(folder).some((name) => name.startsWith('jupyter'));
-
-function chapter(folder: string, name: string, source: string): string {
-  const notebook: Notebook = {
-    nbformat: 4,
-    nbformat_minor: 5,
-    metadata: {},
-    cells: [
-      { cell_type: 'markdown', id: 'title', metadata: {}, source: '# Tiny' },
-      { cell_type: 'code', id: 'one', metadata: {}, source, execution_count: null, outputs: [] },
-    ],
-  };
-  const path = join(root, folder, `${name}.ipynb`);
-  writeFileSync(path, serialiseNotebook(notebook));
-  return path;
-}
-
-/** A program for PATH; the script runs in Node, whatever PATH says. */
-function program(name: string, script: string, folder = bin): string {
-  const path = join(folder, name);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(path, `#!${process.execPath}\n${script}`);
-  chmodSync(path, 0o755);
-  return path;
-}
-
-/** A Jupyter that tells its version, and else notes how it was started, tells an address, and waits for its end. */
-function jupyter(name: string, version: string, path = '/', folder = bin): string {
-  return program(
-    name,
-    `if (process.argv.includes('--version')) console.log('${version}');
-     else {
-       const { JUPYTER_PATH, JUPYTER_CONFIG_PATH, JUPYTER_TOKEN, PATH } = process.env;
-       require('fs').writeFileSync(${JSON.stringify(join(root, 'started.json'))}, JSON.stringify({ args: process.argv.slice(2), JUPYTER_PATH, JUPYTER_CONFIG_PATH, JUPYTER_TOKEN, PATH }));
-       console.error('[I] Jupyter is running at:');
-       console.error('[I] http://localhost:8899${path}?token=...');
-       process.on('SIGTERM', () => process.exit(0));
-       setInterval(() => {}, 1000);
-     }`,
-    folder,
-  );
-}
-
+const DIST = join(import.meta.dirname, '../../../app/dist');
 const noPage = () => Promise.reject(new Error('no network'));
+const options = (...args: string[]): StartOptions =>
+  startOptions(readCommandLine(COMMAND, args) as CommandLine<typeof COMMAND.options>, { root, env });
 
-const started = () =>
-  JSON.parse(readFileSync(join(root, 'started.json'), 'utf8')) as { args: string[] } & Record<string, string>;
-const options = (...args: string[]): StartOptions => startOptions(args, { root, env }) as StartOptions;
-
-describe('options', () => {
-  test('all of them', () => {
-    expect(options('03', '--no-browser', '--port', '9000', '--jupyter', 'venv/bin', '--page', '--desk')).toMatchObject({
-      chapter: '03',
-      browser: false,
-      port: 9000,
-      jupyter: 'venv/bin',
-      page: true,
-      desk: true,
-    });
-    expect(startOptions(['--help'], { root, env })).toBe('help');
+test('all options', () => {
+  expect(options('03', '--no-browser', '--port', '9000', '--jupyter', 'venv/bin', '--page', '--desk')).toEqual({
+    root,
+    env,
+    chapter: '03',
+    browser: false,
+    port: 9000,
+    jupyter: 'venv/bin',
+    page: true,
+    desk: true,
   });
-
-  test.each([
-    [['--port', '0'], '--port must be an integer from 1 to 65535, got "0"'],
-    [['--port', '99999'], '--port must be'],
-    [['--port', 'x'], '--port must be'],
-    [['--bogus'], "Unknown option '--bogus'"],
-    [['01', '02'], 'one chapter at a time, got 01, 02'],
-  ])('%j', (args, message) => expect(() => options(...args)).toThrow(message));
-});
-
-describe('finding Jupyter', () => {
-  test('JupyterLab before Notebook', async () => {
-    jupyter('jupyter-notebook', '6.4.12');
-    jupyter('jupyter-lab', '4.6.4');
-    const { found, broken } = await findJupyter(env);
-    expect(found.map(({ kind, version }) => [kind, version])).toEqual([
-      ['lab', '4.6.4'],
-      ['notebook', '6.4.12'],
-    ]);
-    expect(broken).toEqual([]);
-  });
-
-  test('the general program, where there is no other', async () => {
-    program('jupyter', `if (process.argv[2] === 'notebook') console.log('7.6.3'); else process.exit(1)`);
-    const { found } = await findJupyter(env);
-    expect(found).toMatchObject([{ kind: 'notebook', version: '7.6.3', command: [join(bin, 'jupyter'), 'notebook'] }]);
-  });
-
-  test('broken ones are named with their reason, and the next is taken', async () => {
-    program('jupyter-lab', `console.error("ModuleNotFoundError: No module named 'jupyterlab'"); process.exit(1)`);
-    jupyter('jupyter-notebook', '6.4.12');
-    const { found, broken } = await findJupyter(env);
-    expect(found).toHaveLength(1);
-    expect(broken).toEqual([
-      expect.stringContaining("does not work: ModuleNotFoundError: No module named 'jupyterlab'"),
-    ]);
-  });
-
-  test.each([
-    ['a Notebook of old', '5.7.8', 'is version 5.7.8; 6 or newer is needed'],
-    ['one that says nothing', '', 'does not tell its version'],
-  ])('%s', async (_, version, reason) => {
-    program('jupyter-notebook', `console.log('${version}')`);
-    expect((await findJupyter(env)).broken).toEqual([expect.stringContaining(reason)]);
-  });
-
-  test('none, and a PATH that is not there', async () => {
-    expect(await findJupyter(env)).toEqual({ found: [], broken: [] });
-    expect(await findJupyter({})).toEqual({ found: [], broken: [] });
-  });
-
-  test('a file that nobody may run is no Jupyter', async () => {
-    chmodSync(jupyter('jupyter-lab', '4.6.4'), 0o644);
-    expect((await findJupyter(env)).found).toEqual([]);
-  });
-
-  test('one that the user names: a program or its folder', async () => {
-    const venv = join(root, 'venv');
-    const lab = jupyter('jupyter-lab', '4.0.0', '/lab', venv);
-    expect(await jupyterAt(venv, env)).toMatchObject({ kind: 'lab', command: [lab] });
-    expect(await jupyterAt(lab, env)).toMatchObject({ kind: 'lab', command: [lab] });
-    const general = program('jupyter', `process.argv[2] === 'lab' ? console.log('4.0.0') : process.exit(1)`, venv);
-    expect(await jupyterAt(general, env)).toMatchObject({ kind: 'lab', command: [general, 'lab'] });
-    await expect(jupyterAt(join(root, 'nowhere'), env)).rejects.toThrow('there is no Jupyter at');
-    await expect(jupyterAt(program('jupyter-lab', 'process.exit(3)', venv), env)).rejects.toThrow('does not work');
-  });
-});
-
-describe('the server', () => {
-  async function run(path: string, kind: 'lab' | 'notebook', more = {}) {
-    const command = [jupyter(`jupyter-${kind}`, '4.0.0', path)] as const;
-    const server = await startServer({ root, env, jupyter: { kind, version: '4.0.0', command }, ...more });
-    server.stop();
-    await server.ended;
-    return server.address;
-  }
-
-  test.each([
-    ['/lab', 'lab', '/lab/tree/01-tiny.ipynb'],
-    ['/user/x/lab', 'lab', '/user/x/lab/tree/01-tiny.ipynb'],
-    ['/', 'notebook', '/notebooks/01-tiny.ipynb'],
-    ['/tree', 'notebook', '/notebooks/01-tiny.ipynb'],
-    ['/user/x/tree', 'notebook', '/user/x/notebooks/01-tiny.ipynb'],
-  ] as const)('that says %s as %s opens %s', async (path, kind, expected) => {
-    const address = new URL(await run(path, kind, { notebook: '01-tiny.ipynb' }));
-    expect([address.host, address.pathname]).toEqual(['localhost:8899', expected]);
-    expect(address.searchParams.get('token')).toBe(started()['JUPYTER_TOKEN']);
-  });
-
-  test('is told where our kernel is, runs it on this Node, and is not told the token on its command line', async () => {
-    env['JUPYTER_PATH'] = '/theirs';
-    await run('/lab', 'lab');
-    const { args, JUPYTER_PATH, JUPYTER_CONFIG_PATH, JUPYTER_TOKEN, PATH } = started();
-    expect(JUPYTER_PATH).toBe([join(root, 'jupyter', 'share'), '/theirs'].join(delimiter));
-    expect(JUPYTER_CONFIG_PATH).toBe(join(root, 'jupyter', 'share', 'config'));
-    expect(PATH!.split(delimiter)[0]).toBe(dirname(process.execPath));
-    expect(args).toContain(`--notebook-dir=${join(root, 'notebooks')}`);
-    expect(args).toContain('--no-browser');
-    expect(args.includes('--allow-root')).toBe(process.getuid?.() === 0);
-    expect(JUPYTER_TOKEN).toMatch(/^[0-9a-f]{48}$/);
-    expect(args.join(' ')).not.toContain(JUPYTER_TOKEN);
-  });
-
-  test('takes the port that the user wants and no other, and a token that is set already', async () => {
-    env['JUPYTER_TOKEN'] = 'mine';
-    expect(await run('/lab', 'lab', { port: 9123 })).toContain('token=mine');
-    expect(started().args).toEqual(expect.arrayContaining(['--port=9123', '--port-retries=0']));
-  });
-
-  test('plotly is put where both kinds of server serve files', async () => {
-    await run('/lab', 'lab');
-    for (const folder of ['nbextensions', 'labextensions'])
-      expect(statSync(join(root, 'jupyter/share', folder, 'dgm/plotly.min.js')).size).toBeGreaterThan(1e6);
-  });
-
-  test('that ends at once: its last words', async () => {
-    const command = [program('jupyter-lab', `console.error('port 9123 is not available'); process.exit(1)`)] as const;
-    await expect(startServer({ root, env, jupyter: { kind: 'lab', version: '4.0.0', command } })).rejects.toThrow(
-      /exit code 1[^]*port 9123 is not available/,
-    );
-  });
-
-  test('the page that leads the browser there is for its owner only, and nothing in the address can leave its place', async () => {
-    const file = join(root, 'open.html');
-    await writeRedirect(file, 'http://localhost/?a=1&token="><script>');
-    expect(statSync(file).mode & 0o777).toBe(0o600);
-    expect(readFileSync(file, 'utf8')).not.toContain('"><script>');
-  });
+  expect(options()).toEqual({ root, env, browser: true, page: false, desk: false });
+  expect(() => options('--port', '99999')).toThrow('--port must be an integer from 1 to 65535, got "99999"');
+  expect(() => options('01', '02')).toThrow('one chapter at a time, got 01, 02');
 });
 
 describe('start', () => {
@@ -304,41 +96,6 @@ describe('start', () => {
   });
 });
 
-describe('files', () => {
-  test('chapters by number, short number or name', async () => {
-    for (const name of ['10-flows', '03-mixtures']) chapter('solutions', name, '');
-    writeFileSync(join(root, 'solutions', 'notes.ipynb'), '');
-    const folder = join(root, 'solutions');
-    const chapters = await chaptersIn(folder);
-    expect(chapters.map(({ name }) => name)).toEqual(['03-mixtures', '10-flows']);
-    expect(chosen(chapters, ['3', '10', 'flows', '03-mixtures'], folder).map(({ name }) => name)).toEqual([
-      '03-mixtures',
-      '10-flows',
-      '10-flows',
-      '03-mixtures',
-    ]);
-    expect(chosen(chapters, [], folder)).toEqual(chapters);
-    expect(() => chosen(chapters, ['1'], folder)).toThrow('no chapter "1"');
-    expect(await chaptersIn(join(root, 'nowhere'))).toEqual([]);
-  });
-
-  test('the workbook is found from any folder in it', () => {
-    mkdirSync(join(root, 'app', 'dist', 'start'), { recursive: true });
-    expect(workbookRoot(join(root, 'app', 'dist', 'start'))).toBe(root);
-    expect(() => workbookRoot(tmpdir())).toThrow('no folder above');
-  });
-
-  test('a file is written whole or not at all', async () => {
-    const file = join(root, 'new', 'a.txt');
-    await writeWhole(file, 'one');
-    await writeWhole(file, 'two');
-    expect(readFileSync(file, 'utf8')).toBe('two');
-    mkdirSync(join(root, 'folder'));
-    await expect(writeWhole(join(root, 'folder'), 'x')).rejects.toThrow();
-    expect(readdirSync(root).filter((name) => name.endsWith('.tmp'))).toEqual([]);
-  });
-});
-
 test('addresses are opened by the desktop, and not at all without one', () => {
   expect(opener({}, 'linux')).toBeUndefined();
   expect(opener({ DISPLAY: ':0' }, 'linux')).toEqual(['xdg-open']);
@@ -351,8 +108,10 @@ describe('the desk', () => {
   /** `npm start` with arguments, in a process of its own; resolves when it tells its address. */
   async function run(...args: string[]) {
     const program = `
-      const { start, startOptions } = require(${JSON.stringify(join(import.meta.dirname, '../../../app/dist/start/start.js'))});
-      const options = startOptions(process.argv.slice(1), { root: ${JSON.stringify(root)}, env: process.env });
+      const { COMMAND, start, startOptions } = require(${JSON.stringify(join(DIST, 'start', 'start.js'))});
+      const { readCommandLine } = require(${JSON.stringify(join(DIST, 'command-line', 'command.js'))});
+      const line = readCommandLine(COMMAND, process.argv.slice(1));
+      const options = startOptions(line, { root: ${JSON.stringify(root)}, env: process.env });
       start(options, async () => ${JSON.stringify(bin)}).then(
         (ok) => process.exit(ok ? 0 : 1),
         (error) => { console.log('failed: ' + error.message); process.exit(1); },
@@ -408,7 +167,7 @@ describe('the desk', () => {
     const child = spawn(process.execPath, [
       '-e',
       `const child = require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(
-        `require(${JSON.stringify(join(import.meta.dirname, '../../../app/dist/start/start.js'))}).start(
+        `require(${JSON.stringify(join(DIST, 'start', 'start.js'))}).start(
           { root: ${JSON.stringify(root)}, env: process.env, browser: false, page: false, desk: true },
           async () => ${JSON.stringify(bin)},
         );`,
@@ -423,18 +182,22 @@ describe('the desk', () => {
       });
     });
     child.kill('SIGKILL');
-    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
   });
 });
 
 const REAL = spawnSync('jupyter-notebook', ['--version'], { encoding: 'utf8' }).status === 0;
 
-test.skipIf(!REAL)('a real Jupyter serves our kernel and plotly, and ends with us', async () => {
-  const program = join(import.meta.dirname, '../../../app/dist/start/start.js');
+test.skipIf(!REAL)('a real Jupyter serves our kernel, not one of old, and plotly, and ends with us', async () => {
+  const data = join(root, 'jupyter-data');
+  const old = join(data, 'kernels', 'dgm', 'kernel.json'); // as an earlier version wrote it for VS Code
+  mkdirSync(dirname(old), { recursive: true });
+  writeFileSync(old, OLD_KERNELSPEC);
+  const program = join(DIST, 'start', 'start.js');
   const child = spawn(
     process.execPath,
     [program, '--no-browser', '--jupyter', join(whereIs('jupyter-notebook'), 'jupyter-notebook')],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
+    { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, JUPYTER_DATA_DIR: data } },
   );
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   try {
@@ -447,8 +210,10 @@ test.skipIf(!REAL)('a real Jupyter serves our kernel and plotly, and ends with u
       void ended.then((code) => reject(new Error(`ended with ${code}: ${output}`)));
     });
     const get = (path: string) => fetch(new URL(`${path}?token=${address.searchParams.get('token')}`, address));
-    const kernels = (await (await get('/api/kernelspecs')).json()) as { kernelspecs: Record<string, unknown> };
-    expect(Object.keys(kernels.kernelspecs)).toContain('dgm');
+    const { kernelspecs } = (await (await get('/api/kernelspecs')).json()) as {
+      kernelspecs: Record<string, { spec: { argv: string[] } }>;
+    };
+    expect(kernelspecs['dgm']!.spec.argv).toContain('{resource_dir}/kernel.mjs'); // the project's own
     const pages = [address.pathname, '/nbextensions/dgm/plotly.min.js', '/lab/extensions/dgm/plotly.min.js'];
     const statuses = await Promise.all(pages.map(async (path) => (await get(path)).status));
     expect(statuses[0]).toBe(200);
@@ -457,6 +222,14 @@ test.skipIf(!REAL)('a real Jupyter serves our kernel and plotly, and ends with u
     child.kill('SIGINT');
   }
   expect(await ended).toBe(0);
+  expect(readFileSync(old, 'utf8')).toBe(OLD_KERNELSPEC);
+});
+
+const OLD_KERNELSPEC = JSON.stringify({
+  argv: [process.execPath, '/gone/lib/jupyter/share/kernels/dgm/kernel.mjs', '{connection_file}'],
+  display_name: 'TypeScript (dgm)',
+  language: 'typescript',
+  metadata: { dgm: { workbook: '/gone' } },
 });
 
 function whereIs(name: string): string {

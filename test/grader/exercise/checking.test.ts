@@ -7,7 +7,7 @@ import { exercises as mixtures } from '../../../grader/chapters/checks/03-mixtur
 import { smallestFirst } from '../../../grader/chapters/checks/common';
 import { expectArray, expectClose, expectFields, expectNumber, expectTensor } from '../../../grader/exercise/compare';
 import { given, Mismatch, NotWritten, type Check, type Exercise, type Value } from '../../../grader/exercise/exercise';
-import { didYouMean, nearest } from '../../../grader/base/nearest';
+import { didYouMean, nearest } from 'dgm/host';
 import { Fault } from '../../../grader/exercise/status';
 import { chapters, exercises } from '../../fixtures/course/chapters';
 import { collectShown } from '../../helpers';
@@ -254,9 +254,10 @@ describe('check in a cell', () => {
   test('shows what was expected, what came and the hint, and throws nothing', async () => {
     await check('fixture.softmax', (x: tf.Tensor) => x.exp());
     expect(text()).toMatch(
-      /✗ each row sums to 1\n {4}expected the sum\[0\] to be 1\n {4}got .*\n {4}hint: sum over the last axis/,
+      /✗ each row sums to 1\n {4}expected: the sum\[0\] to be 1\n {4}got: .*\n {4}called with: tensor \[5, 2\] of float32 \[.*\n {4}hint: sum over the last axis/,
     );
     expect(html()).toContain('<code>hint: sum over the last axis</code>');
+    expect(html()).toContain('<code>called with: tensor [5, 2] of float32 [');
   });
 
   test('tells kindly that an exercise is not written yet', async () => {

@@ -314,9 +314,9 @@ describe('feedback', () => {
     const shown = document.body.textContent!;
     for (const text of ['each row sums to 1', 'tensor [1]', 'axis', '1 day late: 0.5 points off', '4.5 of 12 points'])
       expect(shown).toContain(text);
-    const labels = [...document.querySelectorAll('dl')][0]!;
-    expect([...labels.children].map((one) => one.textContent)).toEqual([
-      ...['expected', '1', 'got', '2', 'called with', 'tensor [1]', 'hint', 'axis'],
+    const details = [...document.querySelectorAll('tr')].find((row) => row.textContent!.includes('sums to 1'))!;
+    expect([...details.querySelectorAll('code')].map((one) => one.textContent)).toEqual([
+      ...['expected: 1', 'got: 2', 'called with: tensor [1]', 'hint: axis'],
     ]);
   });
 

@@ -8,7 +8,7 @@ import { toCsv } from '../../../grader/base/csv';
 import { closeBook, openBook } from '../../../grader/gradebook/book';
 import { rows } from '../../../grader/gradebook/verdicts';
 import { createPool } from '../../../grader/grading/pool';
-import { submissionReport } from '../../../grader/reports/report';
+import { submissionReport } from '../../../grader/reports/terminal';
 import { resultSchema, type SubmissionResult } from '../../../grader/grading/result';
 import { gradeSubmission } from '../../../grader/grading/grade-submission';
 import { chapters } from '../../fixtures/course/chapters';
@@ -40,7 +40,7 @@ const submissions: Readonly<Record<string, readonly [content: string, expected: 
   'group 2/ünïcode name': [notebookText('complete'), { status: 'graded', points: all }],
   'partly right': [
     submissionText(['x.max(-1, true)', 'x.max()'], ['x.mean()', 'x.sum()']),
-    { status: 'graded', points: [3, 2, 2, 0], says: 'expected softmax[0, 0] to be 0.5, got NaN' },
+    { status: 'graded', points: [3, 2, 2, 0], says: 'expected: softmax[0, 0] to be 0.5, got: NaN' },
   ],
   renamed: [
     submissionText(['function softmax(', 'function softMax(']),
@@ -57,14 +57,14 @@ const submissions: Readonly<Record<string, readonly [content: string, expected: 
   ],
   nan: [
     submissionText([softmaxBody, 'return powers.mul(NaN);'], [averageBody, 'return NaN;']),
-    { status: 'graded', points: [0, 2, 2, 0], says: 'to be finite, got NaN' },
+    { status: 'graded', points: [0, 2, 2, 0], says: 'to be finite, got: NaN' },
   ],
   'wrong shape': [
     submissionText([softmaxBody, 'return powers.sum(-1);']),
     {
       status: 'graded',
       points: [0, 2, 2, 1],
-      says: 'expected softmax to be a tensor [3, 4], got a tensor [3] of float32',
+      says: 'expected: softmax to be a tensor [3, 4], got: a tensor [3] of float32',
     },
   ],
   'wrong dtype': [
@@ -72,12 +72,12 @@ const submissions: Readonly<Record<string, readonly [content: string, expected: 
     {
       status: 'graded',
       points: [4, 0, 2, 1],
-      says: 'expected jitter to be a tensor [4] of float32, got a tensor [4] of int32',
+      says: 'expected: jitter to be a tensor [4] of float32, got: a tensor [4] of int32',
     },
   ],
   'wrong type': [
     submissionText([totalBody, 'return "6.5" as unknown as number; let sum = start;']),
-    { status: 'graded', points: [4, 2, 0, 1], says: 'expected the result to be a number, got "6.5"' },
+    { status: 'graded', points: [4, 2, 0, 1], says: 'expected: the result to be a number, got: "6.5"' },
   ],
   loop: [
     submissionText([jitterBody, `for (;;);`]),

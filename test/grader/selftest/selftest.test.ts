@@ -7,7 +7,7 @@ import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { expectClose } from '../../../grader/exercise/compare';
 import { createCompiler } from '../../../grader/compile/service';
 import type { Check, Hidden, Mistake } from '../../../grader/exercise/exercise';
-import { selftestJson } from '../../../grader/reports/report';
+import { selftestJson } from '../../../grader/reports/terminal';
 import { selftest, type ChapterReport } from '../../../grader/selftest/selftest';
 import { exercises } from '../../fixtures/course/chapters';
 import { hidden, lecturersChapters } from '../../fixtures/course/hidden';

@@ -4,13 +4,13 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { installHost, type MimeBundle, type Rng } from 'dgm';
+import { type MimeBundle, type Rng } from 'dgm';
+import { installHost } from 'dgm/host';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { checkIn, hintIn, solutionIn } from '../../../grader/student/cell';
 import { createCompiler } from '../../../grader/compile/service';
-import { lock } from '../../../grader/base/lock';
-import { recordTry, standingOf } from '../../../grader/student/tries';
-import type { Opening, Release } from '../../../grader/base/release-manifest';
+import { exerciseStates, progressFile, recordTry, standingOf } from '../../../grader/student/progress';
+import { toBase64, type Opening, type Release } from '../../../grader/base/release-manifest';
 import { solutionOf } from '../../../grader/student/solution';
 import { onEverySave, tryNotebook } from '../../../grader/commands/own-notebook';
 import { chapters, exercises } from '../../fixtures/course/chapters';
@@ -178,12 +178,27 @@ describe('tries', () => {
     expect(standingOf('a.c')).toEqual({ tries: 0, passed: false });
   });
 
+  test('are told in one word for all exercises, also of a file elsewhere', () => {
+    recordTry('a.b', false, 'one');
+    recordTry('a.c', false, 'one');
+    recordTry('a.c', true, 'two');
+    const state = exerciseStates(progressFile('/elsewhere'));
+    expect(['a.b', 'a.c', 'a.d', 'constructor'].map(state)).toEqual(['tried', 'passed', 'open', 'open']);
+    expect(exerciseStates(progressFile(scratch, {}))('a.b')).toBe('open');
+  });
+
   test('are not counted in a damaged file, which is left as it is', () => {
     const file = join(scratch, 'progress.json');
-    for (const content of ['{"version": 1', '{"version": 2, "exercises": {}}', 'null']) {
+    for (const content of [
+      '{"version": 1',
+      '{"version": 2, "exercises": {}}',
+      '{"version": 1, "exercises": null}',
+      'null',
+    ]) {
       writeFileSync(file, content);
       expect(recordTry('a.b', true, 'x').note).toContain(`${file} is damaged; delete it, and counting begins anew`);
       expect(() => standingOf('a.b')).toThrow('is damaged');
+      expect(() => exerciseStates(file)).toThrow(`${file} is damaged`);
       expect(readFileSync(file, 'utf8')).toBe(content);
     }
   });
@@ -243,15 +258,15 @@ describe('hints', () => {
 describe('the worked solution', () => {
   const id = 'fixture.jitter';
   const releaseOf = (solutions: Opening): Release => ({
-    version: 1,
+    version: 2,
     chapters: ['90-fixture'],
     solutions,
-    locked: { [id]: lock('the solution', id) },
+    base64: { [id]: toBase64('the solution') },
   });
   const ask = (solutions: Opening) => solutionOf(id, chapters, { release: releaseOf(solutions) });
 
   test('opens after a pass', async () => {
-    expect((await ask('after-pass')).locked).toBe(`The solution of ${id} opens when your function passes its checks.`);
+    expect((await ask('after-pass')).closed).toBe(`The solution of ${id} opens when your function passes its checks.`);
     for (const text of ['a', 'b', 'c']) recordTry(id, false, text);
     expect((await ask('after-pass')).text).toBeUndefined();
     recordTry(id, true, 'd');
@@ -260,17 +275,17 @@ describe('the worked solution', () => {
 
   test('opens after so many tries, or a pass', async () => {
     recordTry(id, false, 'a');
-    expect((await ask('after-tries:2')).locked).toContain('or after 2 different tries (1 so far)');
+    expect((await ask('after-tries:2')).closed).toContain('or after 2 different tries (1 so far)');
     recordTry(id, false, 'b');
     expect(await ask('after-tries:2')).toEqual({ text: 'the solution' });
-    expect((await ask('after-tries:3')).locked).toBeDefined();
+    expect((await ask('after-tries:3')).closed).toBeDefined();
     recordTry(id, true, 'c');
     expect(await ask('after-tries:3')).toEqual({ text: 'the solution' });
   });
 
   test('never opens where the release has none', async () => {
     recordTry(id, true, 'a');
-    expect((await ask('never')).locked).toContain('not in this release');
+    expect((await ask('never')).closed).toContain('not in this release');
   });
 
   test('comes from the sources in the copy that has them', async () => {
@@ -291,8 +306,8 @@ describe('the worked solution', () => {
 
   test('a cell says that it is open, and that it is not', async () => {
     const right = (x: tf.Tensor, rng: Rng) => x.add(rng.normal(x.shape));
-    const locked = await textOf(() => solutionIn(chapters)(id));
-    expect(locked).toContain('opens when your function passes its checks');
+    const closed = await textOf(() => solutionIn(chapters)(id));
+    expect(closed).toContain('opens when your function passes its checks');
     const text = await textOf(() => checkIn(chapters)(id, right));
     expect(text).toContain(
       `A worked solution: await solution('${id}') in a cell, npx grade solution ${id} in a terminal.`,

@@ -15,10 +15,10 @@ import {
   mutualInformation,
   randomCircuit,
   randomHalves,
-  rootFirst,
   type Structure,
   totalProbability,
 } from 'dgm';
+import { rootFirst } from '../../../lib/circuits/chow-liu';
 import { describe, expect, test } from 'vitest';
 import { chiSquare, enumerate, expectClose, logSumExp, read, tensorsLeft } from '../../helpers';
 
@@ -96,7 +96,10 @@ describe.each(structures)('%s', (_, structure) => {
     const observed = tf.tidy(() => tf.concat([tf.ones([n, 1]), tf.zeros([n, D - 1])], 1));
     const given = world.map((row, i) => ({ key: row.join(), logP: logP[i]!, row })).filter((w) => w.row[0] === evidence); // prettier-ignore
     const total = logSumExp(given.map((w) => w.logP));
-    for (const draws of [model.complete(x, observed, rng.fork('complete')), model.sample(n, rng.fork('given'), x)]) {
+    for (const draws of [
+      model.complete(x, observed, rng.fork('complete')),
+      model.sample({ count: n, rng: rng.fork('given'), given: x }),
+    ]) {
       const rows = (draws.arraySync() as number[][]).map((row) => row.join());
       const counts = given.map(({ key }) => rows.filter((row) => row === key).length);
       expect(counts.reduce((a, b) => a + b)).toBe(n);
@@ -139,7 +142,7 @@ describe.each(structures)('%s', (_, structure) => {
 
   test('EM never lowers the likelihood plus the log-prior', async () => {
     const learner = create(structure);
-    const train = { x: create(structure).sample(80, rng.fork('data')) };
+    const train = { x: create(structure).sample({ count: 80, rng: rng.fork('data') }) };
     const objective = () => {
       const rows = (train.x.arraySync() as number[][]).map((x) => evaluateCircuit(plain(learner), x));
       return rows.reduce((a, b) => a + b) + logPrior(learner, train.x.arraySync() as number[][]);

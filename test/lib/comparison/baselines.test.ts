@@ -80,7 +80,7 @@ describe.each(rungs)('%s', (_, model, probabilities) => {
 
   test('draws with these frequencies', () => {
     const n = 10_000;
-    const draws = read(model.sample(n, rng));
+    const draws = read(model.sample({ count: n, rng }));
     const counts = world.map(
       ([a, b]) =>
         Array.from({ length: n }, (_, i) => i).filter((i) => draws[2 * i] === a && draws[2 * i + 1] === b).length,
@@ -94,7 +94,7 @@ describe.each(rungs)('%s', (_, model, probabilities) => {
 
   test('leaves no tensors', async () => {
     const x = tf.tensor2d(world);
-    expect(await tensorsLeft(() => (logProb(model, x), model.sample(2, rng).dispose()))).toBe(0);
+    expect(await tensorsLeft(() => (logProb(model, x), model.sample({ count: 2, rng }).dispose()))).toBe(0);
   });
 });
 
@@ -108,7 +108,7 @@ test('any event shape', () => {
     chowLiuBaseline({ x }, 3),
   ]) {
     expect(logProb(model, x).length).toBe(2);
-    expect(model.sample(5, rng).shape).toEqual([5, 2, 2]);
+    expect(model.sample({ count: 5, rng }).shape).toEqual([5, 2, 2]);
   }
 });
 
@@ -164,12 +164,31 @@ describe('the ladder on digits', () => {
     expect(nats.toSorted((a, b) => b - a)).toEqual([uniform, histogram, mixture, classes, tree]);
   });
 
-  test('seeds are averaged, and their spread is the error', () => {
+  test('seeds are averaged: their spread is one thing, the standard error over examples another', () => {
     const models = [uniformBaseline(digits.eventShape, 17), uniformBaseline(digits.eventShape, 18)];
     const [rung] = rungsOf([{ name: 'two', model: models }], digits.test, rng);
     const each = [17, 18].map((V) => 64 * Math.log(V)) as [number, number];
     expectClose([rung!.nats], [(each[0] + each[1]) / 2], { absolute: 1e-3 });
-    expectClose([rung!.error], [(each[1] - each[0]) / Math.SQRT2], { absolute: 1e-3 });
+    expectClose([rung!.spread!], [(each[1] - each[0]) / Math.SQRT2], { absolute: 1e-3 });
+    expectClose([rung!.error, rung!.behind, rung!.behindError], [0, 0, 0], { absolute: 1e-3 }); // all examples alike
     expect(() => rungsOf([{ name: 'none', model: [] }], digits.test, rng)).toThrow("'none' has no models");
+  });
+
+  test('differences are those of the same examples', () => {
+    const [histogram, tree] = [histogramBaseline(digits.train, 17), chowLiuBaseline(digits.train, 17)];
+    const models = [
+      { name: 'histogram', model: histogram },
+      { name: 'tree', model: tree },
+    ];
+    const [first, second] = rungsOf(models, digits.test, rng);
+    const [a, b] = [histogram, tree].map((model) => evaluate(model, digits.test, rng));
+    const differences = Array.from(a!.perExample, (value, n) => value - b!.perExample[n]!);
+    const mean = differences.reduce((x, y) => x + y, 0) / 447;
+    const variance = differences.reduce((sum, v) => sum + (v - mean) ** 2, 0) / 446;
+    expectClose([first!.behind, first!.behindError], [mean, Math.sqrt(variance / 447)], { absolute: 1e-6 });
+    expect([second!.behind, second!.behindError, first!.spread]).toEqual([0, 0, undefined]);
+    expectClose([first!.error, second!.error], [a!.standardError, b!.standardError], { absolute: 1e-6 });
+    // as if they had seen different examples, the error would be half as large again
+    expect(Math.hypot(first!.error, second!.error)).toBeGreaterThan(1.5 * first!.behindError);
   });
 });

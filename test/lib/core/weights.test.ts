@@ -6,13 +6,12 @@ import {
   type GenerativeModel,
   getWeights,
   loadCheckpoint,
-  loadJson,
   loadWeights,
-  saveJson,
   saveWeights,
   setWeights,
   variablesOf,
 } from 'dgm';
+import { loadJson, saveJson } from '../../../lib/core/weights';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { tensorsLeft } from '../../helpers';
 
@@ -31,10 +30,10 @@ function holder(...shapes: number[][]): GenerativeModel & { variables: tf.Variab
     eventShape: [1],
     likelihood: { kind: 'implicit' },
     objectives: [
-      { name: 'first', variables, loss },
-      { name: 'second', variables: variables.slice(0, 1), loss },
+      { name: 'first', estimates: 'other', variables, loss },
+      { name: 'second', estimates: 'other', variables: variables.slice(0, 1), loss },
     ],
-    sample: (count) => tf.zeros([count, 1]),
+    sample: ({ count }) => tf.zeros([count, 1]),
   };
 }
 

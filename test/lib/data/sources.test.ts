@@ -65,7 +65,7 @@ describe.each(small.map((source) => [source.name, source] as const))('%s', (_, s
 
   test('its samples have these frequencies', () => {
     const n = 20_000;
-    const draws = source.sample(n, rng.fork('samples'));
+    const draws = source.sample({ count: n, rng: rng.fork('samples') });
     expect(draws.shape).toEqual([n, ...source.eventShape]);
     const index = new Map(world.map((row, i) => [row.join(), i]));
     const counts = world.map(() => 0);
@@ -77,10 +77,14 @@ describe.each(small.map((source) => [source.name, source] as const))('%s', (_, s
   });
 
   test('evaluate finds the entropy within three standard errors, and a wrong model above it', () => {
-    const train = { x: source.sample(4000, rng.fork('train')) };
+    const train = { x: source.sample({ count: 4000, rng: rng.fork('train') }) };
     const { nats, standardError } = evaluate(source, train, rng);
     expect(Math.abs(nats - source.entropy)).toBeLessThan(1e-4 + 3 * standardError);
-    const histogram = evaluate(histogramBaseline(train, values.length), { x: source.sample(4000, rng) }, rng);
+    const histogram = evaluate(
+      histogramBaseline(train, values.length),
+      { x: source.sample({ count: 4000, rng }) },
+      rng,
+    );
     expect(histogram.nats).toBeGreaterThan(source.entropy - 5 * histogram.standardError);
   });
 
@@ -90,7 +94,7 @@ describe.each(small.map((source) => [source.name, source] as const))('%s', (_, s
     expect(() => source.logProb(tf.zeros([2, ...source.eventShape, 1]))).toThrow(`${source.name}: x must be [B, `);
     const left = await tensorsLeft(() => {
       source.logProb(half).dispose();
-      source.sample(3, rng).dispose();
+      source.sample({ count: 3, rng }).dispose();
     });
     expect(left).toBe(0);
     half.dispose();
@@ -99,7 +103,7 @@ describe.each(small.map((source) => [source.name, source] as const))('%s', (_, s
 
 test('the same rng, the same samples', () => {
   for (const source of small) {
-    const draw = (seed: string) => read(source.sample(30, createRng(seed)));
+    const draw = (seed: string) => read(source.sample({ count: 30, rng: createRng(seed) }));
     expect(draw('a')).toEqual(draw('a'));
     expect(draw('a')).not.toEqual(draw('b'));
   }
@@ -134,7 +138,7 @@ describe('grammar', () => {
       h(0.6, 0.4) + 0.6 * h(0.6, 0.4) + 0.4 * h(0.7, 0.3) + Math.LN2 +
       ones * (h(0.7, 0.3) + phrase + h(0.5, 0.3, 0.2)) + manies * (phrase + h(0.4, 0.4, 0.2)); // prettier-ignore
     expect(english.entropy).toBeCloseTo(entropy, 10);
-    const x = english.sample(50, rng);
+    const x = english.sample({ count: 50, rng });
     for (const row of x.arraySync() as number[][])
       expect(english.text(row)).toMatch(/^(the|a) .*(sees?|follows?) (the|a) /);
     const wrong = ['the', 'cat', 'see', 'the', 'dog'].map((word) => english.words.indexOf(word));
@@ -200,7 +204,7 @@ describe('plane', () => {
     const source = dequantisedSource(planeSource('spiral', { bins: 10 }));
     const mass = integrate(source.logProb, { low: 0, high: 10, dimensions: 2, steps: 100 });
     expectClose([mass], [1], { absolute: 1e-6 });
-    const { nats, standardError } = evaluate(source, { x: source.sample(4000, rng) }, rng);
+    const { nats, standardError } = evaluate(source, { x: source.sample({ count: 4000, rng }) }, rng);
     expect(Math.abs(nats - source.entropy)).toBeLessThan(3 * standardError);
     expect(() => dequantisedSource(source)).toThrow('is continuous already');
   });

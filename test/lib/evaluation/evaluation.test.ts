@@ -22,7 +22,7 @@ function gaussian(mu: number, D = 2): GenerativeModel {
     eventShape: [D],
     likelihood: { kind: 'exact', logProb: (x) => tf.tidy(() => logNormal(x, tf.scalar(mu), tf.scalar(0))) },
     objectives: [],
-    sample: (count, rng) => tf.tidy(() => rng.normal([count, D]).add(mu)),
+    sample: ({ count, rng }) => tf.tidy(() => rng.normal([count, D]).add(mu)),
   };
 }
 
@@ -204,7 +204,7 @@ describe('dequantised', () => {
 
   test('draws integers, with the frequencies of the cells', () => {
     const n = 20_000;
-    const draws = read(model.sample(n, rng));
+    const draws = read(model.sample({ count: n, rng }));
     expect(draws.every(Number.isInteger)).toBe(true);
     for (const v of [-2, -1, 0, 1, 2]) {
       const p = normalCdf(v + 1 - mu) - normalCdf(v - mu);
@@ -216,7 +216,10 @@ describe('dequantised', () => {
   test('trains on noisy data, with new noise at every step', () => {
     const weights = randomWeight([2], createRng(1));
     const loss = ({ x }: Batch) => tf.tidy(() => logNormal(x, weights, tf.scalar(0)).mean().neg());
-    const trained = dequantised({ ...density, objectives: [{ name: 'nll', variables: [weights], loss }] });
+    const trained = dequantised({
+      ...density,
+      objectives: [{ name: 'nll', estimates: 'nll', variables: [weights], loss }],
+    });
     expect(variablesOf(trained)).toEqual([weights]);
     const losses = [1, 1, 2].map((seed) =>
       read(trained.objectives[0]!.loss({ x: tf.tensor2d(world) }, createRng(seed))),
@@ -230,6 +233,6 @@ describe('dequantised', () => {
     if (!('logProb' in likelihood)) return expect.fail('no logProb');
     const x = tf.tensor2d(world);
     expect(await tensorsLeft(() => likelihood.logProb(x, rng).dispose())).toBe(0);
-    expect(await tensorsLeft(() => model.sample(3, rng).dispose())).toBe(0);
+    expect(await tensorsLeft(() => model.sample({ count: 3, rng }).dispose())).toBe(0);
   });
 });

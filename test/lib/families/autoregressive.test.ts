@@ -16,7 +16,7 @@ import {
   transformerBlock,
 } from 'dgm';
 import { describe, expect, test } from 'vitest';
-import { compiled } from '../../../lib/sampling/sample';
+import { compiled } from '../../../lib/sampling/sampler';
 import { expectClose, read, tensorsLeft } from '../../helpers';
 
 const rng = createRng('autoregressive');
@@ -126,32 +126,35 @@ describe.each(members.map((member) => [member.name, member] as const))('%s', (_,
   const model = member.create(member.tiny.config as never, rng.fork('model'));
 
   test('the nats of its values add up to those of the whole', () => {
-    const x = model.sample(30, rng.fork('x'));
+    const x = model.sample({ count: 30, rng: rng.fork('x') });
     const { likelihood } = model;
     const whole = likelihood.kind === 'exact' ? likelihood.logProb(x, rng).neg() : expect.fail('exact');
     expectClose(read(natsPerValue(model, x).sum(1)), read(whole), { absolute: 1e-4 });
   });
 
   test('draws the same with memory and by passes', () => {
-    const [a, b] = [model.sample(200, rng.fork('draws')), model.sampleByPasses(200, rng.fork('draws'))];
+    const [a, b] = [
+      model.sample({ count: 200, rng: rng.fork('draws') }),
+      model.sampleByPasses({ count: 200, rng: rng.fork('draws') }),
+    ];
     expect(read(a)).toEqual(read(b));
   });
 
   test('goes on from what is given, with the noise that belongs to each place', () => {
-    const all = model.sample(50, rng.fork('draws')).reshape([50, D]);
+    const all = model.sample({ count: 50, rng: rng.fork('draws') }).reshape([50, D]);
     const start = all.slice([0, 0], [50, 2]);
-    expect(read(model.sample(50, rng.fork('draws'), start))).toEqual(read(all.clone()));
-    const zeros = model.sample(50, rng.fork('draws'), tf.zeros([50, 2])).reshape([50, D]);
+    expect(read(model.sample({ count: 50, rng: rng.fork('draws'), given: start }))).toEqual(read(all.clone()));
+    const zeros = model.sample({ count: 50, rng: rng.fork('draws'), given: tf.zeros([50, 2]) }).reshape([50, D]);
     expect(read(zeros.slice([0, 0], [50, 2]))).toEqual(new Array<number>(100).fill(0));
-    expect(() => model.sample(3, rng, tf.zeros([3, D + 1]))).toThrow(`n ≤ ${D}, got n = ${D + 1}`);
+    expect(() => model.sample({ count: 3, rng, given: tf.zeros([3, D + 1]) })).toThrow(`n ≤ ${D}, got n = ${D + 1}`);
     tf.dispose([all, start, zeros]);
   });
 
   test('temperature: near 0 the most probable value, and never 0 itself', async () => {
-    const cold = model.sample(20, rng.fork('cold'), undefined, 1e-4);
+    const cold = model.sample({ count: 20, rng: rng.fork('cold'), temperature: 1e-4 });
     const best = tf.tidy(() => model.logits(cold).argMax(-1).toFloat());
     expect(read(cold.reshape([20, D]))).toEqual(read(best));
-    expect(() => model.sample(2, rng, undefined, 0)).toThrow('temperature must be > 0, got 0');
-    expect(await tensorsLeft(() => model.sample(2, rng, undefined, 0.5).dispose())).toBe(0);
+    expect(() => model.sample({ count: 2, rng, temperature: 0 })).toThrow('temperature must be > 0, got 0');
+    expect(await tensorsLeft(() => model.sample({ count: 2, rng, temperature: 0.5 }).dispose())).toBe(0);
   });
 });

@@ -3,24 +3,20 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { createRng, families, variablesOf } from 'dgm';
 import { describe, expect, test } from 'vitest';
-import { laws, type Specimen } from '../../laws/laws';
+import { lawsOf } from '../../laws/laws';
+import { specimenOf } from '../../laws/specimen';
 
 const folder = join(import.meta.dirname, '../../..', 'lib', 'families');
-const sources = readdirSync(folder).filter((file) => file.endsWith('.ts'));
+const sources = readdirSync(folder).filter((file) => file.endsWith('.ts') && !['index.ts', 'list.ts'].includes(file));
 
 describe.each(families.map((family) => [family.name, family] as const))('%s', (_, family) => {
-  const { config, support } = family.tiny;
-  const specimen: Specimen = {
-    support,
-    learningRate: config.learningRate,
-    batchSize: config.batchSize,
-    create: (rng) => family.create(config, rng),
-  };
+  const { config } = family.tiny;
+  const specimen = specimenOf(family);
   const model = specimen.create(createRng(1));
 
   describe('laws', () => {
-    const applying = laws.filter((law) => law.appliesTo?.(model, support) ?? true);
-    test.each(applying.map((law) => [law.name, law] as const))('%s', (_, law) => law.check(specimen));
+    const applying = lawsOf(model, specimen).map((law) => [law.name, law] as const);
+    test.each(applying)('%s', (_, law) => law.check(specimen));
   });
 
   test('fills in its card and its reference', () => {
@@ -40,7 +36,7 @@ describe.each(families.map((family) => [family.name, family] as const))('%s', (_
   test('its defaults make a model with the stated event shape', () => {
     const made = family.create(family.defaults, createRng(1));
     expect(made.eventShape).toEqual(family.defaults.eventShape);
-    const samples = made.sample(2, createRng(1));
+    const samples = made.sample({ count: 2, rng: createRng(1) });
     expect(samples.shape).toEqual([2, ...made.eventShape]);
     tf.dispose([samples, ...variablesOf(made)]);
   });
@@ -57,13 +53,16 @@ describe.each(families.map((family) => [family.name, family] as const))('%s', (_
   });
 });
 
-test('names are unique, and each is said in one source file', () => {
+test('names are unique, in order, and each is said in one source file', () => {
   const names = families.map(({ name }) => name);
-  expect(new Set(names).size).toBe(names.length);
-  for (const name of names)
-    expect(sources.filter((file) => readFileSync(join(folder, file), 'utf8').includes(`name: '${name}'`)).length).toBe(
-      1,
-    );
+  expect(names).toEqual([...new Set(names)].sort());
+  const textOf = (file: string) => readFileSync(join(folder, file), 'utf8');
+  for (const name of names) expect(sources.filter((file) => textOf(file).includes(`name: '${name}'`)).length).toBe(1);
+});
+
+test('the index has a line for every source file, and nothing else', () => {
+  const lines = readFileSync(join(folder, 'index.ts'), 'utf8').trim().split('\n').slice(1);
+  expect(lines.sort()).toEqual(sources.map((file) => `export * from './${file.replace(/\.ts$/, '')}';`).sort());
 });
 
 test.each(sources)('families/%s reads downward through the seven steps', (file) => {

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { createRng, integerFlow, type IntegerFlowConfig, logDiscretisedLogistic, roundThrough, variablesOf } from 'dgm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compiled } from '../../../lib/sampling/sample';
+import { compiled } from '../../../lib/sampling/sampler';
 import { expectClose, logSumExp, mean, numericalGradient, read } from '../../helpers';
 
 const tiny = integerFlow.tiny.config;
@@ -149,7 +149,7 @@ test('a point between the integers has no mass', () => {
 
 test('samples are integers that the flow maps to the latents they came from', () => {
   const model = lively({ ...picture, groups: 4 });
-  const x = model.sample(100, createRng('draw'));
+  const x = model.sample({ count: 100, rng: createRng('draw') });
   expect(integersIn(x).every(Number.isInteger)).toBe(true);
   expect(integersIn(model.toData(model.toLatent(x)))).toEqual(integersIn(x));
 });

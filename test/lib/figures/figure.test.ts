@@ -521,7 +521,7 @@ describe('table', () => {
 
 test('a cell that draws loads neither plotly nor a document', () => {
   const dist = join(import.meta.dirname, '../../../lib/dist/figures');
-  const program = `require(${JSON.stringify(join(dist, 'training-charts.js'))}); require(${JSON.stringify(join(dist, 'table.js'))});
+  const program = `require(${JSON.stringify(join(dist, 'ladder.js'))}); require(${JSON.stringify(join(dist, 'table.js'))});
     console.log(Object.keys(require.cache).filter((path) => path.includes('node_modules')).length)`;
   expect(spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' }).stdout.trim()).toBe('0');
 });

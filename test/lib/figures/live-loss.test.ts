@@ -1,4 +1,5 @@
-import { createRng, em, fit, gaussianMixture, installHost, liveLoss, type MimeBundle } from 'dgm';
+import { createRng, em, fit, gaussianMixture, liveLoss, type MimeBundle } from 'dgm';
+import { installHost } from 'dgm/host';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { PLOTLY_MIME, type FigureSpec } from '../../../lib/figures/figure';

@@ -1,7 +1,7 @@
 import { calibrationPlot, latentMap, rocPlot, scoreField, trajectories, type FigureSpec } from 'dgm'; // prettier-ignore
 import { describe, expect, test } from 'vitest';
 import { PLOTLY_MIME } from '../../../lib/figures/figure';
-import { still } from '../../../app/pictures/still';
+import { sideBySide } from '../../../app/pictures/side-by-side';
 import { collectShown } from '../../helpers';
 
 // Pictures of the plane and of probabilities: what they draw, in numbers.
@@ -112,7 +112,7 @@ describe('trajectories', () => {
 
   test('on paper there are the first, the middle and the last step, and nothing to press', () => {
     trajectories(steps, { names: ['a', 'b', 'c', 'd', 'e'] });
-    const paper = still(spec());
+    const paper = sideBySide(spec());
     expect((paper.layout['annotations'] as { text: string }[]).map(({ text }) => text)).toEqual(['a', 'c', 'e']);
     const places = paper.data.filter(({ mode }) => mode === 'markers') as unknown as Series[];
     expect(places.map(({ x }) => x)).toEqual([steps[0], steps[2], steps[4]].map((s) => s!.map(([x]) => x)));

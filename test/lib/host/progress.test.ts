@@ -1,4 +1,4 @@
-import { progressLine } from 'dgm';
+import { progressLine } from 'dgm/host';
 import { afterEach, expect, test, vi } from 'vitest';
 
 // The live line where there is no notebook: a terminal, or a file.

@@ -6,10 +6,10 @@ import {
   evaluate,
   gaussianMixture,
   getWeights,
-  installHost,
   type MixtureModel,
   type Rng,
 } from 'dgm';
+import { installHost } from 'dgm/host';
 import { describe, expect, test } from 'vitest';
 import { expectClose, logSumExp, read, tensorsLeft } from '../../helpers';
 

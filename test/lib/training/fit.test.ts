@@ -14,7 +14,6 @@ import {
   type FitOptions,
   type GenerativeModel,
   getWeights,
-  installHost,
   loadCheckpoint,
   logNormal,
   type Rng,
@@ -24,6 +23,7 @@ import {
   type TrainingData,
   variablesOf,
 } from 'dgm';
+import { installHost } from 'dgm/host';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { availability, PROVIDERS } from '../../../lib/engine/devices/providers';
 import { mean, tensorsLeft } from '../../helpers';
@@ -38,6 +38,7 @@ function noisyGaussian(rng: Rng, start?: number): GenerativeModel {
     objectives: [
       {
         name: 'negative log-likelihood',
+        estimates: 'other', // of noisy data
         variables: [mu],
         loss: ({ x }, noise) =>
           tf.tidy(() =>
@@ -47,7 +48,7 @@ function noisyGaussian(rng: Rng, start?: number): GenerativeModel {
           ),
       },
     ],
-    sample: (count, noise) => tf.tidy(() => noise.normal([count, 2]).add(mu)),
+    sample: ({ count, rng: noise }) => tf.tidy(() => noise.normal([count, 2]).add(mu)),
   };
 }
 
@@ -440,10 +441,20 @@ describe('objectives', () => {
       eventShape: [2],
       likelihood: { kind: 'implicit' },
       objectives: [
-        { name: 'a', variables: [a], loss: () => tf.tidy(() => a.sub(1).square().add(b.sub(5).square())) },
-        { name: 'b', variables: [b], loss: () => tf.tidy(() => b.sub(2).square().add(a.sub(5).square())) },
+        {
+          name: 'a',
+          estimates: 'other',
+          variables: [a],
+          loss: () => tf.tidy(() => a.sub(1).square().add(b.sub(5).square())),
+        },
+        {
+          name: 'b',
+          estimates: 'other',
+          variables: [b],
+          loss: () => tf.tidy(() => b.sub(2).square().add(a.sub(5).square())),
+        },
       ],
-      sample: (count) => tf.zeros([count, 2]),
+      sample: ({ count }) => tf.zeros([count, 2]),
     };
   }
 
