@@ -146,7 +146,8 @@ async function readTree(root: string): Promise<Tree> {
   });
   const { modules, summary } = output as ICruiseResult;
   const isSource = (file: string) => there.includes(packageOf(file)) && !/(^|\/)(dist|node_modules)\//.test(file);
-  const own = modules.filter(({ source }) => isSource(source) && existsSync(join(root, source))); // else not resolved
+  // a door that stands for no folder of its name is a module, too, and no file
+  const own = modules.filter(({ source }) => isSource(source) && existsSync(join(root, source)));
   expect(own.length).toBeGreaterThan(0);
   return {
     root,
