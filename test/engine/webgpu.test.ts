@@ -64,7 +64,7 @@ describe.skipIf(reason !== undefined)('webgpu', () => {
   beforeAll(() => {
     cpu = computedOn('cpu');
     gpu = computedOn('webgpu');
-  }, 180_000); // a software driver compiles every shader on this machine's cores
+  }, 600_000); // a software driver compiles every shader on the cores that the tests share
 
   /** The same shapes; numbers within what products in another order differ by; infinities and NaN (null) alike. */
   function expectSame(actual: Numbers, expected: Numbers): void {
