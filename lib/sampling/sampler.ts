@@ -60,7 +60,7 @@ export function sampler<Options extends SampleOptions = SampleOptions>(
     const checked = checkedOptions(where, options, older, (takes ?? {}) as Checks);
     const asked: AnyAsked = inGradient ? { ...checked, engine: 'eager' } : checked;
     if (loops) engine = () => loops[asked.engine].engine();
-    if (loops || inGradient) return tf.tidy(() => draw(asked));
+    if (loops || inGradient) return tf.tidy(() => draw(asked).clone()); // it may be one of the options
     const form = formOf(asked);
     engine = form.engine;
     return form.draw(asked);
@@ -119,8 +119,9 @@ const MOST_FORMS = 32; // of one sampler: each has a graph of its own
 function createForms(where: string, body: (asked: AnyAsked) => tf.Tensor): (asked: AnyAsked) => Form {
   const forms = new Map<string, Form>(); // the least recently used first
   return ({ rng: _, ...asked }) => {
-    const tensors = Object.keys(asked).filter((name) => asked[name] instanceof tf.Tensor);
-    const fixed = Object.entries(asked).filter(([name]) => !tensors.includes(name));
+    const names = Object.keys(asked).sort(); // in whatever order they were given
+    const tensors = names.filter((name) => asked[name] instanceof tf.Tensor);
+    const fixed = names.filter((name) => !tensors.includes(name)).map((name) => [name, asked[name]] as const);
     const key = JSON.stringify([tensors, fixed.map(([name, value]) => [name, keyOf(`${where}: ${name}`, value)])]);
     const form = forms.get(key) ?? formOf(body, tensors, Object.fromEntries(fixed));
     forms.delete(key);

@@ -108,6 +108,30 @@ describe('compiling', () => {
     expect(shifts.map((shift) => ran({ count: 3, shift }))).toEqual([5, 5]);
   });
 
+  test('does not depend on the order of the options', () => {
+    const { sample, traces } = normal();
+    for (const options of [
+      { count: 3, scale: 2, rng },
+      { rng, scale: 2, count: 3 },
+    ])
+      sample(options).dispose();
+    expect(traces()).toBe(2); // one form, traced twice
+  });
+
+  test('what is drawn is never one of the options', () => {
+    interface Echo extends SampleOptions {
+      readonly given?: tf.Tensor;
+    }
+    const step = ([x]: readonly tf.Tensor[]) => [x!];
+    const loops = { auto: loop(step), eager: loop(step) };
+    const given = tf.ones([1, 1]);
+    for (const settings of [{}, { loops }]) {
+      const echo = sampler<Echo>('echo', (asked) => asked.given!, { ...settings, takes: { given: () => {} } });
+      echo({ count: 1, rng, given }).dispose();
+      expect(given.isDisposed).toBe(false);
+    }
+  });
+
   test('a tensor that was compiled for is no constant', () => {
     const { sample } = normal();
     const at = (shift: number) => read(sample({ count: 1, rng: rng.fork('x'), shift: tf.fill([2], shift) }));
