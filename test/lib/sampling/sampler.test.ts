@@ -20,7 +20,7 @@ interface NormalOptions extends SampleOptions {
   readonly scale?: number;
 }
 
-/** N(mu + shift, scale²) in two dimensions. `traces` counts how often its body ran on shapes alone. */
+/** N(mu + shift, scale²) in two dimensions. */
 function normal(mu: tf.Tensor = tf.zeros([2])) {
   let traces = 0;
   const sample = sampler<NormalOptions>(
@@ -39,7 +39,13 @@ function normal(mu: tf.Tensor = tf.zeros([2])) {
       },
     },
   );
-  return { sample, traces: () => traces };
+  /** Whether a draw with these options is compiled anew: that takes two traces, and a look for changes at most one. */
+  const anew = (options: Omit<NormalOptions, 'rng'>): boolean => {
+    const before = traces;
+    sample({ rng, ...options }).dispose();
+    return traces - before === 2;
+  };
+  return { sample, anew };
 }
 
 describe('options', () => {
@@ -96,26 +102,16 @@ describe('compiling', () => {
   });
 
   test('is done once for a count, for the shapes of tensors, and for a value of what is no tensor', () => {
-    const { sample, traces } = normal();
-    const each = 2; // a trace runs the body twice
-    const ran = (options: Omit<NormalOptions, 'rng'>) => {
-      sample({ ...options, rng }).dispose();
-      return traces() / each;
-    };
-    expect([ran({ count: 3 }), ran({ count: 3 }), ran({ count: 4 }), ran({ count: 3 })]).toEqual([1, 1, 2, 2]);
-    expect([ran({ count: 3, scale: 2 }), ran({ count: 3, scale: 3 }), ran({ count: 3, scale: 2 })]).toEqual([3, 4, 4]);
+    const { anew } = normal();
+    expect([3, 3, 4, 3].map((count) => anew({ count }))).toEqual([true, false, true, false]);
+    expect([2, 3, 2].map((scale) => anew({ count: 3, scale }))).toEqual([true, true, false]);
     const shifts = [tf.zeros([2]), tf.ones([2])];
-    expect(shifts.map((shift) => ran({ count: 3, shift }))).toEqual([5, 5]);
+    expect(shifts.map((shift) => anew({ count: 3, shift }))).toEqual([true, false]);
   });
 
   test('does not depend on the order of the options', () => {
-    const { sample, traces } = normal();
-    for (const options of [
-      { count: 3, scale: 2, rng },
-      { rng, scale: 2, count: 3 },
-    ])
-      sample(options).dispose();
-    expect(traces()).toBe(2); // one form, traced twice
+    const { anew } = normal();
+    expect([anew({ count: 3, scale: 2 }), anew({ scale: 2, count: 3 })]).toEqual([true, false]);
   });
 
   test('what is drawn is never one of the options', () => {
@@ -148,15 +144,10 @@ describe('compiling', () => {
   });
 
   test('keeps as many graphs as are bounded, the latest ones', () => {
-    const { sample, traces } = normal();
-    const draw = (count: number) => sample({ count, rng }).dispose();
-    for (let count = 1; count <= 33; count++) draw(count);
-    const after = traces();
-    draw(33);
-    draw(2);
-    expect(traces()).toBe(after);
-    draw(1); // the one that was used least recently had to go
-    expect(traces()).toBe(after + 2);
+    const { anew } = normal();
+    for (let count = 1; count <= 33; count++) expect(anew({ count })).toBe(true);
+    expect([anew({ count: 33 }), anew({ count: 2 })]).toEqual([false, false]);
+    expect(anew({ count: 1 })).toBe(true); // the one that was used least recently had to go
   });
 
   test('what cannot be compiled runs eagerly, and says why', () => {
