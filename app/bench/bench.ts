@@ -56,9 +56,9 @@ export async function bench({ options }: CommandLine<typeof COMMAND.options>): P
   const { cpu, load } = describeMachine();
   const gflops = await productRates(threads);
   const rates = threads.map((n) => `${gflops[n]} GFLOP/s with ${n} thread${n === 1 ? '' : 's'}`).join(', ');
-  const with_ = torch === undefined ? '' : `, PyTorch ${torch}`;
+  const others = torch === undefined ? '' : `, PyTorch ${torch}`;
   console.log(
-    `${cpu}, load ${load}; a product of 1024×1024 matrices: ${rates}; Node ${process.versions.node}${with_}\n`,
+    `${cpu}, load ${load}; a product of 1024×1024 matrices: ${rates}; Node ${process.versions.node}${others}\n`,
   );
 
   const entries = await benchModels(asked);
