@@ -194,7 +194,7 @@ const logSoftmax: Rewrite = (node, bench) => {
   const exp = total && bench.maker(input(total, 'x')); // itself, since a shape in between would give rows other numbers
   const max = makerOf('Max', input(shift!, 'b'), bench);
   if (exp?.kernel !== 'Exp' || input(exp, 'x') !== shifted || !max || input(max, 'x') !== x) return undefined;
-  const isOfRows = (axes: unknown) => String(axes) === String(x.shape.length - 1);
+  const isOfRows = (axes: unknown) => ['-1', String(x.shape.length - 1)].includes(String(axes));
   if (!isOfRows(max.attrs['reductionIndices']) || !isOfRows(total!.attrs['axis'])) return undefined;
   return bench.emit('LogSoftmax', { logits: x }, { axis: x.shape.length - 1 }, x);
 };

@@ -5,7 +5,8 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { checkIndices, repairCpu, repairWasm } from './repairs';
+import { checkIndices, repairCpu } from './repairs';
+import { repairWasm } from './repairs-wasm';
 
 /** Names of TensorFlow.js backends. */
 export type EagerName = 'tensorflow' | 'wasm' | 'cpu';

@@ -6,80 +6,12 @@ import { callSite } from '../graph/site';
 import type { Kernel } from '../onnx/kernel';
 import { kernels } from '../onnx/kernels/index';
 
-/** Kernels on other kinds of values than numbers: nothing in this library uses them. */
-const OTHER_KINDS = /^(Complex|ComplexAbs|Draw|FFT|IFFT|Imag|Real|Ragged.*|String.*|StaticRegexReplace)$/;
+export type Call = Parameters<tf.KernelFunc>[0];
 
-type Call = Parameters<tf.KernelFunc>[0];
-
-interface Backend {
+export interface Backend {
   write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object;
   readSync(dataId: object): tf.BackendValues;
   disposeData(dataId: object): unknown;
-}
-
-/**
- * Gives a backend the kernels that only cpu has, run there on copies: wasm lacks the gradients of convolution's
- * filters and of gather, without which half of the course does not train.
- */
-function fillGaps(backendName: string): void {
-  const own = new Set(tf.getKernelsForBackend(backendName).map(({ kernelName }) => kernelName));
-  for (const { kernelName, kernelFunc } of tf.getKernelsForBackend('cpu')) {
-    if (own.has(kernelName) || OTHER_KINDS.test(kernelName)) continue;
-    tf.registerKernel({ kernelName, backendName, kernelFunc: onCpu(kernelFunc) });
-  }
-}
-
-/** What is wrong of wasm 4.22, kernel by kernel: cpu computes it. */
-const WRONG_ON_WASM: Readonly<Record<string, (call: Call) => boolean>> = {
-  Cast: ({ attrs }) => attrs?.['dtype'] === 'bool', // cuts numbers off to bytes: 0.3 is false, and 2 stays 2
-  GatherV2: ({ attrs }) => Boolean(attrs?.['batchDims']), // reads from wherever
-  Select: ({ inputs }) => dtypeOf(inputs['t']) !== dtypeOf(inputs['e']),
-  ...each('FloorDiv Sign', () => true), // of another type; 0 of anything below 10⁻⁷
-  ...each('ClipByValue Relu6 Maximum Minimum Pow Prelu', () => true), // without NaN
-  ...each('Acos Acosh Asin Asinh Atanh Expm1 IsFinite IsInf IsNan Log1p Mod Reciprocal Selu Sinh', ofIntegers),
-  ...each('All Any ArgMax ArgMin BatchMatMul Max Min Prod', ofNothing), // what the memory held before
-  ...each('Mean Sum', (call) => ofNothing(call) || ofMany(call)),
-};
-
-/** A float32 sum of so many terms loses more than four digits. */
-const MANY = 10_000;
-
-function ofMany({ inputs, attrs }: Call): boolean {
-  const { shape } = inputs['x'] as tf.TensorInfo;
-  const axes = tf.util.parseAxisParam((attrs?.['axis'] ?? shape.map((_, i) => i)) as number[], shape);
-  return axes.reduce((terms, axis) => terms * shape[axis]!, 1) > MANY;
-}
-
-function ofIntegers({ inputs }: Call): boolean {
-  return dtypeOf(inputs['x'] ?? inputs['a']) !== 'float32';
-}
-
-function ofNothing({ inputs }: Call): boolean {
-  return Object.values(inputs).some((info) => info && (info as tf.TensorInfo).shape.includes(0));
-}
-
-const dtypeOf = (info: unknown): string | undefined => (info as tf.TensorInfo | undefined)?.dtype;
-
-function each(names: string, test: (call: Call) => boolean): Record<string, (call: Call) => boolean> {
-  return Object.fromEntries(names.split(' ').map((name) => [name, test]));
-}
-
-/** What the library repairs of wasm. */
-export function repairWasm(): void {
-  fillGaps('wasm');
-  for (const [name, isWrong] of Object.entries(WRONG_ON_WASM)) {
-    const right = onCpu(tf.getKernel(name, 'cpu').kernelFunc);
-    wrap(name, 'wasm', (own) => (call) => (isWrong(call) ? right(call) : own(call)));
-  }
-  wrap('Slice', 'wasm', (own) => (call) => (requirePart(call), own(call)));
-  checkIndices('wasm');
-}
-
-/** wasm slices beyond the end, into whatever lies there. @throws as cpu does */
-function requirePart({ inputs, attrs }: Call): void {
-  const x = inputs['x'] as tf.TensorInfo;
-  const [begin, size] = tf.slice_util.parseSliceParams(x, attrs!['begin'] as number[], attrs!['size'] as number[]);
-  tf.slice_util.assertParamsValid(x, begin!, size!);
 }
 
 /**
@@ -110,15 +42,74 @@ function repairCpuScatter(): void {
   });
 }
 
+/** cpu 4.22 does not know axes that are counted from the last. */
+function repairCpuRunning(kernelName: string): void {
+  wrap(kernelName, 'cpu', (own) => (call) => own({ ...call, attrs: { ...call.attrs, axis: axisIn(call) } }));
+}
+
+/**
+ * cpu 4.22 orders NaN and infinities by the places where its search meets them. Here NaN is the largest number, as it is
+ * for max, so that it shows.
+ */
+function repairCpuTopK(): void {
+  wrap('TopK', 'cpu', (own) => (call) => {
+    const x = call.inputs['x'] as tf.TensorInfo;
+    const cpu = call.backend as unknown as Backend;
+    const values = cpu.readSync(x.dataId) as Float32Array;
+    if (x.dtype !== 'float32' || values.every(Number.isFinite)) return own(call);
+    const [width, k] = [x.shape.at(-1)!, call.attrs!['k'] as number];
+    const shape = [...x.shape.slice(0, -1), k];
+    const places = Array.from({ length: values.length / width }, (_, row) =>
+      largestFirst(values.subarray(row * width, (row + 1) * width)).slice(0, k),
+    );
+    const top = Float32Array.from(places.flatMap((row, i) => row.map((place) => values[i * width + place]!)));
+    return [
+      { dataId: cpu.write(top, shape, 'float32'), shape, dtype: 'float32' },
+      { dataId: cpu.write(Int32Array.from(places.flat()), shape, 'int32'), shape, dtype: 'int32' },
+    ];
+  });
+}
+
+/** Places in the order of their numbers; equal ones as they come. */
+function largestFirst(row: Float32Array): number[] {
+  const rank = (value: number) => (Number.isNaN(value) ? Number.POSITIVE_INFINITY : value);
+  const places = Array.from(row, (_, i) => i);
+  return places.sort((i, j) => (rank(row[i]!) === rank(row[j]!) ? i - j : rank(row[j]!) - rank(row[i]!)));
+}
+
+/** 4.22 transposes the derivative of a running sum over another axis than the last. */
+function repairCumsumGradient(): void {
+  tf.registerGradient({
+    kernelName: 'Cumsum',
+    inputsToSave: ['x'],
+    gradFunc: (dy, [x], attrs) => ({
+      x: () =>
+        tf.cumsum(
+          dy as tf.Tensor,
+          axisIn({ inputs: { x: x! }, attrs }),
+          attrs['exclusive'] as boolean,
+          !attrs['reverse'],
+        ),
+    }),
+  });
+}
+
+const axisIn = ({ inputs, attrs }: Pick<Call, 'inputs' | 'attrs'>): number =>
+  tf.util.parseAxisParam(attrs!['axis'] as number, (inputs['x'] as tf.TensorInfo).shape)[0]!;
+
 /** What the library repairs of the cpu backend, which is always there. */
 export function repairCpu(): void {
   repairCpuCast();
+  repairCpuRunning('Cumsum');
+  repairCpuRunning('Cumprod');
+  repairCpuTopK();
+  repairCumsumGradient();
   repairCpuScatter();
   checkIndices('cpu');
 }
 
 /** Puts another function in the place of a kernel's. */
-function wrap(kernelName: string, backendName: string, change: (own: tf.KernelFunc) => tf.KernelFunc): void {
+export function wrap(kernelName: string, backendName: string, change: (own: tf.KernelFunc) => tf.KernelFunc): void {
   const config = tf.getKernel(kernelName, backendName);
   if (!config) return;
   tf.unregisterKernel(kernelName, backendName);
@@ -150,7 +141,7 @@ function requirePlacesOf({ inputs, attrs, backend }: Call, indicesOf: IndicesOf)
   requireIndices(() => ({ call, places, site: callSite() }), places, indices as Int32Array);
 }
 
-function onCpu(kernelFunc: tf.KernelFunc): tf.KernelFunc {
+export function onCpu(kernelFunc: tf.KernelFunc): tf.KernelFunc {
   return ({ inputs, attrs, backend }) => {
     const cpu = tf.engine().findBackend('cpu') as unknown as Backend;
     const here = backend as Backend;

@@ -119,7 +119,7 @@ export function openSession(bytes: Uint8Array, { provider, threads, onDevice = [
     executionMode: 'sequential',
     enableMemPattern: false, // a pattern is a second memory of the graph's peak beside the one of the first run, for no time
     graphOptimizationLevel: 'all',
-    logSeverityLevel: 3, // warnings tell of optimisations that were not made, which is nothing to a reader
+    logSeverityLevel: 4, // warnings tell of optimisations that were not made; errors are thrown with their text
     ...(onDevice.length > 0 && {
       preferredOutputLocation: Object.fromEntries(onDevice.map((name) => [name, 'gpu-buffer'])),
     }),

@@ -93,7 +93,7 @@ function unfolded(info: Info): Convolution {
 export const convolutions: Kernels = {
   Conv2D: {
     types: FLOATS,
-    note: 'conv1d, conv2d',
+    note: 'conv1d, conv2d; padding counts as zeros, so that an infinite weight makes NaN beside it',
     shape: (inputs, attrs) => [
       {
         shape: infoOf(attrs, one(inputs, 'x').shape, one(inputs, 'filter').shape).outShape,

@@ -99,9 +99,24 @@ export const binaryByFloat = (
 ): Kernel =>
   binary((b, x, y, { dtype, shape }) => {
     if (dtype === 'float32') return lower(b, x, y, dtype);
-    const z = lower(b, b.cast(x, within), b.cast(y, within), within);
+    const z = byFloat(b, lower, x, y, within);
     return within === 'float64' ? truncatedDouble(b, z) : as(b, { name: z, shape, dtype: within }, dtype);
   });
+
+/** As `binaryByFloat`, of float32 by float64, too, as in JavaScript; not where that would leave the device. */
+export const binaryByDouble = (lower: (b: OnnxBuilder, x: string, y: string, float: Float) => string): Kernel =>
+  binary((b, x, y, { dtype }) => {
+    if (dtype !== 'float32') return truncatedDouble(b, byFloat(b, lower, x, y, 'float64'));
+    return b.target.guarded ? lower(b, x, y, dtype) : b.cast(byFloat(b, lower, x, y, 'float64'), 'float32');
+  });
+
+const byFloat = (
+  b: OnnxBuilder,
+  lower: (b: OnnxBuilder, x: string, y: string, float: Float) => string,
+  x: string,
+  y: string,
+  within: Float,
+): string => lower(b, b.cast(x, within), b.cast(y, within), within);
 
 export type Float = 'float32' | 'float64';
 

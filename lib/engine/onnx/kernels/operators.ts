@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { DType } from '../../graph/graph';
 import { ALL, as, broadcast, float, FLOATS, narrowed, noted, NUMBERS, one, type Kernels } from '../kernel';
 import type { OnnxBuilder } from '../onnx';
-import { binary, binaryByFloat, comparison, logical, truncatedDouble, type Float } from './elementwise';
+import { binary, binaryByDouble, binaryByFloat, comparison, logical, truncatedDouble, type Float } from './elementwise';
 
 export const operators: Kernels = {
   Add: binary('Add'),
@@ -20,8 +20,8 @@ export const operators: Kernels = {
   },
   Maximum: binary('Max', 'Or'),
   Minimum: binary('Min', 'And'),
-  // the remainder has the divisor's sign
-  Mod: binaryByFloat((b, n, d, type) => {
+  // the remainder has the divisor's sign; by float64 as in JavaScript, since what is rounded to the divisor is not 0
+  Mod: binaryByDouble((b, n, d, type) => {
     const remainder = (a: string) => b.op('Mod', [a, d], { fmod: 1 });
     const zero = b.constant(0, type);
     const differ = b.op('Xor', [b.op('Less', [n, zero]), b.op('Less', [d, zero])]);

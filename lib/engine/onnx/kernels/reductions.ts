@@ -1,12 +1,13 @@
 /** Sums, products, extremes and their places over axes, and running ones. */
-import type { DType } from '../../graph/graph';
+import { sizeOf, type DType } from '../../graph/graph';
 import { ALL, as, asNumber, axes, list, NUMBERS, one, spread, type Kernel, type Kernels } from '../kernel';
 
 function reduced(shape: readonly number[], over: readonly number[], keepDims: boolean): number[] {
   return shape.flatMap((n, axis) => (over.includes(axis) ? (keepDims ? [1] : []) : [n]));
 }
 
-function reduction(op: string, attr: string, dtype: (input: DType) => DType): Kernel {
+/** @param ofNothing what TensorFlow.js makes of an axis without elements; where it is NaN, 0 of integers */
+function reduction(op: string, attr: string, dtype: (input: DType) => DType, ofNothing: number): Kernel {
   return {
     types: ALL,
     shape: (inputs, attrs) => {
@@ -17,6 +18,8 @@ function reduction(op: string, attr: string, dtype: (input: DType) => DType): Ke
     lower: (b, inputs, attrs, [out]) => {
       const x = one(inputs, 'x');
       const over = axes(attrs[attr], x.shape.length);
+      if (sizeOf(x.shape) === 0)
+        return [spread(b, Number.isNaN(ofNothing) && out!.dtype !== 'float32' ? 0 : ofNothing, out!)];
       const within = out!.dtype === 'bool' ? 'int32' : out!.dtype;
       const from = as(b, x, within);
       if (over.length === 0) return [x.name];
@@ -42,24 +45,25 @@ function argument(op: string): Kernel {
       const [axis] = axes(attrs['axis'], shape.length);
       return [{ shape: reduced(shape, [axis!], false), dtype: 'int32' }];
     },
-    lower: (b, inputs, attrs) => {
+    lower: (b, inputs, attrs, outputs) => {
       const x = one(inputs, 'x');
       const [axis] = axes(attrs['axis'], x.shape.length);
+      if (sizeOf(x.shape) === 0) return [spread(b, 0, { shape: outputs[0]!.shape, dtype: 'int32' })];
       return [b.cast(b.op(op, [asNumber(b, x)], { axis: axis!, keepdims: 0 }), 'int32')];
     },
   };
 }
 
 export const reductions: Kernels = {
-  All: { ...reduction('ReduceMin', 'axis', () => 'bool'), types: ['bool'] },
-  Any: { ...reduction('ReduceMax', 'axis', () => 'bool'), types: ['bool'] },
+  All: { ...reduction('ReduceMin', 'axis', () => 'bool', 0), types: ['bool'] },
+  Any: { ...reduction('ReduceMax', 'axis', () => 'bool', 0), types: ['bool'] },
   ArgMax: argument('ArgMax'),
   ArgMin: argument('ArgMin'),
-  Max: reduction('ReduceMax', 'reductionIndices', same),
-  Mean: reduction('ReduceMean', 'axis', () => 'float32'),
-  Min: reduction('ReduceMin', 'axis', same),
-  Prod: reduction('ReduceProd', 'axis', counted),
-  Sum: reduction('ReduceSum', 'axis', counted),
+  Max: reduction('ReduceMax', 'reductionIndices', same, Number.NaN),
+  Mean: reduction('ReduceMean', 'axis', () => 'float32', 0),
+  Min: reduction('ReduceMin', 'axis', same, Number.NaN),
+  Prod: reduction('ReduceProd', 'axis', counted, 1),
+  Sum: reduction('ReduceSum', 'axis', counted, 0),
   Cumsum: {
     types: ALL,
     shape: (inputs) => [{ shape: one(inputs, 'x').shape, dtype: counted(one(inputs, 'x').dtype) }],

@@ -1,0 +1,123 @@
+/**
+ * Whether a compiled graph computes what eager code does. Two float32 computations of one formula differ by rounding;
+ * how much that may come to is found by moving the inputs a little: what reacts to that may also react to rounding.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { createRng } from 'dgm';
+import { compileNow, type CompileOptions, type Numbers } from '../../../lib/engine/call/compile';
+import { printGraph } from '../../../lib/engine/graph/print';
+import { program } from '../../../lib/engine/trace/program';
+import { TraceError } from '../../../lib/engine/trace/trace';
+import { functionOf, inputsOf, type Input, type Recipe } from './graphs';
+
+export type Verdict =
+  /** Eager code refuses it, and so does compiled code. */
+  | 'refused'
+  /** It cannot be compiled. */
+  | 'eager'
+  | 'same';
+
+export interface Result {
+  readonly shape: readonly number[];
+  readonly dtype: string;
+  readonly values: ArrayLike<number>;
+}
+
+const MOVED = 2 ** -16;
+const EPSILON = 2 ** -23;
+const ROUNDINGS = 128;
+
+const numbersOf = ({ values, dtype }: Input): Numbers =>
+  dtype === 'float32'
+    ? Float32Array.from(values)
+    : dtype === 'int32'
+      ? Int32Array.from(values)
+      : Uint8Array.from(values);
+
+function eagerly(f: (inputs: readonly tf.Tensor[]) => tf.Tensor[], inputs: readonly Input[], move = 0): Result[] {
+  const moved = (value: number, i: number) => Math.fround(value * (1 + (i % 2 === 0 ? move : -move)));
+  return tf.tidy(() => {
+    const tensors = inputs.map(({ values, shape, dtype }) =>
+      tf.tensor(dtype === 'float32' ? values.map(moved) : [...values], [...shape], dtype),
+    );
+    return f(tensors).map((y) => ({ shape: y.shape, dtype: y.dtype, values: y.dataSync().slice() }));
+  });
+}
+
+/** @throws Error with the graph and the numbers, where they differ */
+export function judge(recipe: Recipe, options: CompileOptions = { device: 'cpu' }): Verdict {
+  const [f, inputs] = [functionOf(recipe), inputsOf(recipe)];
+  let want: Result[];
+  try {
+    want = eagerly(f, inputs);
+  } catch (error) {
+    return refusedToo(f, inputs, error as Error, options);
+  }
+  let compiled;
+  try {
+    compiled = compileNow((x) => f(x), inputs, { quiet: true, ...options });
+  } catch (error) {
+    if (error instanceof TraceError) return 'eager';
+    throw error;
+  }
+  try {
+    const got = compiled.runNow(inputs.map(numbersOf), createRng(1));
+    const near = [MOVED, -MOVED].map((move) => eagerly(f, inputs, move));
+    want.forEach((result, k) => {
+      const problem = differenceIn({ ...compiled!.outputs[k]!, values: got[k]! }, result, near.map((all) => all[k]!)); // prettier-ignore
+      if (problem) throw new Error(`output ${k}: ${problem}\n${described(f, inputs)}`);
+    });
+    return 'same';
+  } finally {
+    void compiled.dispose();
+  }
+}
+
+/** What eager code refuses for its shapes cannot be compiled; what it refuses for its numbers is refused when it runs. */
+function refusedToo(
+  f: (inputs: readonly tf.Tensor[]) => tf.Tensor[],
+  inputs: readonly Input[],
+  eager: Error,
+  options: CompileOptions,
+): Verdict {
+  let compiled;
+  try {
+    compiled = compileNow((x) => f(x), inputs, { quiet: true, ...options });
+    compiled.runNow(inputs.map(numbersOf), createRng(1));
+  } catch {
+    return 'refused';
+  } finally {
+    void compiled?.dispose();
+  }
+  throw new Error(`eager: ${eager.message}; compiled: no error\n${described(f, inputs)}`);
+}
+
+/** Undefined where the results agree. @param near the wanted result for inputs that were moved */
+export function differenceIn(got: Result, want: Result, near: readonly Result[]): string | undefined {
+  if (got.dtype !== want.dtype || String(got.shape) !== String(want.shape))
+    return `eager ${want.dtype} [${want.shape.join()}], compiled ${got.dtype} [${got.shape.join()}]`;
+  const scale = Math.max(1, ...Array.from(want.values).filter(Number.isFinite).map(Math.abs));
+  for (let i = 0; i < want.values.length; i++) {
+    const [a, b] = [want.values[i]!, got.values[i]!];
+    if (a === b || (Number.isNaN(a) && Number.isNaN(b))) continue;
+    const moved = near.map(({ values }) => values[i]!);
+    if (moved.some((value) => Number.isFinite(value) !== Number.isFinite(a))) continue; // at the edge of the range
+    if (Number.isFinite(a) && want.dtype === 'float32') {
+      const reaction = Math.max(...moved.map((value) => Math.abs(value - a)));
+      if (Math.abs(a - b) <= 2 * reaction + ROUNDINGS * EPSILON * scale) continue;
+    } else if (moved.some((value) => value !== a && !(Number.isNaN(value) && Number.isNaN(a)))) continue; // at a step
+    return `at ${i}: eager ${a}, compiled ${b}`;
+  }
+  return undefined;
+}
+
+function described(f: (inputs: readonly tf.Tensor[]) => tf.Tensor[], inputs: readonly Input[]): string {
+  const given = inputs.map(
+    ({ values }, i) => `input ${i}: [${values.map((v) => (Object.is(v, -0) ? '-0' : v)).join()}]`,
+  );
+  try {
+    return [printGraph(program((x) => f(x), inputs, []).graph), ...given].join('\n');
+  } catch (error) {
+    return [`not compiled: ${(error as Error).message}`, ...given].join('\n');
+  }
+}
