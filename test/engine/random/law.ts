@@ -57,20 +57,23 @@ function traced(make: Law['match'], seed: number): { graph: Graph; inputs: reado
   return { graph, inputs };
 }
 
-type Numbers = readonly ArrayLike<number>[];
+interface Result {
+  readonly spec: string;
+  readonly numbers: ArrayLike<number>;
+}
 
-const computed = (graph: Graph, inputs: readonly Spec[], values: readonly number[][]): Numbers =>
+const computed = (graph: Graph, inputs: readonly Spec[], values: readonly number[][]): Result[] =>
   tf.tidy(() =>
     interpret(
       graph,
       inputs.map(({ shape, dtype }, i) => tf.tensor(values[i]!, [...shape], dtype)),
-    ).map((y) => y.dataSync().slice()),
+    ).map((y) => ({ spec: `${y.dtype} [${y.shape.join()}]`, numbers: y.dataSync().slice() })),
   );
 
-function differenceOf(before: Numbers, after: Numbers, roundings: number): string | undefined {
-  for (const [k, want] of before.entries()) {
-    const got = after[k]!;
-    if (got.length !== want.length) return `output ${k} has ${got.length} numbers instead of ${want.length}`;
+function differenceOf(before: readonly Result[], after: readonly Result[], roundings: number): string | undefined {
+  for (const [k, { spec, numbers: want }] of before.entries()) {
+    const { spec: made, numbers: got } = after[k]!;
+    if (made !== spec) return `output ${k} was ${spec}, and is ${made}`;
     const scale = Math.max(SMALLEST, ...Array.from(want).filter(Number.isFinite).map(Math.abs));
     for (let i = 0; i < want.length; i++) {
       const [a, b] = [want[i]!, got[i]!];

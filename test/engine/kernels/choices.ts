@@ -1,0 +1,118 @@
+/** Cases of kernels. Comparisons, choices, and reductions. */
+import * as tf from '@tensorflow/tfjs';
+import {
+  type Case,
+  type Fn,
+  another,
+  around,
+  bools,
+  comparison,
+  given,
+  inf,
+  ints,
+  nan,
+  plain,
+  smooth,
+} from './agreement';
+
+const pairs = (f: (x: tf.Tensor, y: tf.Tensor) => tf.Tensor): Fn => f as Fn;
+
+export const choices: Readonly<Record<string, readonly Case[]>> = {
+  Equal: comparison(pairs((x, y) => x.equal(y))),
+  Greater: comparison(pairs((x, y) => x.greater(y))),
+  GreaterEqual: comparison(pairs((x, y) => x.greaterEqual(y))),
+  Less: comparison(pairs((x, y) => x.less(y))),
+  LessEqual: comparison(pairs((x, y) => x.lessEqual(y))),
+  NotEqual: comparison(pairs((x, y) => x.notEqual(y))),
+  LogicalAnd: [plain((x, y) => x!.logicalAnd(y!), [bools(3, 4), bools(4)])],
+  LogicalOr: [
+    plain((x, y) => x!.logicalOr(y!), [bools(3, 4), bools(4)]),
+    plain((x, y) => x!.logicalXor(y!), [bools(3, 4), bools(4)]),
+  ],
+  Select: [
+    smooth((c, x, y) => tf.where(c!, x!, y!), [bools(3, 4), around(3, 4), another(3, 4)]),
+    smooth((c, x, y) => tf.where(c!, x!, y!), [bools(4), around(3, 4), another()]),
+    smooth((c, x) => tf.where(c!, x!, -inf), [bools(3, 4), around(3, 4)]),
+    smooth((c, x) => tf.where(c!, tf.zerosLike(x!), x!), [bools(3, 1), around(3, 4)]),
+    smooth((c, x) => tf.where(c!, x!, 1), [bools(), around()]),
+    plain((c, x, y) => tf.where(c!, x!, y!), [bools(3), ints(0, 5, 3), ints(5, 9, 3)]),
+    plain((c, x, y) => tf.where(c!, x!, y!), [bools(3), bools(3), bools()]),
+    plain((c, x, y) => tf.where(c!, x!, y!), [bools(3), ints(0, 5, 3), around(3)]),
+    plain((c) => tf.where(c!, tf.scalar(1), tf.scalar(2)), [bools(2, 3)]),
+  ],
+
+  All: [
+    plain((x) => x.all(), [bools(2, 3)]),
+    plain((x) => x.all(1, true), [bools(4, 3)]),
+    plain((x) => x.all(), [bools()]),
+  ],
+  Any: [plain((x) => x.any(), [bools(2, 3)]), plain((x) => x.any(0), [bools(4, 3)]), plain((x) => x.any(), [bools()])],
+  ArgMax: [
+    plain((x) => x.argMax(-1), [around(4, 7)]),
+    plain((x) => x.argMax(0), [ints(0, 3, 4, 7)]),
+    plain((x) => x.argMax(0), [bools(7)]),
+    plain((x) => x.argMax(1), [given([1, 3, 3, -inf, -inf, -inf], 'float32', [2, 3])]),
+  ],
+  ArgMin: [plain((x) => x.argMin(-1), [around(4, 7)]), plain((x) => x.argMin(1), [ints(0, 3, 2, 4, 7)])],
+  Max: [
+    smooth((x) => x.max(), [around(2, 3)]),
+    smooth((x) => x.max(1, true), [around(4, 5)]),
+    smooth((x) => x.max([0, 2]), [around(2, 3, 4)]),
+    smooth((x) => x.max(), [around()]),
+    plain((x) => x.max(0), [ints(-5, 5, 3, 4)]),
+    plain((x) => x.max(1), [given([nan, 1, -inf, -inf, 2, inf], 'float32', [3, 2])]),
+  ],
+  Min: [
+    smooth((x) => x.min(), [around(2, 3)]),
+    smooth((x) => x.min(-1), [around(4, 5)]),
+    plain((x) => x.min(0), [ints(-5, 5, 3, 4)]),
+    plain((x) => x.min(1), [given([nan, 1, -inf, -inf, 2, inf], 'float32', [3, 2])]),
+  ],
+  Mean: [
+    smooth((x) => x.mean(), [around(2, 3)]),
+    smooth((x) => x.mean(1), [around(4, 5)]),
+    smooth((x) => x.mean([0, 1], true), [around(2, 3, 4)]),
+    smooth((x) => x.mean(), [around()]),
+    plain((x) => x.mean(0), [ints(-5, 5, 3, 4)]),
+    plain((x) => x.mean(), [bools(7)]),
+  ],
+  Prod: [
+    smooth((x) => x.prod(), [around(5)]),
+    smooth((x) => x.prod(1), [around(4, 5)]),
+    smooth((x) => tf.prod(x, [0, 1]), [around(2, 3)]),
+    plain((x) => x.prod(), [ints(1, 4, 5)]),
+    plain((x) => x.prod(), [bools(5)]),
+  ],
+  Sum: [
+    smooth((x) => x.sum(), [around(2, 3)]),
+    smooth((x) => x.sum(-1), [around(4, 5)]),
+    smooth((x) => x.sum([0, 2], true), [around(2, 3, 4)]),
+    smooth((x) => x.sum(1), [around(2, 300)]),
+    smooth((x) => x.sum(), [around()]),
+    smooth((x) => x.sum([]), [around(3)]),
+    plain((x) => x.sum(0), [ints(-5, 5, 3, 4)]),
+    plain((x) => x.sum(), [bools(7)]),
+    plain((x) => x.sum(), [bools()]),
+    plain((x) => x.sum(0), [around(0, 3)]),
+  ],
+  Cumsum: [
+    smooth((x) => x.cumsum(0), [around(6)]),
+    smooth((x) => x.cumsum(1, true), [around(2, 6)]),
+    smooth((x) => x.cumsum(1, false, true), [around(2, 6)]),
+    plain((x) => x.cumsum(0, true, true), [around(5, 2)]),
+    plain((x) => x.cumsum(0), [ints(0, 5, 6)]),
+    plain((x) => x.cumsum(0), [bools(6)]),
+  ],
+  Cumprod: [
+    plain((x) => x.cumprod(0), [around(1)]),
+    plain((x) => x.cumprod(0), [around(7)]),
+    plain((x) => x.cumprod(1, true), [around(2, 6)]),
+    plain((x) => x.cumprod(1, false, true), [around(2, 5)]),
+    plain((x) => x.cumprod(0, true, true), [ints(1, 4, 5, 2)]),
+  ],
+  AddN: [
+    smooth((x, y) => tf.addN([x!, y!, x!]), [around(2, 3), another(2, 3)]),
+    plain((x, y) => tf.addN([x!, y!, x!]), [ints(0, 5, 3), ints(0, 9, 3)]),
+    smooth((x) => tf.addN([x]), [around(2, 3)]),
+  ],
+};

@@ -1,0 +1,178 @@
+/** Cases of kernels. Functions and arithmetic, element by element. */
+import * as tf from '@tensorflow/tfjs';
+import {
+  type Case,
+  around,
+  binary,
+  bools,
+  extremes,
+  floats,
+  given,
+  inf,
+  inside,
+  ints,
+  nan,
+  narrow,
+  plain,
+  positive,
+  rough,
+  smooth,
+  unary,
+} from './agreement';
+
+export const elementwise: Readonly<Record<string, readonly Case[]>> = {
+  Abs: [...unary((x) => x.abs()), plain((x) => x.abs(), [ints(-5, 5, 6)])],
+  Acos: unary(
+    (x) => x.acos(),
+    inside,
+    (x) => !(Math.abs(x) > 1),
+  ),
+  Acosh: unary(
+    (x) => x.acosh(),
+    (...s) => floats(1.1, 4, s),
+    (x) => !(x < 1),
+  ),
+  Asin: unary(
+    (x) => x.asin(),
+    inside,
+    (x) => !(Math.abs(x) > 1),
+  ),
+  Asinh: unary((x) => x.asinh()),
+  Atan: unary((x) => x.atan()),
+  Atanh: unary(
+    (x) => x.atanh(),
+    inside,
+    (x) => !(Math.abs(x) > 1),
+  ),
+  Ceil: [...unary((x) => x.ceil()), plain((x) => tf.ceil(x), [floats(-9, 9, [20])])],
+  Cos: unary(
+    (x) => x.cos(),
+    around,
+    (x) => !(Math.abs(x) >= 1e4),
+  ),
+  Cosh: unary((x) => x.cosh()),
+  Elu: rough((x) => tf.elu(x)),
+  EluGrad: rough((x) => tf.elu(x.mul(3))),
+  Erf: rough((x) => tf.erf(x)),
+  Exp: unary((x) => x.exp()),
+  Expm1: [...unary((x) => x.expm1()), smooth((x) => x.expm1(), [floats(-1e-4, 1e-4, [30])])],
+  Floor: [...unary((x) => x.floor()), plain((x) => tf.floor(x), [floats(-9, 9, [20])])],
+  IsFinite: [plain((x) => tf.isFinite(x), [extremes()])],
+  IsInf: [plain((x) => tf.isInf(x), [extremes()])],
+  IsNan: [plain((x) => tf.isNaN(x), [extremes()])],
+  LeakyRelu: [...unary((x) => tf.leakyRelu(x, 0.1)), plain((x) => tf.leakyRelu(x), [ints(-5, 5, 6)])],
+  Log: unary((x) => x.log(), positive),
+  Log1p: [...unary((x) => x.log1p(), inside), smooth((x) => x.log1p(), [floats(-1e-4, 1e-4, [30])])],
+  LogicalNot: [plain((x) => tf.logicalNot(x), [bools(2, 3)]), plain((x) => tf.logicalNot(x), [bools()])],
+  Neg: [...unary((x) => x.neg()), plain((x) => x.neg(), [ints(-5, 5, 6)])],
+  Reciprocal: unary((x) => x.reciprocal(), positive),
+  Relu: [...unary((x) => x.relu()), plain((x) => x.relu(), [ints(-5, 5, 6)])],
+  Relu6: unary((x) => tf.relu6(x.mul(4))),
+  Round: [
+    plain((x) => x.round(), [given([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 0.49999997, 1e9, nan, inf])]),
+    plain((x) => x.round(), [around(2, 3)]),
+    // straight through: rounded forwards, the identity backwards
+    smooth(
+      (x) => tf.customGrad((v: unknown) => ({ value: (v as tf.Tensor).round(), gradFunc: (dy) => dy }))(x.mul(3)),
+      [around(4, 5)],
+    ),
+  ],
+  Rsqrt: unary((x) => x.rsqrt(), positive),
+  Selu: rough((x) => tf.selu(x)),
+  Sigmoid: unary((x) => x.sigmoid()),
+  Sign: [
+    ...unary(
+      (x) => x.sign(),
+      around,
+      (x) => !Number.isNaN(x),
+    ),
+    plain((x) => x.sign(), [ints(-5, 5, 6)]),
+  ],
+  Sin: unary(
+    (x) => x.sin(),
+    around,
+    (x) => !(Math.abs(x) >= 1e4),
+  ),
+  Sinh: unary((x) => x.sinh()),
+  Softplus: unary((x) => tf.softplus(x)),
+  Sqrt: unary((x) => x.sqrt(), positive),
+  Square: [...unary((x) => x.square()), plain((x) => x.square(), [ints(-5, 5, 6)])],
+  Tan: unary(
+    (x) => x.tan(),
+    inside,
+    (x) => !(Math.abs(x) >= 1e4),
+  ),
+  Tanh: unary((x) => x.tanh()),
+  Step: [...unary((x) => tf.step(x)), plain((x) => tf.step(x, 0.3), [around(2, 3)])],
+  ClipByValue: [
+    ...unary((x) => x.clipByValue(-1, 0.5)),
+    plain((x) => x.clipByValue(0, inf), [extremes()]),
+    plain((x) => x.clipByValue(-inf, 2), [ints(-5, 5, 6)]),
+    plain((x) => x.clipByValue(-1, 2), [ints(-5, 5, 6)]),
+  ],
+  Softmax: [
+    smooth((x) => x.softmax(), [around(5)]),
+    smooth((x) => x.softmax(), [around(2, 3, 7)]),
+    smooth((x) => x.mul(40).softmax(), [around(4, 9)], { terms: 40 }),
+    plain((x) => x.softmax(), [given([0, -inf, 1, -inf, -inf, 2], 'float32', [2, 3])]),
+    plain((x) => x.softmax(), [given([nan, 0, 1, 0, 100, 2], 'float32', [2, 3])]),
+  ],
+
+  LogSoftmax: [
+    smooth((x) => tf.logSoftmax(x), [around(5)]),
+    smooth((x) => tf.logSoftmax(x.mul(40)), [around(2, 3, 7)], { terms: 160 }),
+  ],
+
+  Add: [...binary((x, y) => x!.add(y!)), plain((x, y) => x!.add(y!), [ints(-5, 5, 2, 3), ints(0, 9, 3)])],
+  Atan2: [
+    ...binary((x, y) => tf.atan2(x!, y!)),
+    plain((y, x) => tf.atan2(y!, x!), [given([0, 0, 1, -1, 1, -1, inf, 0]), given([1, 0, 0, 0, -1, -1, 1, -1])]),
+  ],
+  FloorDiv: [
+    plain((x, y) => tf.floorDiv(x!, y!), [ints(-9, 9, 20), given([3], 'int32')]),
+    plain((x, y) => tf.floorDiv(x!, y!), [around(20), given([0.3])]),
+    plain((x, y) => x!.div(y!), [ints(-9, 9, 2, 3), ints(1, 4, 3)]),
+  ],
+  Maximum: [
+    ...narrow((x, y) => x!.maximum(y!)),
+    plain((x, y) => x!.maximum(y!), [ints(-5, 5, 6), ints(-5, 5)]),
+    plain((x, y) => x!.maximum(y!), [bools(3, 1), bools(4)]),
+    plain((x, y) => x!.maximum(y!), [given([nan, 1, inf]), given([0, nan, 1])]),
+  ],
+  Minimum: [
+    ...narrow((x, y) => x!.minimum(y!)),
+    plain((x, y) => x!.minimum(y!), [ints(-5, 5, 6), ints(-5, 5)]),
+    plain((x, y) => x!.minimum(y!), [bools(3, 1), bools(4)]),
+    plain((x, y) => x!.minimum(y!), [given([nan, 1, inf]), given([0, nan, 1])]),
+  ],
+  Mod: [
+    ...binary((x, y) => x!.mod(y!), around, positive),
+    plain((x, y) => x!.mod(y!), [given([5, -5, 5, -5, 0, 6, -6]), given([3, 3, -3, -3, 3, -3, 3])]),
+    plain((x, y) => x!.mod(y!), [given([5, -5, 5, -5, 0, 6], 'int32'), given([3, 3, -3, -3, 3, -3], 'int32')]),
+  ],
+  Multiply: [
+    ...binary((x, y) => x!.mul(y!)),
+    plain((x, y) => x!.mul(y!), [ints(-5, 5, 2, 3), ints(0, 9, 3)]),
+    plain((x, y) => x!.mul(y!), [bools(2, 3), bools(3)]),
+  ],
+  Pow: [
+    ...binary((x, y) => x!.pow(y!), positive, around),
+    smooth((x) => x.pow(tf.scalar(2)), [around(7)]),
+    smooth((x) => x.pow(tf.scalar(3, 'int32')), [around(7)]),
+    plain((x, y) => x!.pow(y!), [ints(-3, 4, 6), ints(0, 4, 6)]),
+    plain((x, y) => x!.pow(y!), [given([-1, 0, 0, inf, -2, 2, nan]), given([0.5, 0, -1, -1, 3, -inf, 0])]),
+  ],
+  Prelu: [
+    smooth((x, a) => tf.prelu(x!, a!), [around(4, 3), inside(3)]),
+    smooth((x, a) => tf.prelu(x!, a!), [around(3), inside(3)]),
+  ],
+  RealDiv: [
+    ...binary((x, y) => x!.div(y!), around, positive),
+    plain((x, y) => x!.div(y!), [given([1, -1, 0, inf]), given([0])]),
+  ],
+  SquaredDifference: [
+    ...narrow((x, y) => tf.squaredDifference(x!, y!)),
+    plain((x, y) => tf.squaredDifference(x!, y!), [ints(-5, 5, 6), ints(-5, 5)]),
+  ],
+  Sub: [...binary((x, y) => x!.sub(y!)), plain((x, y) => x!.sub(y!), [ints(-5, 5, 2, 3), ints(0, 9, 3)])],
+};
