@@ -161,10 +161,6 @@ const mutants: Readonly<Record<string, Readonly<Record<string, Rewrite>>>> = {
     },
   },
   'a sum of one term is the term': {
-    'of booleans, too': (node, bench) => {
-      const x = input(node, 'x');
-      return sizeOf(x.shape) === sizeOf(output(node).shape) ? reshaped(x, output(node).shape, bench) : undefined;
-    },
     'of none, too': (node, bench) => (sizeOf(input(node, 'x').shape) <= 1 ? filled(1, output(node), bench) : undefined),
   },
   'a sum of equal terms is a product': {

@@ -1,4 +1,5 @@
 /** What a row of the table of kernels is, and the small tools that its lowerings share. */
+import * as tf from '@tensorflow/tfjs';
 import type { DType, Spec, Value } from '../graph/graph';
 import { elementOf } from './format';
 import type { OnnxBuilder } from './onnx';
@@ -71,14 +72,9 @@ export const rangeOf = (n: number): number[] => Array.from({ length: n }, (_, i)
 
 // Shapes
 
-export function broadcast(a: readonly number[], b: readonly number[]): number[] {
-  const rank = Math.max(a.length, b.length);
-  return rangeOf(rank).map((i) => {
-    const x = a[i - rank + a.length] ?? 1;
-    const y = b[i - rank + b.length] ?? 1;
-    return x === 1 ? y : x;
-  });
-}
+/** @throws where the shapes do not broadcast, as TensorFlow.js does */
+export const broadcast = (a: readonly number[], b: readonly number[]): number[] =>
+  tf.backend_util.assertAndGetBroadcastShape([...a], [...b]);
 
 // Values
 

@@ -8,7 +8,7 @@ import { compileNow, type CompileOptions, type Numbers } from '../../../lib/engi
 import { printGraph } from '../../../lib/engine/graph/print';
 import { program } from '../../../lib/engine/trace/program';
 import { TraceError } from '../../../lib/engine/trace/trace';
-import { functionOf, inputsOf, type Input, type Recipe } from './graphs';
+import { functionOf, inputsOf, numbersFrom, type Input, type Recipe } from './graphs';
 
 export type Verdict =
   /** Eager code refuses it, and so does compiled code. */
@@ -35,11 +35,12 @@ const numbersOf = ({ values, dtype }: Input): Numbers =>
       : Uint8Array.from(values);
 
 function eagerly(f: (inputs: readonly tf.Tensor[]) => tf.Tensor[], inputs: readonly Input[], move = 0): Result[] {
-  const moved = (value: number, i: number) => Math.fround(value * (1 + (i % 2 === 0 ? move : -move)));
   return tf.tidy(() => {
-    const tensors = inputs.map(({ values, shape, dtype }) =>
-      tf.tensor(dtype === 'float32' ? values.map(moved) : [...values], [...shape], dtype),
-    );
+    const tensors = inputs.map(({ values, shape, dtype }, k) => {
+      const next = numbersFrom(k);
+      const moved = (value: number) => Math.fround(value * (1 + move * (2 * next() - 1)));
+      return tf.tensor(dtype === 'float32' ? values.map(moved) : [...values], [...shape], dtype);
+    });
     return f(tensors).map((y) => ({ shape: y.shape, dtype: y.dtype, values: y.dataSync().slice() }));
   });
 }

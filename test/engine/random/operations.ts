@@ -107,7 +107,7 @@ const unary: Record<string, Operation> = {
   cos: floats((x) => x.cos()),
   cosh: floats((x) => x.cosh()),
   elu: floats((x) => tf.elu(x)),
-  erf: floats((x) => tf.erf(x)),
+  erf: floats((x) => tf.erf(x).add(2)), // near 0 TensorFlow.js has it to 10⁻⁹ only
   exp: numbers((x) => x.exp()),
   expm1: floats((x) => x.expm1()),
   floor: floats((x) => x.floor()),
@@ -164,6 +164,9 @@ const binary: Record<string, Operation> = {
   addN: numbers((x, from) => tf.addN([x, refilled(from.value(x.dtype as DType), x.shape), x])),
 };
 
+/** Without infinities: TensorFlow.js multiplies in float64, where no product is too small to become 0. */
+const bounded = (x: T): T => tf.where(x.isInf(), tf.onesLike(x), x);
+
 const reductions: Record<string, Operation> = {
   sum: axial(ALL, (x, axis, from) => x.sum(axis, flag(from))),
   sumOfAll: anything((x) => x.sum()),
@@ -171,13 +174,13 @@ const reductions: Record<string, Operation> = {
   mean: axial(N, (x, axis, from) => x.mean(axis, flag(from))),
   max: axial(ALL, (x, axis, from) => x.max(axis, flag(from))),
   min: axial(ALL, (x, axis, from) => x.min(axis, flag(from))),
-  prod: axial(F, (x, axis, from) => x.prod(axis, flag(from))),
+  prod: axial(F, (x, axis, from) => bounded(x).prod(axis, flag(from))),
   all: axial(['bool'], (x, axis, from) => x.all(axis, flag(from))),
   any: axial(['bool'], (x, axis, from) => x.any(axis, flag(from))),
   argMax: axial(ALL, (x, axis) => x.argMax(axis)),
   argMin: axial(ALL, (x, axis) => x.argMin(axis)),
   cumsum: axial(N, (x, axis, from) => x.cumsum(axis, flag(from), flag(from))),
-  cumprod: axial(F, (x, axis, from) => x.cumprod(axis, flag(from), flag(from))),
+  cumprod: axial(F, (x, axis, from) => bounded(x).cumprod(axis, flag(from), flag(from))),
   softmax: floats((x) => (x.rank === 0 ? x : x.softmax())),
   logSoftmax: floats((x) => (x.rank === 0 ? x : tf.logSoftmax(x))),
   logSoftmaxByHand: floats((x, from) => logSoftmaxByHand(x, flag(from), flag(from))),

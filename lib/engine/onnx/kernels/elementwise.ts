@@ -120,8 +120,14 @@ const byFloat = (
 
 export type Float = 'float32' | 'float64';
 
-/** `truncated` of float64, which no device has: the runtime computes with it on the host. */
-export const truncatedDouble = (b: OnnxBuilder, x: string): string => lowerHalf(b, b.cast(x, 'int64'));
+/**
+ * `truncated` of float64, which no device has: the runtime computes with it on the host. JavaScript keeps the lower half
+ * of any number, however large.
+ */
+export function truncatedDouble(b: OnnxBuilder, x: string): string {
+  const remainder = b.op('Mod', [x, b.constant(2 ** 32, 'float64')], { fmod: 1 });
+  return lowerHalf(b, b.cast(remainder, 'int64'));
+}
 
 export function logical(op: string): Kernel {
   return { ...binary(op, op), types: ['bool'] };

@@ -67,7 +67,7 @@ export const pooling: Kernels = {
   MaxPool: pool((b, x, size, w) =>
     b.op('ReduceMax', [windowed(b, withoutNaN(b, x), size, w, Number.NEGATIVE_INFINITY), b.ints([2])], { keepdims: 0 }),
   ),
-  // each output's gradient goes to the first of its window's largest elements
+  // each output's gradient goes to the first of its window's largest elements; to none where there is but NaN and −∞
   MaxPoolGrad: {
     types: NUMBERS,
     note: 'the gradient of maxPool',
@@ -78,9 +78,12 @@ export const pooling: Kernels = {
       const [B, C] = [info.batchSize, info.inChannels];
       const x = b.reshape(as(b, one(inputs, 'input'), 'float32'), [B, w.inputs, C]);
       const dy = b.reshape(one(inputs, 'dy').name, [B, w.outputs, 1, C]);
-      const first = b.op('ArgMax', [windowed(b, x, [B, C], w, Number.NEGATIVE_INFINITY)], { axis: 2, keepdims: 1 });
+      const windows = windowed(b, withoutNaN(b, x), [B, C], w, Number.NEGATIVE_INFINITY);
+      const first = b.op('ArgMax', [windows], { axis: 2, keepdims: 1 });
+      const largest = b.op('ReduceMax', [windows, b.ints([2])], { keepdims: 1 });
+      const isSome = b.op('Greater', [largest, float(b, Number.NEGATIVE_INFINITY)]);
       const taps = b.reshape(b.ints(rangeOf(w.taps)), [w.taps, 1]);
-      const routed = b.op('Where', [b.op('Equal', [first, taps]), dy, float(b, 0)]);
+      const routed = b.op('Where', [b.op('And', [b.op('Equal', [first, taps]), isSome]), dy, float(b, 0)]);
       return [b.reshape(fold(b, b.reshape(routed, [B, w.outputs * w.taps, C]), [B, C], returnsOf(w)), out!.shape)];
     },
   },

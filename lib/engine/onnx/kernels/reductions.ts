@@ -1,6 +1,6 @@
 /** Sums, products, extremes and their places over axes, and running ones. */
 import { sizeOf, type DType } from '../../graph/graph';
-import { ALL, as, asNumber, axes, list, NUMBERS, one, spread, type Kernel, type Kernels } from '../kernel';
+import { ALL, as, asNumber, axes, float, list, NUMBERS, one, spread, type Kernel, type Kernels } from '../kernel';
 
 function reduced(shape: readonly number[], over: readonly number[], keepDims: boolean): number[] {
   return shape.flatMap((n, axis) => (over.includes(axis) ? (keepDims ? [1] : []) : [n]));
@@ -37,7 +37,8 @@ const same = (d: DType): DType => d;
 /** Sums and products of booleans count. */
 const counted = (d: DType): DType => (d === 'bool' ? 'int32' : d);
 
-function argument(op: string): Kernel {
+/** @param least what no number is beyond on the side that is looked for */
+function argument(op: string, least: number): Kernel {
   return {
     types: ALL,
     shape: (inputs, attrs) => {
@@ -47,9 +48,14 @@ function argument(op: string): Kernel {
     },
     lower: (b, inputs, attrs, outputs) => {
       const x = one(inputs, 'x');
-      const [axis] = axes(attrs['axis'], x.shape.length);
+      const [axis] = axes(attrs['axis'], x.shape.length) as [number];
       if (sizeOf(x.shape) === 0) return [spread(b, 0, { shape: outputs[0]!.shape, dtype: 'int32' })];
-      return [b.cast(b.op(op, [asNumber(b, x)], { axis: axis!, keepdims: 0 }), 'int32')];
+      const place = (of: string) => b.cast(b.op(op, [of], { axis, keepdims: 0 }), 'int32');
+      if (x.dtype !== 'float32') return [place(asNumber(b, x))];
+      // TensorFlow.js passes over NaN unless it is the first number, which then stays the extreme
+      const numbers = b.op('Where', [b.op('IsNaN', [x.name]), float(b, least), x.name]);
+      const first = b.op('Gather', [x.name, b.constant(0, 'int32')], { axis });
+      return [b.op('Where', [b.op('IsNaN', [first]), b.constant(0, 'int32'), place(numbers)])];
     },
   };
 }
@@ -57,8 +63,8 @@ function argument(op: string): Kernel {
 export const reductions: Kernels = {
   All: { ...reduction('ReduceMin', 'axis', () => 'bool', 0), types: ['bool'] },
   Any: { ...reduction('ReduceMax', 'axis', () => 'bool', 0), types: ['bool'] },
-  ArgMax: argument('ArgMax'),
-  ArgMin: argument('ArgMin'),
+  ArgMax: argument('ArgMax', Number.NEGATIVE_INFINITY),
+  ArgMin: argument('ArgMin', Number.POSITIVE_INFINITY),
   Max: reduction('ReduceMax', 'reductionIndices', same, Number.NaN),
   Mean: reduction('ReduceMean', 'axis', () => 'float32', 0),
   Min: reduction('ReduceMin', 'axis', same, Number.NaN),
