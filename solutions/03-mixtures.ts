@@ -5,18 +5,19 @@
 //
 // $$p(\mathbf{x}) = \sum_{k=1}^{K} \pi_k\, p(\mathbf{x} \mid \boldsymbol\theta_k), \qquad \pi_k \ge 0,\quad \sum_{k=1}^{K} \pi_k = 1,$$
 //
-// and becomes our first model with a **latent variable**: to make an example, choose a component $k$ with probability $\pi_k$, then draw $\mathbf{x}$ from it. We never see $k$, but we can sum it out exactly, and so the likelihood of any $\mathbf{x}$ is a number that we know, not an estimate.
+// and becomes our first model with a **latent variable**: to make an example, choose a component $k$ with probability $\pi_k$, then draw $\mathbf{x}$ from it. We never see $k$, but we can sum it out, $p(\mathbf{x}) = \sum_k p(\mathbf{x}, k)$: the **sum rule** of probability; the field says that $k$ is **marginalised**. Here the sum has $K$ terms, and so the likelihood of any $\mathbf{x}$ is a number that we know, not an estimate.
 //
 // By the end of this chapter you have written a mixture from the log-density to the sampler, trained it in two ways, chosen its size without touching the test set, and found a mistake that a published notebook made. Everything printed below was computed by running this file (`npm run solutions -- 03`).
 
 // %% tags=["setup"] id="setup"
 import * as tf from '@tensorflow/tfjs';
-import { check, NotWritten } from 'grader';
+import { check, NotWritten, yours } from 'grader';
 import {
   adam,
   baselines,
   budgeted,
   card,
+  categorical,
   categoricalMixture,
   createRng,
   density2d,
@@ -25,17 +26,20 @@ import {
   dequantisedSource,
   em,
   evaluate,
+  figure,
   fit,
   gaussianMixture,
   imageGrid,
   ladder,
   load,
   logCategoricalComponents,
-  lossCurve,
+  logNormalComponents,
+  planeShapes,
   planeSource,
   rungsOf,
   sweep,
   table,
+  variablesOf,
   type Rng,
 } from 'dgm';
 
@@ -88,7 +92,7 @@ density2d(panels, points);
 //
 // $$\ln p(\mathbf{x}\mid k) = -\frac12 \sum_{d=1}^{D} \left[ \ln 2\pi + \lambda_{kd} + \frac{(x_d-\mu_{kd})^2}{e^{\lambda_{kd}}} \right].$$
 //
-// For integers $0 \dots V-1$, such as the 17 grey levels of our digits, a table of probabilities for every coordinate:
+// For integers $0 \dots V-1$, such as the 17 grey levels of our digits, a table of probabilities for every coordinate, the **categorical** distribution (statisticians call the mixture of these **latent class analysis**):
 //
 // $$\ln p(\mathbf{x}\mid k) = \sum_{d=1}^{D} \ln \vartheta_{k d x_d}, \qquad \sum_{v} \vartheta_{kdv} = 1.$$
 //
@@ -96,7 +100,7 @@ density2d(panels, points);
 //
 // ### Exercise: the log-density of each component
 //
-// Write the first formula for a whole batch at once, $B$ examples against $K$ components. Tensors broadcast: an array $[B, 1, D]$ minus an array $[1, K, D]$ is an array $[B, K, D]$, and `expandDims` puts the 1 where it belongs. Two slips are easy: dividing by $\sigma$ where $\sigma^2$ belongs, and forgetting the constant $\ln 2\pi$, which no picture shows and every likelihood does.
+// Write the first formula for a whole batch at once, $B$ examples against $K$ components. Tensors broadcast: an array $[B, 1, D]$ minus an array $[1, K, D]$ is an array $[B, K, D]$, and `expandDims` puts the 1 where it belongs. Two slips are easy: dividing by $\sigma$ where $\sigma^2$ belongs, and forgetting the constant $\ln 2\pi$, which no picture shows and every likelihood does. And take differences before you square: $x^2 - 2x\mu + \mu^2$ is the same on paper, but a small difference of large numbers when the data lie far from 0.
 
 // %% id="log-normal"
 /**
@@ -125,7 +129,7 @@ await check('mixture.logNormal', logNormal);
 //
 // How large are the tables? A Gaussian mixture has $(K-1) + 2KD$ free parameters, a categorical one $(K-1) + KD(V-1)$: probabilities sum to 1, so the last of them is no choice.
 //
-// Our data from here on are the digits: 1,797 scans of $8 \times 8$ pixels with 17 grey levels, split in the order of the file into 1,000 for training, 350 for validation and 447 for the test. All ten classes are about equally large, and that is the last we hear of labels in this chapter.
+// Our data from here on are the digits: 1,797 scans of $8 \times 8$ pixels with 17 grey levels, split in the order of the file into 1,000 for training, 350 for validation and 447 for the test. All ten classes are about equally large. No mixture of this chapter sees a label; only a baseline of the ladder will.
 
 // %% id="network-size"
 const digits = load('digits');
@@ -167,7 +171,7 @@ table(
 //
 // ### Exercise: responsibilities
 //
-// The posterior of the latent variable, $r_{nk} = p(k \mid \mathbf{x}_n) = e^{a_{nk}} / \sum_j e^{a_{nj}}$, tells which component is *responsible* for an example. It is the mixture's whole inference, and half of EM. Compute it from $a$ so that it works for $a \approx -1000$ and for $a \approx +1000$.
+// The posterior of the latent variable, $r_{nk} = p(k \mid \mathbf{x}_n) = e^{a_{nk}} / \sum_j e^{a_{nj}}$, tells which component is *responsible* for an example. Computing it is called **inference** of the latent variable; it is all the inference that a mixture needs, and half of EM. Compute it from $a$ so that it works for $a \approx -1000$ and for $a \approx +1000$.
 
 // %% id="responsibilities"
 /**
@@ -193,21 +197,25 @@ await check('mixture.responsibilities', responsibilities);
 //
 // **By gradient.** $\mathcal L$ is differentiable, so Adam can minimise it like any other loss. Softmax keeps $\boldsymbol\pi$ on the simplex. It needs a learning rate, and works for every model of the course.
 //
-// **By expectation maximisation** (Dempster, Laird and Rubin, 1977). If we knew each example's component, maximum likelihood would be counting. We do not, but we know the responsibilities. So alternate: compute $r_{nk}$ with the present parameters (E), then maximise the expected complete log-likelihood with $r$ held fixed (M),
+// **By expectation maximisation** (EM: Dempster, Laird and Rubin, 1977). If we knew each example's component, maximum likelihood would be counting. We do not, but we know the responsibilities. So alternate: compute $r_{nk}$ with the present parameters (E), then maximise the expected complete log-likelihood with $r$ held fixed (M),
 //
 // $$\max_{\boldsymbol\pi,\boldsymbol\theta} \; \sum_n \sum_k r_{nk} \bigl[ \ln \pi_k + \ln p(\mathbf{x}_n \mid \boldsymbol\theta_k) \bigr].$$
 //
-// Why it works: for any distribution $q_n$ over components, Jensen's inequality gives $\ln p(\mathbf{x}_n) \ge \sum_k q_n(k) \ln \frac{p(\mathbf{x}_n, k)}{q_n(k)}$, with equality at $q_n = p(k\mid\mathbf{x}_n)$. E makes the bound tight, M raises it, so the likelihood never falls. There is no step size. Remember the bound: variational autoencoders will use it again, when the sum over $k$ has become an integral that nobody can do.
+// Why it works. The logarithm of a mean is at least the mean of the logarithms (Jensen's inequality: chapter 2 has its picture). Read the sum over components as a mean under any distribution $q_n$ over them:
+//
+// $$\ln p(\mathbf{x}_n) = \ln \sum_k q_n(k)\, \frac{p(\mathbf{x}_n, k)}{q_n(k)} \;\ge\; \sum_k q_n(k) \ln \frac{p(\mathbf{x}_n, k)}{q_n(k)} = \ln p(\mathbf{x}_n) - \mathrm{KL}\bigl[q_n(k) \,\|\, p(k\mid\mathbf{x}_n)\bigr].$$
+//
+// The right side is the **evidence lower bound (ELBO)**; the last form follows from $p(\mathbf{x}_n, k) = p(\mathbf{x}_n)\, p(k \mid \mathbf{x}_n)$. E takes $q_n = p(k\mid\mathbf{x}_n)$, which makes the KL 0 and the bound tight. M raises the bound while $q_n$ stays. So the likelihood never falls, and there is no step size. Remember the bound: variational autoencoders (chapter 8) will use it again, when the sum over $k$ has become an integral that nobody can do.
 //
 // ### Exercise: the M-step
 //
-// For categorical components the maximum is a weighted count. Each table of probabilities has to maximise $\sum_v c_v \ln \vartheta_v$ with $\sum_v \vartheta_v = 1$, where $c_v$ is the weight of the examples that show the value $v$; a Lagrange multiplier gives $\vartheta_v = c_v / \sum_w c_w$.
+// For categorical components the maximum is a weighted count. Each table has to maximise $\sum_v c_v \ln \vartheta_v$ with $\sum_v \vartheta_v = 1$, where $c_v$ is the weight of the examples that show the value $v$. With a Lagrange multiplier, $\frac{\partial}{\partial\vartheta_v} \bigl[\sum_w c_w \ln \vartheta_w - \ell\, \bigl(\sum_w \vartheta_w - 1\bigr)\bigr] = \frac{c_v}{\vartheta_v} - \ell = 0$: all $\vartheta_v$ are in proportion to $c_v$, and since they sum to 1, $\vartheta_v = c_v / \sum_w c_w$.
 //
 // A component must not call a grey level impossible just because it has not seen it yet. So every value of every table gets $\alpha \ge 0$ imaginary examples, and so does the size of every component. With $[x_{nd} = v]$ for 1 where it is true and 0 elsewhere,
 //
 // $$\pi_k = \frac{\sum_n r_{nk} + \alpha}{N + K\alpha}, \qquad \vartheta_{kdv} = \frac{\sum_n r_{nk}\, [x_{nd} = v] + \alpha}{\sum_n r_{nk} + V\alpha}.$$
 //
-// These maximise the expected complete log-likelihood plus $\alpha \bigl( \sum_k \ln \pi_k + \sum_{kdv} \ln \vartheta_{kdv} \bigr)$. Up to a constant that is the logarithm of Dirichlet priors whose parameters are all $1 + \alpha$, so EM then climbs the posterior; with $\alpha = 0$ the priors are flat, and it climbs the likelihood alone.
+// The field calls them **pseudo-counts** (with $\alpha = 1$: **Laplace smoothing**). These formulas maximise the expected complete log-likelihood plus $\alpha \bigl( \sum_k \ln \pi_k + \sum_{kdv} \ln \vartheta_{kdv} \bigr)$. Up to a constant that is the logarithm of **Dirichlet priors** whose parameters are all $1 + \alpha$, so EM then climbs the posterior of the parameters, and ends at a **maximum a posteriori (MAP)** estimate; with $\alpha = 0$ the priors are flat, and it climbs the likelihood alone: **maximum likelihood (MLE)**.
 //
 // `tf.oneHot` makes the indicator $[N, D, V]$; reshaped to $[N, DV]$, its sum over $n$ is one matrix product with $\mathbf{r}^\top$.
 
@@ -223,7 +231,7 @@ interface Parameters {
  * The categorical mixture's parameters that maximise the expected complete log-likelihood plus log-prior.
  * @param x [N, D], integers 0 … values − 1 @param r responsibilities [N, K]
  * @param values V, also where x never shows the largest of them
- * @param alpha imaginary examples of each value in each table, and of each component
+ * @param alpha pseudo-count of each value in each table, and of each component
  */
 function mStep(x: tf.Tensor, r: tf.Tensor, values: number, alpha: number): Parameters {
   // BEGIN SOLUTION mixture.mStep
@@ -245,10 +253,121 @@ function mStep(x: tf.Tensor, r: tf.Tensor, values: number, alpha: number): Param
 // %% id="check-m-step"
 await check('mixture.mStep', mStep);
 
+// %% [markdown] id="gaussian-m-step-text"
+// ### Exercise: derive the M-step of Gaussians
+//
+// For Gaussian components, too, the M-step has a closed form, and this time you find it. Of the expected complete log-likelihood, what depends on the mean $\mu$ and the log-variance $\lambda = \ln \sigma^2$ of component $k$ in coordinate $d$ is
+//
+// $$-\frac12 \sum_{n} r_{nk} \left[ \lambda + (x_{nd} - \mu)^2\, e^{-\lambda} \right].$$
+//
+// Differentiate by $\mu$ and by $\lambda$ on paper: three lines. There is one condition more. A variance below `floor` is not allowed (the last section shows why); where the maximum lies below it, which value is the best of those that are allowed? No component is empty, and $\boldsymbol\pi$ is as before.
+
+// %% id="gaussian-m-step"
+interface Gaussians {
+  /** [K, D] */
+  readonly mu: tf.Tensor;
+  /** ln σ²: [K, D] */
+  readonly logVar: tf.Tensor;
+}
+
+/**
+ * Means and log-variances that maximise the expected complete log-likelihood, with no variance below the floor.
+ * @param x [N, D] @param r responsibilities [N, K], of which no column is 0 @param floor of the variance σ²
+ */
+function gaussianMStep(x: tf.Tensor, r: tf.Tensor, floor: number): Gaussians {
+  // BEGIN SOLUTION mixture.gaussianMStep
+  const weights = r.div(r.sum(0)); // [N, K], each column sums to 1
+  const mu = weights.matMul(x, true); // [K, D]
+  const w = weights.expandDims(2); // [N, K, 1]
+  const differences = x.expandDims(1).sub(mu); // [N, K, D]
+  const variance = w.mul(differences.square()).sum(0); // [K, D]
+  return { mu, logVar: variance.maximum(floor).log() };
+  // END SOLUTION
+}
+
+// %% id="check-gaussian-m-step"
+await check('mixture.gaussianMStep', gaussianMStep);
+
+// %% [markdown] id="em-steps-text"
+// Compare your paper with this when yours passes. By $\mu$: $\sum_n r_{nk} (x_{nd} - \mu) = 0$, a weighted mean. By $\lambda$: $\sum_n r_{nk} \bigl[1 - (x_{nd} - \mu)^2 e^{-\lambda}\bigr] = 0$, a weighted variance. With $w_{nk} = r_{nk} / \sum_m r_{mk}$,
+//
+// $$\mu_{kd} = \sum_n w_{nk}\, x_{nd}, \qquad \sigma^2_{kd} = \max\Bigl(\textstyle\sum_n w_{nk}\, (x_{nd} - \mu_{kd})^2,\; \text{floor}\Bigr),$$
+//
+// the last because the derivative by $\lambda$ has one sign below the maximum and the other above it. It is chapter 2's closest Gaussian with weights: **moment matching**.
+//
+// Now EM moves, and it is *your* EM: the cell below calls your `logNormal`, `responsibilities` and `gaussianMStep` on the points of the first picture, from responsibilities at random. What is not written yet, the library does in its place, and a line says so. A point has the colours of its components, mixed by its responsibilities; an ellipse is two standard deviations wide.
+
+// %% id="em-steps"
+const logDensity = yours(logNormal, logNormalComponents);
+const posterior = yours(responsibilities, (logJoint: tf.Tensor): tf.Tensor => tf.softmax(logJoint));
+const maximise = yours(gaussianMStep, (x: tf.Tensor, r: tf.Tensor, varianceFloor: number): Gaussians => {
+  const config = { ...gaussianMixture.tiny.config, components: r.shape[1]!, varianceFloor, pseudoCount: 0 };
+  const model = gaussianMixture.create(config, rng.fork('library step'));
+  model.mStep(x, r);
+  const { mu, logVar } = model.parameters();
+  return { mu: mu!, logVar: logVar! };
+});
+
+type Moment = { after: number; r: number[][]; mu: number[][]; sigma: number[][] };
+const moments: Moment[] = tf
+  .tidy(() => {
+    let r: tf.Tensor = tf.softmax(rng.fork('anywhere').normal([300, 3]));
+    return Array.from({ length: 31 }, (_, after): Moment => {
+      const { mu, logVar } = maximise(clusters, r, 0.01);
+      const shown = { after, r: r.arraySync(), mu: mu.arraySync(), sigma: logVar.mul(0.5).exp().arraySync() } as Moment;
+      r = posterior(logDensity(clusters, mu, logVar).add(r.mean(0).log()));
+      return shown;
+    });
+  })
+  .filter(({ after }) => [0, 5, 10, 30].includes(after));
+
+const hues = [
+  [47, 127, 209],
+  [217, 112, 26],
+  [21, 150, 115],
+] as const;
+const rgb = (weights: readonly number[]) =>
+  `rgb(${[0, 1, 2].map((i) => Math.round(weights.reduce((sum, w, k) => sum + w * hues[k]![i]!, 0))).join(',')})`;
+const round = Array.from({ length: 41 }, (_, i) => (i * Math.PI) / 20);
+const axes = (i: number) => ({ xaxis: `x${i === 0 ? '' : i + 1}`, yaxis: `y${i === 0 ? '' : i + 1}` });
+figure(
+  moments.flatMap(({ r, mu, sigma }, i) => [
+    { mode: 'markers', ...axes(i), x: points.map(([x]) => x), y: points.map(([, y]) => y), marker: { size: 5, color: r.map(rgb) } },
+    ...mu.map((m, k) => ({
+      mode: 'lines',
+      ...axes(i),
+      x: round.map((t) => m[0]! + 2 * sigma[k]![0]! * Math.cos(t)),
+      y: round.map((t) => m[1]! + 2 * sigma[k]![1]! * Math.sin(t)),
+      line: { width: 2.5, color: rgb([0, 1, 2].map((j) => (j === k ? 1 : 0))) },
+    })),
+  ]), // prettier-ignore
+  {
+    title: 'EM on three clusters',
+    showlegend: false,
+    margin: { l: 40, r: 10, t: 70, b: 36 },
+    ...Object.fromEntries(
+      moments.flatMap((_, i) => [
+        [`xaxis${i === 0 ? '' : i + 1}`, { domain: [i * 0.255, i * 0.255 + 0.235], range: [-6, 6], anchor: axes(i).yaxis }],
+        [`yaxis${i === 0 ? '' : i + 1}`, { range: [-5, 6], anchor: axes(i).xaxis, showticklabels: i === 0 }],
+      ]),
+    ), // prettier-ignore
+    annotations: moments.map(({ after }, i) => ({
+      text: after === 0 ? 'the first M-step' : `after ${after} more`,
+      x: i * 0.255 + 0.117,
+      xref: 'paper',
+      xanchor: 'center',
+      y: 1.01,
+      yref: 'paper',
+      yanchor: 'bottom',
+    })),
+  },
+  { height: 300, alt: 'Three Gaussians that start on top of each other and end on the three clusters' },
+);
+
 // %% [markdown] id="em-exercise"
 // ### Exercise: the EM loop
 //
-// Put the two halves together, starting from given responsibilities: M-step first, then alternate. Use your `mStep` and `responsibilities`; `logCategoricalComponents(x, logTheta)` from the library gives $\ln p(\mathbf{x}_n \mid k)$ as $[N, K]$. Return the parameters of the last M-step, and the mean negative log-likelihood after every M-step. With $\alpha = 0$ it can never rise by more than rounding: if it does, something is wrong. With $\alpha > 0$ it is the log-likelihood plus the log-prior that can never fall.
+// Put the two halves together, starting from given responsibilities: M-step first, then alternate. Use your `mStep` and `responsibilities`; `logCategoricalComponents(x, logTheta)` from the library gives $\ln p(\mathbf{x}_n \mid k)$ as $[N, K]$. Return the parameters of the last M-step, and the mean negative log-likelihood after every M-step. With $\alpha = 0$ it can never rise by more than rounding: if it does, something is wrong. With $\alpha > 0$ it is the log-likelihood plus the log-prior that can never fall, and the likelihood alone may. (The library's `em` stops when the likelihood alone gains less than its tolerance. On the digits that makes no difference.)
 //
 // `dispose`, or `tf.tidy`, keeps memory flat. It is good manners here and a necessity in the long trainings to come.
 
@@ -293,33 +412,88 @@ await check('mixture.emLoop', emLoop);
 //
 // First the digits as real numbers. A density cannot be compared with a probability: an integer $\mathbf{x}$ stands for its cell $\prod_d [x_d, x_d + 1)$, whose probability is $P(\mathbf{x}) = \mathbb{E}_{\mathbf{u}}\, p(\mathbf{x}+\mathbf{u})$ with $\mathbf{u} \sim U[0,1)^D$. Jensen's inequality gives a **lower bound** that is easy to compute, $\ln P(\mathbf{x}) \ge \mathbb{E}_{\mathbf{u}} \ln p(\mathbf{x}+\mathbf{u})$ (Theis, van den Oord and Bethge, 2016). `dequantised` wraps a density that way, and from then on the model's `likelihood.kind` says so.
 //
-// A mixture of 25 diagonal Gaussians, by gradient (every minibatch with fresh noise) and by EM (one noise for all iterations):
+// A mixture of 25 diagonal Gaussians, by EM and by gradient. For a comparison of two ways down both have to begin at the same place, so both get the weights of one M-step from the same seeds, and the same data with the same noise. And since a start may matter more than the way, both go once more from another one: means drawn at random from $\mathcal N(8.5, 5^2)$. Everything from three seeds.
 
-// %% id="train-gaussian-gradient"
-const byGradient = dequantised(gaussianMixture.create(gaussianMixture.defaults, rng.fork('gradient')));
-const gradientRun = await fit(byGradient, digits, {
-  epochs: budgeted(60),
-  batchSize: gaussianMixture.defaults.batchSize,
-  optimiser: adam(gaussianMixture.defaults.learningRate),
-  patience: 15,
-  rng: rng.fork('fit'),
-});
-lossCurve(gradientRun, { title: '25 Gaussians by gradient' });
-
-// %% id="train-gaussian-em"
-const gaussians = gaussianMixture.create(gaussianMixture.defaults, rng.fork('em'));
+// %% id="train-gaussian"
 const noisy = {
   train: { x: dequantise(digits.train.x, rng.fork('train noise')) },
   validation: { x: dequantise(digits.validation.x, rng.fork('validation noise')) },
 };
-const emRun = await em(gaussians, noisy, { iterations: budgeted(60), patience: 10, rng: rng.fork('em run') });
-lossCurve(emRun, { title: '25 Gaussians by EM' });
-const byEm = dequantised(gaussians);
+const { batchSize, learningRate: usualRate } = gaussianMixture.defaults;
+
+/** The weights before training: means at random, or one M-step from k-means++ seeds. The same for the same seed. */
+function begun(start: 'seeds' | 'random', seed: Rng) {
+  const model = gaussianMixture.create(gaussianMixture.defaults, seed.fork('weights'));
+  if (start === 'seeds') tf.tidy(() => model.mStep(noisy.train.x, model.start(noisy.train.x, seed.fork('seeds'))));
+  return model;
+}
+
+async function train(start: 'seeds' | 'random', way: 'EM' | 'gradient', learningRate = 0) {
+  const runs = [];
+  for (const seed of [1, 2, 3].map((number) => rng.fork(`gaussians ${number}`))) {
+    const model = begun(start, seed);
+    const common = { rng: seed.fork('training'), patience: 15, quiet: true };
+    const { history, best } =
+      way === 'EM'
+        ? await em(model, noisy, { ...common, iterations: budgeted(60), start: 'weights', tolerance: -1 })
+        : await fit(model, noisy, { ...common, epochs: budgeted(60), batchSize, optimiser: adam(learningRate) });
+    runs.push({ model, history, best: best! });
+  }
+  return { start, way: way === 'EM' ? way : `gradient, rate ${learningRate}`, runs };
+}
+const ways = [
+  await train('seeds', 'EM'),
+  await train('seeds', 'gradient', usualRate),
+  await train('seeds', 'gradient', usualRate / 10),
+  await train('random', 'EM'),
+  await train('random', 'gradient', usualRate),
+];
+const mean = (values: readonly number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
+const spread = (values: readonly number[]) =>
+  Math.sqrt(values.reduce((sum, v) => sum + (v - mean(values)) ** 2, 0) / (values.length - 1));
+table(
+  ways.map(({ start, way, runs }) => {
+    const best = runs.map((run) => run.best.validation);
+    const last = runs.map(({ history }) => history.at(-1)!);
+    return {
+      start,
+      way,
+      'validation, best pass': mean(best),
+      'spread over seeds': spread(best),
+      'at pass': mean(runs.map((run) => run.best.epoch)),
+      'validation, last pass': mean(last.map(({ validation }) => validation!)),
+      'training, last pass': mean(last.map(({ loss }) => loss)),
+    };
+  }),
+  { caption: '25 Gaussians: nats per image (a density of noisy images), means of three seeds', digits: 1 },
+);
+figure(
+  ways.map(({ start, way, runs: [run] }) => ({
+    mode: 'lines',
+    name: `${start}: ${way}`,
+    x: run!.history.map(({ epoch }) => epoch),
+    y: run!.history.map(({ validation }) => validation!),
+    line: {
+      dash: way === 'EM' ? 'solid' : 'dot',
+      color: start === 'seeds' ? '#2f7fd1' : '#d9701a',
+      width: way.endsWith('0.01') ? 1.5 : 2.5,
+    },
+  })),
+  {
+    title: 'Two ways, two starts: the first seed',
+    xaxis: { title: 'passes over the training set' },
+    yaxis: { title: 'validation, nats per image', range: [126, 150] },
+  },
+);
+const atBest = ({ runs }: (typeof ways)[number]) => mean(runs.map(({ best }) => best.validation));
+const gradient = atBest(ways[2]!) < atBest(ways[1]!) ? ways[2]! : ways[1]!; // its rate is chosen on the validation set
+const [byEm, byGradient] = [ways[0]!, gradient].map(({ runs }) => runs.map(({ model }) => model));
+const gaussians = byEm![0]!;
 
 // %% [markdown] id="train-categorical-text"
-// The same family, the same data, two ways down: EM gets lower, in fewer passes, and nobody had to choose a learning rate.
+// @@WAYS@@
 //
-// Now the integers as what they are: five tables of probabilities, by EM. EM climbs to a peak near its start, so where it ends depends on where it starts. We start it three times and keep the end that the *validation set* likes best.
+// Now the integers as what they are: five tables of probabilities, by EM. EM climbs to a peak near its start, a **local optimum**, so where it ends depends on where it starts. We start it three times and keep the end that the *validation set* likes best.
 
 // %% id="train-categorical"
 /** EM from three random starts: the models, best on the validation set first. */
@@ -350,16 +524,56 @@ table(
 );
 const five = starts[0]!.model;
 
+// %% [markdown] id="own-em-text"
+// **Your EM.** Both loops start from the same responsibilities. If yours is right, the columns agree to float32's last digits; its end gets a rung of its own on the ladder below.
+
+// %% id="own-em"
+/** What `emLoop` does, by the library's model. */
+function libraryLoop(x: tf.Tensor, start: tf.Tensor, values: number, alpha: number, iterations: number) {
+  const config = { ...categoricalMixture.defaults, components: start.shape[1]!, values, pseudoCount: alpha };
+  const model = categoricalMixture.create(config, rng.fork('library loop'));
+  const nats: number[] = [];
+  for (let i = 0; i < iterations; i++) {
+    tf.tidy(() => model.mStep(x, i === 0 ? start : model.responsibilities(x)));
+    nats.push(evaluate(model, { x }, rng).nats);
+  }
+  const [logits, tables] = variablesOf(model);
+  return { logPi: tf.logSoftmax(logits!), logTheta: tf.logSoftmax(tables!), nats };
+}
+
+/** A model that has these parameters. */
+function mixtureOf({ logPi, logTheta }: Parameters) {
+  const model = categoricalMixture.create({ ...categoricalMixture.defaults, components: logPi.size }, rng);
+  [logPi, logTheta].forEach((value, i) => variablesOf(model)[i]!.assign(value));
+  return model;
+}
+const rounds = budgeted(40);
+const sameStart = five.start(digits.train.x, rng.fork('same start')); // [N, 5]
+const ownEm = yours(emLoop, libraryLoop);
+const ownEnd = ownEm(digits.train.x, sameStart, V, categoricalMixture.defaults.pseudoCount, rounds);
+const libraryEnd = libraryLoop(digits.train.x, sameStart, V, categoricalMixture.defaults.pseudoCount, rounds);
+table(
+  [1, 2, 5, 10, 20, 40]
+    .filter((iteration) => iteration <= rounds)
+    .map((iteration) => ({
+      iteration,
+      [ownEm.by()]: ownEnd.nats[iteration - 1]!,
+      'the library': libraryEnd.nats[iteration - 1]!,
+    })),
+  { caption: 'Categorical mixture, K = 5, from the same start: training nats per image', digits: 3 },
+);
+const ownMixture = mixtureOf(ownEnd);
+
 // %% [markdown] id="hyperparameters"
 // ## 6 Hyperparameters and the likelihood of new inputs
 //
-// How many components? The training likelihood always says "more". The validation set answers honestly. As the starts differ by as much as the sizes do, every size gets the best of three.
+// How many components? The training likelihood always says "more". The validation set answers honestly: that is **model selection**. As the starts differ by as much as the sizes do, every size gets the best of three.
 
 // %% id="sweep"
 const sizes = [];
 for (const components of [1, 2, 5, 10, 20]) {
-  const [first] = components === 5 ? starts : await trainCategorical(components);
-  sizes.push({ components, ...first! });
+  const ends = components === 5 ? starts : await trainCategorical(components);
+  sizes.push({ components, ...ends[0]! });
 }
 const lowest = sizes.reduce((a, b) => (b.validation.nats < a.validation.nats ? b : a));
 const byComponents = sizes.map(({ components, model, validation }) => ({
@@ -377,7 +591,7 @@ table(byComponents, { caption: 'Nats per image by number of components', digits:
 //
 // The lowest validation number is itself a noisy measurement: with another 350 images it would move by about its standard error. The **one-standard-error rule** (Breiman, Friedman, Olshen and Stone, 1984, section 3.4.3) takes the *smallest* model whose validation loss is at most the lowest one plus the standard error of that lowest one. It leans to the simple side on purpose: all candidates saw the same images, so their differences are known better than the rule pretends.
 //
-// The order of the list must not matter. When yours is right, ask it: `chooseComponents(byComponents)`. The last column of the table above shows what it has to see.
+// The order of the list must not matter. The last column of the first table above shows what it has to see. The $K$ that yours takes is the one that the rest of the chapter looks at.
 
 // %% id="choose-components"
 interface Candidate {
@@ -401,28 +615,94 @@ function chooseComponents(candidates: readonly Candidate[]): number {
 // %% id="check-choose-components"
 await check('mixture.chooseComponents', chooseComponents);
 
+// %% id="chosen"
+const rule = yours(chooseComponents, () => lowest.components);
+const choice = rule(byComponents);
+const K = sizes.some(({ components }) => components === choice) ? choice : lowest.components;
+const choices = [
+  { rule: 'lowest validation loss', K: lowest.components },
+  { rule: `one standard error, ${rule.by()}`, K: choice },
+];
+table(choices, { caption: 'How many components' });
+
+// %% [markdown] id="pseudo-counts-text"
+// And how many imaginary examples? The library's default is $\alpha = 0.2$. The same two starts for each $\alpha$, so that only $\alpha$ differs; and differences image by image: what makes an image hard makes it hard for both models, and drops out of a **paired** difference, whose error is far smaller than that of either number.
+
+// %% id="pseudo-counts"
+const byAlpha = [];
+for (const pseudoCount of [0.05, 0.2, 0.5, 1]) {
+  const models = [];
+  for (const start of [1, 2]) {
+    const here = rng.fork(`alpha, start ${start}`);
+    const config = { ...categoricalMixture.defaults, components: K, pseudoCount };
+    const model = categoricalMixture.create(config, here.fork('weights'));
+    const options = { iterations: budgeted(30), tolerance: 0.01, rng: here.fork('em'), quiet: true };
+    await em(model, { train: digits.train }, options);
+    models.push(model);
+  }
+  const each = models.map((model) => evaluate(model, digits.validation, rng).perExample);
+  byAlpha.push({ pseudoCount, models, perImage: Array.from(each[0]!, (a, n) => (a + each[1]![n]!) / 2) });
+}
+const usual = byAlpha.find(({ pseudoCount }) => pseudoCount === categoricalMixture.defaults.pseudoCount)!;
+table(
+  byAlpha.map(({ pseudoCount, perImage }) => {
+    const differences = perImage.map((nats, n) => nats - usual.perImage[n]!);
+    return {
+      alpha: String(pseudoCount),
+      validation: mean(perImage),
+      'above the default': mean(differences),
+      'its standard error (paired)': spread(differences) / Math.sqrt(differences.length),
+    };
+  }),
+  { caption: `K = ${K}, means of two starts: nats per image`, digits: 2 },
+);
+const kept = byAlpha.reduce((a, b) => (mean(b.perImage) < mean(a.perImage) ? b : a));
+const keptModel = kept.models[0]!; // what the rest of the chapter looks at
+
 // %% [markdown] id="ladder-text"
 // ### The ladder
 //
-// Only now the test set, once. A likelihood means nothing alone, so every chapter shows its models on the same **ladder** of baselines. *Uniform* says every grey level is equally likely; *histogram* counts each pixel's grey levels by itself, and its class-conditional form does so for each digit, with the share of each class as its weight: a mixture whose components were chosen by the labels. The *Chow–Liu tree* of chapter 4 lets each pixel look at one other. A model that does not beat the histogram gains nothing from what it knows of how pixels depend on each other.
+// Only now the test set, once. A likelihood means nothing alone, so every chapter shows its models on the same **ladder** of baselines. *Uniform* says every grey level is equally likely; *histogram* counts each pixel's grey levels by itself, and its class-conditional form does so for each digit, with the share of each class as its weight: a mixture whose components were chosen by the labels. The *Chow–Liu tree* of chapter 4 lets each pixel look at one other. A model that loses to the histogram would have done better to look at each pixel by itself; whether it gains nothing from how pixels depend on each other is another question, which one Gaussian beside 25 will answer.
 
 // %% id="ladder"
-const models = [
+const oneGaussian = gaussianMixture.create({ ...gaussianMixture.defaults, components: 1 }, rng.fork('one Gaussian'));
+await em(oneGaussian, { train: noisy.train }, { iterations: 2, rng: rng.fork('one'), quiet: true });
+const rows = [
   ...(await baselines(digits, rng.fork('baselines'))).filter(({ name }) => name !== 'categorical mixture, K = 5'),
-  { name: 'Gaussian mixture, K = 25, gradient', model: byGradient },
-  { name: 'Gaussian mixture, K = 25, EM', model: byEm },
-  { name: 'categorical mixture, K = 5, EM', model: five },
-  { name: `categorical mixture, K = ${lowest.components}, EM`, model: lowest.model },
+  { name: 'one Gaussian', model: dequantised(oneGaussian) },
+  { name: '25 Gaussians, gradient', model: byGradient!.map((model) => dequantised(model)) },
+  { name: '25 Gaussians, EM', model: byEm!.map((model) => dequantised(model)) },
+  { name: '5 tables, EM', model: starts.map(({ model }) => model) },
+  { name: `5 tables, EM, ${ownEm.by()}`, model: ownMixture },
+  { name: `${K} tables, α = ${kept.pseudoCount}, EM`, model: kept.models },
 ];
-const rungs = rungsOf(models, digits.test, rng.fork('test'));
-ladder(rungs);
+const rungs = rungsOf(rows, digits.test, rng.fork('test'));
+ladder(rungs, { title: 'Nats per test image; bars: standard error over the images' });
 table(
-  rungs.map(({ name, nats, kind, error }) => ({ name, nats, kind, error })),
-  { caption: 'Test set: nats per image (smaller is better), and what the number is', digits: 1 },
+  rungs.map(({ name, nats, kind, error, spread: seeds, behind, behindError }) => ({
+    name,
+    nats,
+    kind,
+    'error over images': error,
+    'spread of 3 seeds': seeds ?? '',
+    'above the best': behind,
+    'its error (paired)': behindError,
+  })),
+  { caption: 'Test set: nats per image (smaller is better)', digits: 1 },
 );
+const [least, most] = rungsOf(
+  rows.filter(({ name }) => name.startsWith('25')),
+  digits.test,
+  rng.fork('test'),
+).sort((a, b) => a.nats - b.nats);
+table([{ better: least!.name, worse: most!.name, by: most!.behind, 'standard error (paired)': most!.behindError }], {
+  caption: 'From the same start: what the way is worth, in nats per test image',
+  digits: 2,
+});
+const of = (name: string) => rungs.find((rung) => rung.name === name)!.nats;
 
 // %% [markdown] id="ladder-reading"
-// Read it with care. The Gaussian mixtures lose to mere counting, and more training would not save them: ask the family where its probability goes. Half of all pixels are exactly 0, and no bell fits into the cell $[0, 1)$ without reaching below 0. One stray pixel takes the whole image off the scale, and each of the 64 may stray:
+// @@LADDER@@
 
 // %% id="gaussian-waste"
 const [drawnOff, imagesOn] = tf.tidy(() => {
@@ -440,17 +720,20 @@ table(
     { what: 'pixels that the mixture puts outside [0, 17)', value: `${(100 * drawnOff!).toFixed(0)} %` },
     { what: 'images that it puts wholly inside', value: `${(100 * imagesOn!).toFixed(2)} %` },
     { what: 'what that costs every digit: −ln of it', value: `${-Math.log(imagesOn!).toFixed(1)} nats` },
+    { what: 'what they lose to the histogram by', value: `${(of('25 Gaussians, EM') - of('histogram')).toFixed(1)} nats` },
+    { what: 'what 24 more Gaussians gained on one', value: `${(of('one Gaussian') - of('25 Gaussians, EM')).toFixed(1)} nats` },
   ],
-  { caption: 'Where the 25 Gaussians (EM) spend their probability' },
-);
+  { caption: 'Where the 25 Gaussians (EM, the first seed) spend their probability' },
+); // prettier-ignore
 
 // %% [markdown] id="known-entropy-text"
 // ### Against a known truth
 //
-// On digits nobody knows the lowest possible number. On a source whose entropy $H$ is known exactly, everybody does: the model's mean negative log-likelihood is $H + \mathrm{KL}[p\,\|\,q]$, so the divergence itself can be read off, and a number below $H$ (by more than chance) would prove a bug. Below, eight hills on a circle, cut into cells so that their entropy is a finite sum, and spread evenly within each cell. Gaussian mixtures learn them from 2,000 points and are judged on 20,000 others.
+// On digits nobody knows the lowest possible number. On a source whose entropy $H$ is known exactly, everybody does: the model's mean negative log-likelihood is $H + \mathrm{KL}[p\,\|\,q]$, so the divergence itself can be read off, and a number below $H$ (by more than chance) would prove a bug. Below, eight hills on a circle, cut into $32 \times 32$ cells so that their entropy is a finite sum, and spread evenly within each cell; the axes count cells. Gaussian mixtures learn them from 2,000 points and are judged on 20,000 others. The last row is no trained model: it has the very Gaussians that the hills were made of, and its divergence is an integral, on a fine grid.
 
 // %% id="known-entropy"
-const eightHills = dequantisedSource(planeSource('eight Gaussians'));
+const hillShapes = planeShapes['eight Gaussians'];
+const eightHills = dequantisedSource(planeSource(hillShapes));
 const [learnt, unseen] = [
   eightHills.sample({ count: 2000, rng: rng.fork('eight hills') }),
   eightHills.sample({ count: 20000, rng: rng.fork('more hills') }),
@@ -469,13 +752,36 @@ for (const components of [1, 2, 4, 8, 16]) {
   const { nats, standardError } = evaluate(best!.model, { x: unseen }, rng);
   planeModels.push({ components, model: best!.model, nats, standardError });
 }
+/** KL of the source to the eight Gaussians that it was made of, before it was cut: 8 × 8 points in every cell. */
+const [trueHills] = tf.tidy(() => {
+  const ticks = Array.from({ length: 256 }, (_, i) => (i + 0.5) / 8);
+  const grid = tf.tensor2d(ticks.flatMap((y) => ticks.map((x) => [x, y])));
+  const perCell = 4; // cells in one unit of the plane [−4, 4]²
+  const mu = tf.tensor2d(hillShapes.map((hill) => hill.mu.map((v) => (v + 4) * perCell)));
+  const logVar = tf.tensor2d(hillShapes.map((hill) => hill.sigma.map((v) => 2 * Math.log(v * perCell))));
+  const logQ = tf.logSumExp(logNormalComponents(grid, mu, logVar).sub(Math.log(8)), 1);
+  const logP = eightHills.logProb(grid);
+  return tf
+    .where(logP.greater(-Infinity), logP.exp().mul(logP.sub(logQ)), 0)
+    .sum()
+    .div(64)
+    .dataSync();
+});
 table(
-  planeModels.map(({ components, nats, standardError }) => ({
-    components,
-    '−ln q, nats': nats,
-    'KL = −ln q − H': nats - eightHills.entropy,
-    'standard error': standardError,
-  })),
+  [
+    ...planeModels.map(({ components, nats, standardError }) => ({
+      model: `K = ${components}`,
+      '−ln q, nats': nats,
+      'KL = −ln q − H': nats - eightHills.entropy,
+      'standard error': String(standardError.toFixed(3)),
+    })),
+    {
+      model: 'the true eight',
+      '−ln q, nats': trueHills! + eightHills.entropy,
+      'KL = −ln q − H': trueHills!,
+      'standard error': 'an integral',
+    },
+  ],
   { caption: `Eight hills, H = ${eightHills.entropy.toFixed(3)} nats`, digits: 3 },
 );
 const cells = Array.from({ length: 64 }, (_, i) => i / 2 + 0.25);
@@ -497,15 +803,15 @@ density2d(
 tf.dispose([learnt, unseen]);
 
 // %% [markdown] id="known-entropy-reading"
-// One component pays 1.5 nats for the empty middle, four still pay for the ground between neighbours, and eight are enough: sixteen do no better. What is left at the end is not the number of components but their shape. Within a cell the source is flat, and bells are not.
+// @@HILLS@@
 
 // %% [markdown] id="new-inputs-text"
-// Back to the digits. The probability that the 25 Gaussians (EM) waste off the scale is 8 of the 18 nats by which they lose to the histogram. The rest is shape (a pixel that is either dark or bright has two humps, a bell has one) and the slack of the bound. The categorical mixture speaks the data's own language, and passes the histogram with five tables. Ten tables that EM found without a label come within half a nat of the ten that were made with the labels.
+// @@DIGITS@@
 //
-// **New inputs.** Which test digits does the model find least likely, and which most? And what does it make of inputs that are no digits? Nobody showed it any.
+// **New inputs.** Which test digits does the model find least likely, and which most? And what does it make of inputs that are no digits, or **out of distribution**? Nobody showed it any; who calls the unlikely odd does **anomaly detection**.
 
 // %% id="new-inputs"
-const perExample = evaluate(lowest.model, digits.test, rng).perExample;
+const perExample = evaluate(keptModel, digits.test, rng).perExample;
 const ranked = [...perExample.keys()].sort((a, b) => perExample[b]! - perExample[a]!);
 const pictures = digits.test.x.arraySync() as number[][];
 imageGrid(
@@ -528,7 +834,7 @@ table(
     { input: 'the same, upside down', x: upsideDown },
     { input: 'uniform noise', x: asNoise },
   ].map(({ input, x }) => {
-    const { nats, perExample: each } = evaluate(lowest.model, { x }, rng);
+    const { nats, perExample: each } = evaluate(keptModel, { x }, rng);
     return {
       input,
       nats,
@@ -570,10 +876,29 @@ function sampleMixture(pi: tf.Tensor, mu: tf.Tensor, logVar: tf.Tensor, count: n
 // %% id="check-sample-mixture"
 await check('mixture.sample', sampleMixture);
 
+// %% [markdown] id="own-samples-text"
+// Yours, from the 25 Gaussians that EM found, brought to grey levels by rounding down; below, the library's draws from the same model, and from the tables.
+
+// %% id="own-samples"
+const draw = yours(
+  sampleMixture,
+  (pi: tf.Tensor, mu: tf.Tensor, logVar: tf.Tensor, count: number, noise: Rng): tf.Tensor => {
+    const k = categorical(pi.log().expandDims(0).tile([count, 1]), noise.fork('component')) as tf.Tensor1D;
+    const scale = tf.gather(logVar, k).mul(0.5).exp();
+    return tf.gather(mu, k).add(noise.fork('noise').normal([count, mu.shape[1]!]).mul(scale));
+  },
+);
+const drawn = tf.tidy(() => {
+  const { pi, mu, logVar } = gaussians.parameters();
+  const samples = draw(pi!, mu!, logVar!, 16, rng.fork('own samples')).floor();
+  return samples.clipByValue(0, V - 1).arraySync() as number[][];
+});
+imageGrid(drawn, { height: 8, width: 8, columns: 16, levels: V, title: `Samples of 25 Gaussians: ${draw.by()}` });
+
 // %% id="samples"
 for (const [name, model] of [
-  ['Gaussian mixture (rounded down)', byEm],
-  [`categorical mixture, K = ${lowest.components}`, lowest.model],
+  ['25 Gaussians (EM), the library’s draws, rounded down', dequantised(gaussians)],
+  [`categorical mixture, K = ${K}`, keptModel],
 ] as const) {
   const samples = tf.tidy(() =>
     model
@@ -589,7 +914,7 @@ for (const [name, model] of [
 
 // %% id="component-means"
 const means = tf.tidy(() => {
-  const { pi, probabilities } = lowest.model.parameters(); // [K] and [K, D, V]
+  const { pi, probabilities } = keptModel.parameters(); // [K] and [K, D, V]
   const grey = tf.range(0, V); // [V]
   return { pi: pi!.arraySync() as number[], images: probabilities!.mul(grey).sum(2).arraySync() as number[][] };
 });
@@ -655,11 +980,11 @@ const fromHills = tf.tidy(() => {
   );
   return tf.gather(hills, k).add(rng.fork('hills').normal([300, 2])); // [300, 2]
 });
-const yours = (z: tf.Tensor): Float32Array =>
+const repaired = (z: tf.Tensor): Float32Array =>
   tf.tidy(() => logMixture(z, tf.zeros([2]), hills, tf.zeros([2, 2])).dataSync() as Float32Array);
-const density = yours(tf.tensor2d(ticks.flatMap((y) => ticks.map((x) => [x, y])))).map(Math.exp);
+const density = repaired(tf.tensor2d(ticks.flatMap((y) => ticks.map((x) => [x, y])))).map(Math.exp);
 const integral = density.reduce((sum, p) => sum + p, 0) * (ticks[1]! - ticks[0]!) ** 2;
-const meanNats = -yours(fromHills).reduce((sum, v) => sum + v, 0) / 300;
+const meanNats = -repaired(fromHills).reduce((sum, v) => sum + v, 0) / 300;
 density2d({ x: ticks, y: ticks, density }, fromHills.arraySync() as number[][], {
   title: `exp logMixture: integral ${integral.toFixed(3)}, −ln p of the points ${meanNats.toFixed(2)} nats`,
 });
@@ -701,7 +1026,24 @@ table(costs, { caption: 'Cost of the categorical mixture', digits: 2 });
 // %% [markdown] id="failures"
 // ## Where it fails
 //
-// **A component can collapse onto a single point.** Without a floor on the variance, the likelihood of a Gaussian mixture has no maximum: put one mean on a training point and let its variance go to zero; the density at that point grows without end, while another component looks after the rest. Two components and ten points are enough. In the plane, every tenfold lower floor adds $\ln 10$ at that point, so $\ln 10 / 10 = 0.23$ nats on average, for nothing. With ten components, each on a point of its own, every point gains $\ln 10 = 2.3$ nats, and the validation set says what that is worth.
+// **A component can collapse onto a single point.** Without a floor on the variance, the likelihood of a Gaussian mixture has no maximum: put one mean on a training point and let its variance go to zero; the density at that point grows without end, while another component looks after the rest. Two components and ten points are enough, and with ten components each point can have one to itself. The validation set says what that is worth.
+//
+// ### Predict: what it gains
+//
+// The table below lowers the floor tenfold, and tenfold again, for two components on ten points of the plane (one of the two alone on its point) and for ten. *Before* you run it: how many nats does the training likelihood gain, per point, each time? Write your prediction as a function of the numbers it depends on. The check comes after the table.
+
+// %% id="collapse-gain"
+/**
+ * What the mean training log-likelihood gains when the floor of the variance is divided by `factor`.
+ * @param points how many there are @param alone how many of them have a component of their own @param D dimensions
+ * @returns nats per point
+ */
+function collapseGain(points: number, alone: number, D: number, factor: number): number {
+  // BEGIN SOLUTION mixture.collapseGain
+  // at its mean, ln N is −½ ln(2π σ²) in each coordinate: a variance divided by the factor adds ½ ln of it
+  return (alone / points) * (D / 2) * Math.log(factor);
+  // END SOLUTION
+}
 
 // %% id="failure-collapse"
 const few = { train: { x: clusters.slice(0, 10) }, validation: { x: clusters.slice(10) } };
@@ -734,8 +1076,33 @@ for (const varianceFloor of [0.01, 0.001, 0.0001]) {
 }
 table(collapses, { caption: 'Two and ten Gaussians on ten points: nats per point', digits: 2 });
 
+// %% id="check-collapse-gain"
+await check('mixture.collapseGain', collapseGain);
+
 // %% [markdown] id="failure-symmetry-text"
-// **Equal components stay equal.** Start all components alike, and every example belongs to all of them in equal parts; the M-step then gives all of them the same table, and five components are one for ever. Gradients do not help: equal components have equal gradients. It is no maximum, though, only a point where nothing pulls either way: a start that differs by one part in ten thousand gets away after a few iterations. This is why every start of EM has to tell the components apart.
+// **Equal components stay equal.** The names of the components mean nothing: exchange two of them and the likelihood is the same (**label switching**; the parameters are **not identifiable**). So every maximum comes $K!$ times, and between them lie places where components are alike.
+//
+// ### Predict: how many tables are left
+//
+// EM with $\alpha = 0$ starts from responsibilities $r_{nk}$, a row for every example and a column for every component. From some starts it never tells some of the components apart, however long it runs. *Before* you run the table: given the start, how many *different* tables $\boldsymbol\vartheta_k$ can there be after many iterations, if nothing in the data makes two alike? (The sizes $\pi_k$ do not count: two components of different sizes with the same table are one table.)
+
+// %% id="tables-left"
+/**
+ * How many different tables EM ends with, without pseudo-counts.
+ * @param start r_nk: [N][K], positive, rows sum to 1 @returns 1 … K
+ */
+function tablesLeft(start: readonly (readonly number[])[]): number {
+  // BEGIN SOLUTION mixture.tablesLeft
+  // A table is a weighted count over its sum, so a factor that a whole column has cancels; and columns in proportion
+  // give posteriors in proportion, for ever.
+  const distinct = new Set<string>();
+  for (const k of start[0]!.keys()) {
+    const total = start.reduce((sum, row) => sum + row[k]!, 0);
+    distinct.add(start.map((row) => row[k]!).map((value) => (value / total).toPrecision(9)).join()); // prettier-ignore
+  }
+  return distinct.size;
+  // END SOLUTION
+}
 
 // %% id="failure-symmetry"
 const symmetry = [];
@@ -759,8 +1126,13 @@ for (const [name, spread] of [
 }
 table(symmetry, { caption: 'Categorical mixture, K = 5: training nats per image by iteration of EM', digits: 2 });
 
+// %% id="check-tables-left"
+await check('mixture.tablesLeft', tablesLeft);
+
 // %% [markdown] id="failures-more"
-// **EM stops at a peak near its start.** Strictly, where the likelihood is stationary (Wu, 1983): the table above shows one such place that is no peak. The table of starts in section 5 shows the usual case: same data, same model, different ends.
+// Started alike, five components are one for ever: gradients do not help either, for equal components have equal gradients. It is no maximum, though, only a point where nothing pulls either way: a start that differs by one part in ten thousand gets away after a few iterations. This is why every start of EM has to tell the components apart.
+//
+// **EM stops at a local optimum.** Strictly, where the likelihood is stationary (Wu, 1983): the table above shows one such place that is no peak. The tables of section 5 show the usual case: same data, same model, other starts, other ends.
 //
 // **It needs a component for every combination.** Two independent strokes with three styles each are nine components: a mixture has no way to say "this part like that one, the other part like another". Circuits (chapter 4) mix at every level; latent variable models (chapter 8) let many latent numbers vary at once.
 //
