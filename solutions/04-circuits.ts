@@ -257,7 +257,7 @@ function drawCircuit(units: readonly Node[], title: string): void {
         text: units.map(label),
         textposition: isLeaf.map((leaf) => (leaf ? 'bottom center' : 'middle center')),
         textfont: { size: isLeaf.map((leaf) => (leaf ? 12 : 18)), color: isLeaf.map((leaf) => (leaf ? '#808080' : '#ffffff')) },
-        marker: { size: isLeaf.map((leaf) => (leaf ? 12 : 28)), color: units.map(({ kind }) => ({ leaf: '#159673', product: '#d9701a', sum: '#2f7fd1' })[kind]) },
+        marker: { size: isLeaf.map((leaf) => (leaf ? 12 : 28)), opacity: 1, color: units.map(({ kind }) => ({ leaf: '#159673', product: '#d9701a', sum: '#2f7fd1' })[kind]) },
         hoverinfo: 'skip',
       }, // prettier-ignore
     ],
@@ -268,7 +268,7 @@ function drawCircuit(units: readonly Node[], title: string): void {
       yaxis: { visible: false, range: [-0.5, Math.max(...height) + 0.4] },
       annotations: edges
         .filter(({ weight }) => weight !== undefined)
-        .map(({ from, to, weight }) => ({ x: (from.x + to.x) / 2, y: (from.y + to.y) / 2, text: weight!.toFixed(1), xshift: to.x < from.x ? -14 : 14 })),
+        .map(({ from, to, weight }) => ({ x: (from.x + to.x) / 2, y: (from.y + to.y) / 2, text: weight!.toFixed(1), xshift: to.x < from.x ? -20 : 20 })),
     }, // prettier-ignore
     {
       height: 300,
@@ -416,17 +416,22 @@ const treeEdges = (parents: Tree) =>
   parents
     .flatMap((parent, d) => (parent < 0 ? [] : [{ d, parent, nats: pixelInformation[d]![parent]! }]))
     .sort((a, b) => b.nats - a.nats);
-/** A straight line between neighbours; else an arc that leaves the straight way by half a step. */
+/** A straight line between neighbours; else the arc that keeps farthest from the pixels on its way. */
 function wayOf({ d, parent }: { d: number; parent: number }) {
   const [a, b] = [at(d), at(parent)];
   const [dx, dy] = [b.x - a.x, b.y - a.y];
   const length = Math.hypot(dx, dy);
-  const bend = length > 1 ? 0.5 : 0;
-  return Array.from({ length: 21 }, (_, i) => {
-    const t = i / 20;
-    const aside = 4 * bend * t * (1 - t);
-    return { x: a.x + t * dx - (aside * dy) / length, y: a.y + t * dy + (aside * dx) / length };
-  });
+  const arc = (bend: number) =>
+    Array.from({ length: 21 }, (_, i) => {
+      const t = i / 20;
+      const aside = (4 * bend * t * (1 - t)) / length;
+      return { x: a.x + t * dx - aside * dy, y: a.y + t * dy + aside * dx };
+    });
+  if (length < 1.5) return arc(0);
+  const others = ownTree.map((_, pixel) => at(pixel)).filter(({ x, y }) => (x !== a.x || y !== a.y) && (x !== b.x || y !== b.y)); // prettier-ignore
+  const room = (way: { x: number; y: number }[]) =>
+    Math.min(...way.flatMap((p) => others.map((q) => Math.hypot(p.x - q.x, p.y - q.y))));
+  return [0.5, -0.5, 0.25, -0.25, 0.8, -0.8].map(arc).reduce((x, y) => (room(y) > room(x) ? y : x));
 }
 figure(
   [
@@ -441,7 +446,7 @@ figure(
       mode: 'markers',
       x: ownTree.map((_, d) => at(d).x),
       y: ownTree.map((_, d) => at(d).y),
-      marker: { size: ownTree.map((parent) => (parent < 0 ? 18 : 9)), color: '#d9701a' },
+      marker: { size: ownTree.map((parent) => (parent < 0 ? 18 : 9)), color: '#d9701a', opacity: 1 },
       hoverinfo: 'skip',
     },
   ],
@@ -501,7 +506,7 @@ table(
 // Where the tree is a chain this is a **hidden Markov model**. The sum has $K^{64}$ terms, and the circuit takes it in $64$ small sums: the message from $d$ to its parent is a sum unit for each state of the parent, over products of the leaf of $x_d$ with the messages from $d$'s own children. Sending such messages from the leaves to the root is **belief propagation** (also: message passing; in a chain, the forward algorithm). In the picture, a corner of our tree: what is inferred hangs together, what is seen hangs below.
 
 // %% id="hidden-tree-picture"
-const corner = [9, 17, 18, 10, 11].map((pixel) => ({ pixel, ...at(pixel) }));
+const corner = [10, 9, 17, 18, 26, 25].map((pixel) => ({ pixel, ...at(pixel) }));
 const inCorner = corner.flatMap(({ pixel }) => {
   const parent = tree[pixel]!;
   return corner.some((other) => other.pixel === parent) ? [[pixel, parent] as const] : [];
@@ -539,7 +544,7 @@ figure(
     xaxis: { visible: false, constrain: 'domain' },
     yaxis: { visible: false, scaleanchor: 'x', constrain: 'domain' },
   },
-  { height: 280, alt: 'Latent variables joined as in the tree, a pixel hanging from each' },
+  { height: 320, alt: 'Latent variables joined as in the tree, a pixel hanging from each' },
 );
 
 // %% id="network-size"
@@ -819,7 +824,7 @@ table(
     upper: top!,
     lower: bottom!,
     'lower given upper': whole! - top!,
-    'mean PMI of the halves': top! + bottom! - whole!,
+    'mean PMI of the halves': Math.round(1000 * (top! + bottom! - whole!)) / 1000, // float32 knows no more
   })),
   { caption: 'Mean −ln p, in nats, of whole pictures and of their halves', digits: 1 },
 );

@@ -98,12 +98,13 @@ export const information: Exercise = {
 
 /**
  * Symmetric weights in any unit, and on the diagonal what mutual information has there: more than anywhere else. One
- * variable is close to all others, so that no chain is the best tree.
+ * variable is close to all others, so that no chain is the best tree; and it and variable 1 are closest to each other,
+ * so that the edges from everybody to his nearest are no tree.
  */
 export function randomWeights(rng: Rng, D: number, unit = 1): number[][] {
   const u = matrix(rng.uniform([D, D]));
   const hub = D - 2;
-  const weight = (i: number, j: number) => u[i]![j]! + (i === hub || j === hub ? 0.7 : 0);
+  const weight = (i: number, j: number) => u[i]![j]! + (i === hub || j === hub ? 0.7 : 0) + (i === 1 && j === hub ? 1.1 : 0);
   return u.map((row, i) => row.map((_, j) => unit * (i === j ? 3 : weight(Math.min(i, j), Math.max(i, j)))));
 }
 

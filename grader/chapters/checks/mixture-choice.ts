@@ -32,12 +32,13 @@ function wrongChoices(candidates: readonly Candidate[]): readonly KnownMistake[]
   const atMost = (limit: (c: Candidate) => number) => () =>
     smallest(candidates.filter((c) => c.validation <= limit(c)));
   return [
+    { hint: 'a model exactly at the limit counts: its loss may be at most the limit', answer: () => smallest(candidates.filter((c) => c === best || c.validation < best.validation + best.standardError)) },
+    { hint: 'the lowest of several noisy numbers is partly luck: which smaller model is as good within one standard error of it?', answer: () => best.components },
     { hint: 'the training loss always prefers the largest model: it says nothing here', answer: () => trained.components },
     {
       hint: 'the training loss says nothing here: the best model is the one with the lowest validation loss',
       answer: atMost(() => trained.validation + trained.standardError),
     },
-    { hint: 'the lowest of several noisy numbers is partly luck: which smaller model is as good within one standard error of it?', answer: () => best.components },
     { hint: 'the rule takes the smallest of the models within the limit', answer: () => lowest(within, (c) => -c.components).components },
     { hint: 'the limit is the same for all: the best loss plus the standard error of the best, not of each candidate', answer: atMost((c) => best.validation + c.standardError) },
     { hint: 'one standard error above the best, not two', answer: atMost(() => best.validation + 2 * best.standardError) },
@@ -46,7 +47,7 @@ function wrongChoices(candidates: readonly Candidate[]): readonly KnownMistake[]
   ]; // prettier-ignore
 }
 
-export async function checkChoice(call: Call, candidates: readonly Candidate[], hint?: string): Promise<void> {
+async function checkChoice(call: Call, candidates: readonly Candidate[], hint?: string): Promise<void> {
   const got = await call(candidates);
   expectTrue(typeof got === 'number', 'a number of components', describe(got), hint);
   const what = `K, for ${listed(candidates)},`;
@@ -69,15 +70,12 @@ const PLAIN: readonly Candidate[] = [
 ];
 
 /**
- * Candidates in any order and any unit, in which every known wrong rule chooses wrongly: one too far off, one within its
- * own large error but not within the best one's, the right one, the best, a larger one within the limit, and more.
- * @param bits whether the losses are in another unit, and above another zero
+ * Candidates in any unit, in which every known wrong rule chooses wrongly: one too far off, one within its own large
+ * error but not within the best one's, the right one, the best, a larger one within the limit, and more that are too far
+ * off. The right one comes last; the list is asked for forwards and backwards, so that no place is the right one.
  */
-export function trapped(rng: Rng, more: number, unit = 1, zero = 0): Candidate[] {
-  const u = rng
-    .fork('numbers')
-    .uniform([5 + more, 2])
-    .arraySync() as number[][];
+function trapped(rng: Rng, more: number, unit: number, zero: number): Candidate[] {
+  const u = rng.fork('numbers').uniform([5 + more, 2]).arraySync() as number[][];
   const scale = 0.5 + 2 * u[0]![0]!;
   const about = (value: number, i: number) => value + 0.1 * (u[i]![1]! - 0.5);
   const shapes = [
@@ -95,8 +93,14 @@ export function trapped(rng: Rng, more: number, unit = 1, zero = 0): Candidate[]
     validation: unit * scale * validation + zero, // densities have negative nats too
     standardError: unit * scale * standardError,
   }));
-  const order = [...permutation(candidates.length, rng.fork('order'))];
-  return order.map((i) => candidates[i]!);
+  const order = [...permutation(candidates.length, rng.fork('order'))].filter((i) => i !== 2);
+  return [...order, 2].map((i) => candidates[i]!);
+}
+
+export async function checkTrapped(call: Call, rng: Rng, more: number, unit = 1, zero = 0): Promise<void> {
+  const candidates = trapped(rng, more, unit, zero);
+  await checkChoice(call, candidates);
+  await checkChoice(call, candidates.toReversed());
 }
 
 export const chooseComponents: Exercise = {
@@ -139,7 +143,7 @@ export const chooseComponents: Exercise = {
     {
       name: 'agrees with the rule on lists in any order',
       async run({ call, rng }) {
-        for (let list = 1; list <= 10; list++) await checkChoice(call, trapped(rng.fork(`list ${list}`), list % 3));
+        for (let list = 1; list <= 10; list++) await checkTrapped(call, rng.fork(`list ${list}`), list % 3);
       },
     },
   ],

@@ -2,6 +2,7 @@
 import { checkComplete, uniforms } from '../checks/circuit-sampling';
 import { assignments, probabilityOf, randomNodes, type Evidence } from '../checks/circuit-units';
 import { expectWithin } from '../checks/common';
+import { expectTrue } from '../../exercise/compare';
 import type { Check, Hidden, Mistake, Value } from '../../exercise/exercise';
 
 const completeChecks: readonly Check[] = [
@@ -38,6 +39,7 @@ const completeChecks: readonly Check[] = [
           [1, null, null],
           uniforms(rng, `draw ${i}`, nodes),
         )) as number[];
+        expectTrue(got[0] === 1, 'x0 = 1, as it is known', String(got[0]), 'what is known comes back as it is');
         counts.set(got.join(), (counts.get(got.join()) ?? 0) + 1);
       }
       const rest = assignments(2, 2).map((tail) => [1, ...tail]);

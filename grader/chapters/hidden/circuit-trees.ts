@@ -132,8 +132,8 @@ const predictedKlMistakes: readonly Mistake[] = [
   {
     name: 'a tree is trusted with everything',
     source: 'common: the tree as the right answer for any dependence',
-    replace: 'pairs: coins === 2 ? Math.LN2 : 0,',
-    by: 'pairs: Math.LN2,',
+    replace: 'coins === 2 ? Math.LN2 : 0',
+    by: 'Math.LN2',
   },
   {
     name: 'two coins are as many',

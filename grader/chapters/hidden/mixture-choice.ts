@@ -1,5 +1,5 @@
 /** Chapter 3, for graders: how many components, and what a component on a single point is worth. */
-import { checkChoice, checkCollapse, trapped } from '../checks/mixture-choice';
+import { checkCollapse, checkTrapped } from '../checks/mixture-choice';
 import type { Check, Hidden, Mistake } from '../../exercise/exercise';
 
 const chooseComponentsChecks: readonly Check[] = [
@@ -7,12 +7,12 @@ const chooseComponentsChecks: readonly Check[] = [
     name: 'another unit and another zero of the losses change no choice',
     async run({ call, rng }) {
       for (const [list, [unit, zero]] of ([[1, 0], [1 / Math.LN2, -200], [1000, 1e6]] as const).entries())
-        await checkChoice(call, trapped(rng.fork(`list ${list}`), 3, unit, zero));
+        await checkTrapped(call, rng.fork(`list ${list}`), 3, unit, zero);
     }, // prettier-ignore
   },
   {
     name: 'agrees with the rule among a hundred models',
-    run: ({ call, rng }) => checkChoice(call, trapped(rng, 95)),
+    run: ({ call, rng }) => checkTrapped(call, rng, 95),
   },
 ];
 

@@ -10,7 +10,7 @@ import { chapterNames, marksOf, solvedChapter, whyNot, type Edit, type SolvedCha
 const SEEDS = Number(process.env['DGM_SEEDS'] ?? 2);
 const seeds = Array.from({ length: SEEDS }, (_, i) => `student ${i + 1}`);
 const chosen = process.env['DGM_SEEDS_OF']?.split(',') ?? chapterNames;
-const LIMIT = 60_000 + SEEDS * 20_000;
+const LIMIT = 300_000 + SEEDS * 60_000;
 
 interface Verdict {
   /** The first refusal, if any. */

@@ -104,7 +104,7 @@ export const answers: TriedAnswers = {
       'mixture.tablesLeft',
       ['cross products', 'const K = start[0]!.length; let n = 0; for (let k = 0; k < K; k++) { let isNew = true; for (let j = 0; j < k; j++) if (start.every((row) => Math.abs(row[k]! * start[0]![j]! - row[j]! * start[0]![k]!) < 1e-9)) isNew = false; if (isNew) n++; } return n;'],
       ['ratios to the first example', 'const seen: number[][] = []; for (const k of start[0]!.keys()) { const c = start.map((row) => row[k]! / start[0]![k]!); if (!seen.some((s) => s.every((v, i) => Math.abs(v - c[i]!) < 1e-6))) seen.push(c); } return seen.length;'],
-      ['by EM itself', 'const x = tf.tensor2d(start.map((_, n) => [n])); const { logTheta } = mStep(x, tf.tensor2d(start.map((row) => [...row])), start.length, 0); const rows = logTheta.reshape([start[0]!.length, -1]).arraySync() as number[][]; return rows.filter((a, k) => rows.findIndex((b) => a.every((v, i) => Math.abs(v - b[i]!) < 1e-4)) === k).length;'],
+      ['by EM itself', 'const x = tf.tensor2d(start.map((_, n) => [n])); const { logTheta } = mStep(x, tf.tensor2d(start.map((row) => [...row])), Math.max(2, start.length), 0); const rows = logTheta.reshape([start[0]!.length, -1]).arraySync() as number[][]; return rows.filter((a, k) => rows.findIndex((b) => a.every((v, i) => Math.abs(v - b[i]!) < 1e-4)) === k).length;'],
     ),
   ],
 
@@ -130,7 +130,7 @@ export const answers: TriedAnswers = {
     ),
     ...answersTo(
       'mixture.mStep',
-      ['no pseudo-counts', COUNTED('return { logPi: sizes.div(sizes.sum()).log(), logTheta: counts.div(counts.sum(2, true)).log() };'), 'imaginary examples'],
+      ['no pseudo-counts', COUNTED('return { logPi: sizes.div(sizes.sum()).log(), logTheta: counts.div(counts.sum(2, true)).log() };'), 'α is added'],
       ['a shared pseudo-count', COUNTED('const c = counts.add(alpha / values); return { logPi: sizes.add(alpha).div(N + K * alpha).log(), logTheta: c.div(c.sum(2, true)).log() };'), 'not shared'],
       ['probabilities', COUNTED('const c = counts.add(alpha); return { logPi: sizes.add(alpha).div(N + K * alpha), logTheta: c.div(c.sum(2, true)) };'), 'logarithms'],
       ['the denominator forgotten', COUNTED('const c = counts.add(alpha); return { logPi: sizes.add(alpha).div(N).log(), logTheta: c.div(c.sum(2, true)).log() };'), 'N + K α'],
@@ -162,8 +162,8 @@ export const answers: TriedAnswers = {
       'mixture.chooseComponents',
       ['lowest', 'return candidates.reduce((a, b) => (b.validation < a.validation ? b : a)).components;', 'partly luck'],
       ['by training', 'return candidates.reduce((a, b) => (b.train < a.train ? b : a)).components;', 'training loss'],
-      ['its own error', 'const b = candidates.reduce((a, c) => (c.validation < a.validation ? c : a)); return Math.min(...candidates.filter((c) => c.validation - c.standardError <= b.validation).map((c) => c.components));', 'not of each candidate'],
-      ['strictly below', 'const b = candidates.reduce((a, c) => (c.validation < a.validation ? c : a)); return Math.min(b.components, ...candidates.filter((c) => c.validation < b.validation + b.standardError).map((c) => c.components));', 'at most the limit'],
+      ['its own error', 'const b = candidates.reduce((a, c) => (c.validation < a.validation ? c : a)); return Math.min(...candidates.filter((c) => c.validation - c.standardError <= b.validation).map((c) => c.components));', 'partly luck'],
+      ['strictly below', 'const b = candidates.reduce((a, c) => (c.validation < a.validation ? c : a)); return Math.min(b.components, ...candidates.filter((c) => c.validation < b.validation + b.standardError).map((c) => c.components));', 'exactly at the limit'],
       ['sorted by place', 'const b = candidates.reduce((a, c) => (c.validation < a.validation ? c : a)); return candidates.find((c) => c.validation <= b.validation + b.standardError)!.components;'],
       ['two errors', 'const b = candidates.reduce((a, c) => (c.validation < a.validation ? c : a)); return Math.min(...candidates.filter((c) => c.validation <= b.validation + 2 * b.standardError).map((c) => c.components));'],
     ),

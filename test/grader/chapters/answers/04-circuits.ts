@@ -135,7 +135,7 @@ export const answers: TriedAnswers = {
       ['smoothness alone', SCOPES('if (unit.kind === "sum" && below.some((s) => s.size !== all.size)) return i;'), 'no product of independent parts'],
       ['decomposability alone', SCOPES('if (unit.kind === "product" && below.reduce((a, s) => a + s.size, 0) !== all.size) return i;'), 'not smooth'],
       ['the last one', `const bad: number[] = []; ${SCOPES('if (unit.kind === "product" ? below.reduce((a, s) => a + s.size, 0) !== all.size : below.some((s) => s.size !== all.size)) bad.push(i);').replace('return -1;', 'return bad.at(-1) ?? -1;')}`],
-      ['the scope in order', SCOPES('const t = (s: Set<number>) => [...s].join(); if (unit.kind === "product" ? below.reduce((a, s) => a + s.size, 0) !== all.size : below.some((s) => t(s) !== t(below[0]!))) return i;'), 'the order of the children'],
+      ['the scope in order', SCOPES('const t = (s: Set<number>) => [...s].join(); if (unit.kind === "product" ? below.reduce((a, s) => a + s.size, 0) !== all.size : below.some((s) => t(s) !== t(below[0]!))) return i;'), 'a scope is'],
       ['always right', 'return -1;'],
     ),
     ...answersTo(
