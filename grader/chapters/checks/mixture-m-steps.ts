@@ -4,7 +4,7 @@ import type { Rng } from 'dgm';
 import { expectClose, expectFields, expectTensor, expectTrue } from '../../exercise/compare';
 import type { Exercise, Value } from '../../exercise/exercise';
 import { expectAnswer, type KnownMistake } from './answer';
-import { integers, logSumExp, matrix, matrixTensor, normal, vector, type Matrix, type Vector } from './common';
+import { integers, logSumExp, matrix, normal, vector, type Matrix, type Vector } from './common';
 import { chapter, type Call } from './mixture-density';
 
 export const sum = (values: Vector) => values.reduce((a, b) => a + b, 0);

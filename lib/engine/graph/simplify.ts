@@ -17,7 +17,7 @@ export function simplify(graph: Graph): Graph {
 }
 
 /** The graph by these rules alone, with equal nodes made one. */
-const rewritten = (graph: Graph, rules: readonly Rule[]): Graph => needed(rebuild(graph, rules));
+export const rewritten = (graph: Graph, rules: readonly Rule[]): Graph => needed(rebuild(graph, rules));
 
 /** Every node anew, through the rules; of equal nodes only the first. */
 function rebuild(graph: Graph, rules: readonly Rule[]): Graph {
