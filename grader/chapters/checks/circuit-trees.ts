@@ -104,7 +104,8 @@ export const information: Exercise = {
 export function randomWeights(rng: Rng, D: number, unit = 1): number[][] {
   const u = matrix(rng.uniform([D, D]));
   const hub = D - 2;
-  const weight = (i: number, j: number) => u[i]![j]! + (i === hub || j === hub ? 0.7 : 0) + (i === 1 && j === hub ? 1.1 : 0);
+  const weight = (i: number, j: number) =>
+    u[i]![j]! + (i === hub || j === hub ? 0.7 : 0) + (i === 1 && j === hub ? 1.1 : 0);
   return u.map((row, i) => row.map((_, j) => unit * (i === j ? 3 : weight(Math.min(i, j), Math.max(i, j)))));
 }
 

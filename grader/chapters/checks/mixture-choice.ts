@@ -75,7 +75,10 @@ const PLAIN: readonly Candidate[] = [
  * off. The right one comes last; the list is asked for forwards and backwards, so that no place is the right one.
  */
 function trapped(rng: Rng, more: number, unit: number, zero: number): Candidate[] {
-  const u = rng.fork('numbers').uniform([5 + more, 2]).arraySync() as number[][];
+  const u = rng
+    .fork('numbers')
+    .uniform([5 + more, 2])
+    .arraySync() as number[][];
   const scale = 0.5 + 2 * u[0]![0]!;
   const about = (value: number, i: number) => value + 0.1 * (u[i]![1]! - 0.5);
   const shapes = [
