@@ -197,11 +197,20 @@ function exportKeywords(statement: ts.Statement): ts.Modifier[] {
   return modifiers.filter(({ kind }) => kind === ts.SyntaxKind.ExportKeyword || kind === ts.SyntaxKind.DefaultKeyword);
 }
 
+/** A cell as the compiler has read it. */
+interface ReadCell {
+  readonly cell: SourceCell;
+  readonly file: ts.SourceFile;
+  readonly checker: ts.TypeChecker;
+  readonly topLevel: ReadonlySet<ts.Node>;
+}
+
 function piecesOf(cell: SourceCell, file: ts.SourceFile, checker: ts.TypeChecker): Piece[] {
   const topLevel = new Set<ts.Node>(file.statements.flatMap((s) => declarationNodes(s)));
+  const read: ReadCell = { cell, file, checker, topLevel };
   return file.statements.flatMap((statement) => {
     const kind = kindOf(statement);
-    return kind === undefined ? [] : [toPiece(kind, statement, cell, file, checker, topLevel)];
+    return kind === undefined ? [] : [toPiece(kind, statement, read)];
   });
 }
 
@@ -221,14 +230,7 @@ function isControl(statement: ts.Statement): boolean {
   );
 }
 
-function toPiece(
-  kind: Piece['kind'],
-  statement: ts.Statement,
-  cell: SourceCell,
-  file: ts.SourceFile,
-  checker: ts.TypeChecker,
-  topLevel: ReadonlySet<ts.Node>,
-): Piece {
+function toPiece(kind: Piece['kind'], statement: ts.Statement, { cell, file, checker, topLevel }: ReadCell): Piece {
   const hoisted = kind === 'import' || isAmbient(statement);
   // at the top of a module a comment could be a directive (/// <reference path="…" />): leave it out
   const start = hoisted ? statement.getStart() : startWithComments(statement, cell.source);

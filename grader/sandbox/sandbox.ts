@@ -100,13 +100,7 @@ export function openSandbox(limits: Limits, tier: Tier): Sandbox {
   child.on('error', (error) => fail('infra_error', `cannot start the child: ${error.message}`));
   if (!command.boundsMemory) watchMemory(child, limits, fail);
 
-  let turn: Promise<unknown> = Promise.resolve();
-  /** A check may call twice at once; the child answers one at a time. */
-  const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
-    const result = turn.then(act);
-    turn = result.catch(() => undefined);
-    return result;
-  };
+  const inTurn = takeTurns();
   const call = (shown: string, name: string | number, args: readonly Value[], patience: () => number): Promise<Value> =>
     inTurn(async () => {
       const question = { op: 'call', name, args: args.map((arg) => encode(arg)) } as const;
@@ -135,6 +129,16 @@ export function openSandbox(limits: Limits, tier: Tier): Sandbox {
       fail('died', 'closed');
       return ended;
     },
+  };
+}
+
+/** A check may call twice at once; the child answers one at a time. */
+function takeTurns(): <T>(act: () => Promise<T>) => Promise<T> {
+  let turn: Promise<unknown> = Promise.resolve();
+  return (act) => {
+    const result = turn.then(act);
+    turn = result.catch(() => undefined);
+    return result;
   };
 }
 

@@ -88,9 +88,9 @@ export interface HostileOptions {
 
 /** Short, since many attacks use up what they are given. */
 const LIMITS: Partial<Limits> = {
-  loadMs: 4_000,
-  callMs: 1_000,
-  wallMs: 15_000,
+  loadMs: 8_000,
+  callMs: 2_000,
+  wallMs: 25_000,
   cpuMs: 10_000,
   outputBytes: 200_000,
   memoryMb: 400,

@@ -539,7 +539,7 @@ const exponential: Exercise = {
 const coordinate = (d: number) => given(`(x) => x.slice([0, ${d}], [-1, 1]).squeeze([1])`);
 
 /** The noise at coordinate d of each of B examples that are all the integer `at`: [B] */
-export async function noiseAt(call: Call, rng: Rng, B: number, D: number, d: number, at = 0): Promise<number[]> {
+export async function noiseAt(call: Call, rng: Rng, [B, D]: [number, number], d: number, at = 0): Promise<number[]> {
   const got = await call(tf.fill([B, D], at), coordinate(d), rng);
   const values = vector(expectTensor(got, { what: 'the bound', shape: [B], hint: 'one number for each example' }));
   return values.map((value) => value - at);
@@ -575,7 +575,7 @@ const dequantise: Exercise = {
     {
       name: 'the noise fills the cell',
       async run({ call, rng }) {
-        const u = await noiseAt(call, rng, 2000, 2, 0, 3);
+        const u = await noiseAt(call, rng, [2000, 2], 0, 3);
         expectUniform(u, 'x + u − x', 'half of a cell has half of its volume');
       },
     },
@@ -583,8 +583,8 @@ const dequantise: Exercise = {
       name: 'every coordinate of every example has noise of its own',
       async run({ call, rng }) {
         const [first, second] = [
-          await noiseAt(call, rng.fork('u'), 500, 2, 0),
-          await noiseAt(call, rng.fork('u'), 500, 2, 1),
+          await noiseAt(call, rng.fork('u'), [500, 2], 0),
+          await noiseAt(call, rng.fork('u'), [500, 2], 1),
         ];
         expectUniform(first, 'the noise of the first coordinate', 'one draw for each pixel of each example');
         expectUniform(second, 'the noise of the second coordinate', 'one draw for each pixel of each example');

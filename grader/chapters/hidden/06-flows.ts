@@ -521,13 +521,13 @@ const dequantiseChecks: readonly Check[] = [
   {
     name: 'the last of many coordinates, at the largest integer',
     async run({ call, rng }) {
-      expectUniform(await noiseAt(call, rng, 1000, 64, 63, 16), 'x + u − x', 'uniform on [0, 1) for every pixel');
+      expectUniform(await noiseAt(call, rng, [1000, 64], 63, 16), 'x + u − x', 'uniform on [0, 1) for every pixel');
     },
   },
   {
     name: 'the same rng gives the same number, another one another',
     async run({ call, rng }) {
-      const at = async (label: string) => (await noiseAt(call, rng.fork(label), 4, 2, 0)).join();
+      const at = async (label: string) => (await noiseAt(call, rng.fork(label), [4, 2], 0)).join();
       const [one, again, other] = [await at('a'), await at('a'), await at('b')];
       expectTrue(one === again, 'all randomness to come from rng', 'other numbers from the same rng');
       expectTrue(one !== other, 'fresh noise from a fresh rng', 'the same numbers from another rng');
