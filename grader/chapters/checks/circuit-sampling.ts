@@ -25,7 +25,7 @@ import { vector, type Vector } from './common';
 // circuit.complete
 
 /** Which of several a number u of [0, 1) chooses, with these shares: how many cumulative sums but the last it has reached. */
-export function chosen(shares: Vector, u: number): number {
+function chosen(shares: Vector, u: number): number {
   const total = shares.reduce((a, b) => a + b, 0);
   let sums = 0;
   return shares.slice(0, -1).filter((share) => u >= (sums += share / total)).length;

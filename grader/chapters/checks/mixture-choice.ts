@@ -8,7 +8,7 @@ import { chapter, type Call } from './mixture-density';
 
 // mixture.chooseComponents
 
-export interface Candidate {
+interface Candidate {
   readonly [key: string]: number;
   readonly components: number;
   readonly train: number;

@@ -58,7 +58,7 @@ export function emInput(rng: Rng, alpha: number): EmInput {
 
 const arraysOf = ({ x, start, ...rest }: EmInput): EmArrays => ({ ...rest, x: matrix(x), start: matrix(start) });
 
-export const exactEm = (input: EmInput, iterations: number) => emOf(arraysOf(input), iterations);
+const exactEm = (input: EmInput, iterations: number) => emOf(arraysOf(input), iterations);
 
 export async function runEm(call: Call, input: EmInput, iterations: number) {
   const { x, start, values, alpha } = input;

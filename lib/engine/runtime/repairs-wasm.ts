@@ -9,7 +9,7 @@ const OTHER_KINDS = /^(Complex|ComplexAbs|Draw|FFT|IFFT|Imag|Real|Ragged.*|Strin
  * Gives a backend the kernels that only cpu has, run there on copies: wasm lacks the gradients of convolution's
  * filters and of gather, without which half of the course does not train.
  */
-export function fillGaps(backendName: string): void {
+function fillGaps(backendName: string): void {
   const own = new Set(tf.getKernelsForBackend(backendName).map(({ kernelName }) => kernelName));
   for (const { kernelName, kernelFunc } of tf.getKernelsForBackend('cpu')) {
     if (own.has(kernelName) || OTHER_KINDS.test(kernelName)) continue;

@@ -8,7 +8,7 @@ import { kernels } from '../onnx/kernels/index';
 
 export type Call = Parameters<tf.KernelFunc>[0];
 
-export interface Backend {
+interface Backend {
   write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object;
   readSync(dataId: object): tf.BackendValues;
   disposeData(dataId: object): unknown;
@@ -77,6 +77,18 @@ function largestFirst(row: Float32Array): number[] {
   return places.sort((i, j) => (rank(row[i]!) === rank(row[j]!) ? i - j : rank(row[j]!) - rank(row[i]!)));
 }
 
+/** cpu 4.22 joins tensors without elements to a list that is no typed array, which split and slice cannot read. */
+function repairCpuJoin(kernelName: string): void {
+  wrap(kernelName, 'cpu', (own) => (call) => {
+    const y = own(call) as tf.TensorInfo;
+    const cpu = call.backend as unknown as Backend;
+    if (!y.shape.includes(0) || !Array.isArray(cpu.readSync(y.dataId))) return y;
+    cpu.disposeData(y.dataId);
+    const none = tf.util.getTypedArrayFromDType(y.dtype as tf.NumericDataType, 0);
+    return { ...y, dataId: cpu.write(none, y.shape, y.dtype) };
+  });
+}
+
 /** 4.22 transposes the derivative of a running sum over another axis than the last. */
 function repairCumsumGradient(): void {
   tf.registerGradient({
@@ -103,6 +115,8 @@ export function repairCpu(): void {
   repairCpuRunning('Cumsum');
   repairCpuRunning('Cumprod');
   repairCpuTopK();
+  repairCpuJoin('Concat');
+  repairCpuJoin('Pack');
   repairCumsumGradient();
   repairCpuScatter();
   checkIndices('cpu');

@@ -12,7 +12,7 @@ export interface Input extends Spec {
 }
 
 /** Numbers that do not depend on the order of the cases. */
-export const draw = (shape: readonly number[], label: string): number[] =>
+const draw = (shape: readonly number[], label: string): number[] =>
   Array.from(createRng(`${label} ${shape.join()}`).uniform(shape).dataSync());
 export const floats = (low: number, high: number, shape: readonly number[], label = ''): Input => ({
   shape,
@@ -42,7 +42,7 @@ export const given = (
 
 export const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
 /** Where the functions of one variable are told apart from their approximations. */
-export const EXTREMES = [
+const EXTREMES = [
   nan,
   inf,
   -inf,
@@ -76,7 +76,7 @@ export type Fn = (...x: tf.Tensor[]) => tf.Tensor | readonly tf.Tensor[];
 export const listOf = (y: tf.Tensor | readonly tf.Tensor[]): tf.Tensor[] => (y instanceof tf.Tensor ? [y] : [...y]);
 
 /** A fixed direction in which a result is differentiated: no two elements weigh the same. */
-export function weighted(ys: readonly tf.Tensor[]): tf.Scalar {
+function weighted(ys: readonly tf.Tensor[]): tf.Scalar {
   const sums = ys.map((y) => {
     const weights = Array.from({ length: y.size }, (_, i) => 0.5 + ((i * 7) % 11) / 11);
     return y
@@ -102,36 +102,33 @@ export const withGradients =
     return [...ys, ...tf.grads(ofFloats)(places.map((place) => x[place]!))];
   };
 
-export interface Result {
+interface Result {
   readonly shape: readonly number[];
   readonly dtype: string;
   readonly values: readonly number[];
 }
 
-export function eagerly(f: (x: readonly tf.Tensor[]) => tf.Tensor[], inputs: readonly Input[]): Result[] {
+function eagerly(f: (x: readonly tf.Tensor[]) => tf.Tensor[], inputs: readonly Input[]): Result[] {
   const results = tf.tidy(() =>
     f(inputs.map(({ values, shape, dtype }) => tf.tensor([...values], [...shape], dtype))).map((y) => y.clone()),
   );
   return results.map((y) => ({ shape: y.shape, dtype: y.dtype, values: Array.from(y.dataSync()) }));
 }
 
-export async function compiled(
-  f: (x: readonly tf.Tensor[]) => tf.Tensor[],
-  inputs: readonly Input[],
-): Promise<Result[]> {
+async function compiled(f: (x: readonly tf.Tensor[]) => tf.Tensor[], inputs: readonly Input[]): Promise<Result[]> {
   const program = await compile(f, inputs, { device: 'cpu', quiet: true });
   const results = await program.run(inputs.map(numbersOf), createRng(1));
   await program.dispose();
   return results.map((values, i) => ({ ...program.outputs[i]!, values: Array.from(values) }));
 }
 
-export function numbersOf({ values, dtype }: Input): Numbers {
+function numbersOf({ values, dtype }: Input): Numbers {
   if (dtype === 'float32') return Float32Array.from(values);
   return dtype === 'int32' ? Int32Array.from(values) : Uint8Array.from(values);
 }
 
-export const EPSILON = 2 ** -23;
-export const SMALLEST = 2 ** -126; // of the normal numbers: below it the runtime may round to 0
+const EPSILON = 2 ** -23;
+const SMALLEST = 2 ** -126; // of the normal numbers: below it the runtime may round to 0
 
 /**
  * Two float32 computations of one formula differ by a few roundings of its largest term: `terms` bounds that term
@@ -144,7 +141,7 @@ export interface Closeness {
   readonly each?: boolean;
 }
 
-export function expectAgreement(
+function expectAgreement(
   actual: readonly Result[],
   expected: readonly Result[],
   { terms = 0, roundings = 32, each = false }: Closeness,

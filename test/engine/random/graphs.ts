@@ -70,8 +70,9 @@ const FLAT = new Set(
 );
 
 /** The function that a recipe describes: from its inputs to a few results, its last ones among them. */
-function forward({ steps, side, order, wild }: Recipe, inputs: readonly tf.Tensor[]): tf.Tensor[] {
+function forward({ steps, side, order, wild }: Recipe, inputs: readonly tf.Tensor[], move: number): tf.Tensor[] {
   const stack = [...inputs];
+  let constants = 0;
   for (const { name, choices } of steps) {
     let at = 0;
     const pick = (n: number) => (n < 2 ? 0 : (choices[at++ % choices.length]! + (at > choices.length ? at : 0)) % n);
@@ -79,7 +80,7 @@ function forward({ steps, side, order, wild }: Recipe, inputs: readonly tf.Tenso
     const sources: Sources = {
       pick,
       side: () => [side, side, 1, 2, 0][pick(5)]!,
-      constant: (dtype, shape = [side]) => constantOf({ dtype, shape }, pick(9), wild),
+      constant: (dtype, shape = [side]) => moved(constantOf({ dtype, shape }, pick(9), wild), move, constants++),
       value(dtype) {
         const there = stack.filter((x) => dtype === undefined || x.dtype === dtype);
         const chosen = pick(there.length + 1);
@@ -92,6 +93,14 @@ function forward({ steps, side, order, wild }: Recipe, inputs: readonly tf.Tenso
     stack.push(...made.filter((x) => x.size <= LARGEST && x.rank < 6));
   }
   return stack.slice(-3);
+}
+
+/** Numbers moved by a small part of themselves, each by another. @param part at most */
+export function moved<T extends tf.Tensor>(x: T, part: number, seed: number): T {
+  if (part === 0 || x.dtype !== 'float32') return x;
+  const next = numbersFrom(seed);
+  const near = Array.from(x.dataSync(), (value) => Math.fround(value * (1 + part * (2 * next() - 1))));
+  return tf.tensor(near, x.shape, 'float32') as T;
 }
 
 /** Constants of the graph: all of one number, or different ones. */
@@ -116,19 +125,22 @@ function weighted(ys: readonly tf.Tensor[]): tf.Scalar {
   return sums.reduce((a, b) => a.add(b)) as tf.Scalar;
 }
 
-/** What is compiled and run: the results, then their derivatives by the float32 inputs. */
-export function functionOf(recipe: Recipe): (inputs: readonly tf.Tensor[]) => tf.Tensor[] {
+/**
+ * What is compiled and run: the results, then their derivatives by the float32 inputs.
+ * @param move how far the constants in it are moved, as part of themselves
+ */
+export function functionOf(recipe: Recipe, move = 0): (inputs: readonly tf.Tensor[]) => tf.Tensor[] {
   const { order } = recipe;
   const places = recipe.inputs.flatMap(({ dtype }, i) => (dtype === 'float32' ? [i] : []));
   return (inputs) => {
-    const results = forward(recipe, inputs);
+    const results = forward(recipe, inputs, move);
     if (order === 0 || places.length === 0) return results;
     const moving = places.map((i) => inputs[i]!);
     /** The result as a number, with x² for every x, so that it has derivatives of both orders by each. */
     const value = (...xs: tf.Tensor[]): tf.Scalar => {
       const all = [...inputs];
       places.forEach((place, i) => (all[place] = xs[i]!));
-      return weighted([...forward(recipe, all), ...xs.map((x) => x.square())]);
+      return weighted([...forward(recipe, all, move), ...xs.map((x) => x.square())]);
     };
     const gradients = (...xs: tf.Tensor[]) => tf.grads(value)(xs);
     const first = gradients(...moving);

@@ -28,7 +28,7 @@ const fits = (a: readonly number[], b: readonly number[]): boolean =>
 const sizeOf = (shape: readonly number[]): number => shape.reduce((size, n) => size * n, 1);
 
 /** The numbers of a value, over again or cut off, in another shape. */
-export function refilled(x: T, shape: readonly number[]): T {
+function refilled(x: T, shape: readonly number[]): T {
   const size = sizeOf(shape);
   if (size === 0 || x.size === 0) return tf.zeros([...shape], x.dtype);
   return x
