@@ -77,16 +77,14 @@ function largestFirst(row: Float32Array): number[] {
   return places.sort((i, j) => (rank(row[i]!) === rank(row[j]!) ? i - j : rank(row[j]!) - rank(row[i]!)));
 }
 
-/** cpu 4.22 joins tensors without elements to a list that is no typed array, which split and slice cannot read. */
-function repairCpuJoin(kernelName: string): void {
-  wrap(kernelName, 'cpu', (own) => (call) => {
-    const y = own(call) as tf.TensorInfo;
-    const cpu = call.backend as unknown as Backend;
-    if (!y.shape.includes(0) || !Array.isArray(cpu.readSync(y.dataId))) return y;
-    cpu.disposeData(y.dataId);
-    const none = tf.util.getTypedArrayFromDType(y.dtype as tf.NumericDataType, 0);
-    return { ...y, dataId: cpu.write(none, y.shape, y.dtype) };
-  });
+/** Some kernels of cpu 4.22 write a tensor without elements as a list, which is no typed array: slices cannot read it. */
+function repairCpuEmpties(): void {
+  const cpu = tf.findBackend('cpu') as unknown as Backend;
+  const own = cpu.write.bind(cpu);
+  cpu.write = (values, shape, dtype) => {
+    const isList = Array.isArray(values) && values.length === 0 && dtype !== 'string';
+    return own(isList ? tf.util.getTypedArrayFromDType(dtype as tf.NumericDataType, 0) : values, shape, dtype);
+  };
 }
 
 /** 4.22 transposes the derivative of a running sum over another axis than the last. */
@@ -115,8 +113,7 @@ export function repairCpu(): void {
   repairCpuRunning('Cumsum');
   repairCpuRunning('Cumprod');
   repairCpuTopK();
-  repairCpuJoin('Concat');
-  repairCpuJoin('Pack');
+  repairCpuEmpties();
   repairCumsumGradient();
   repairCpuScatter();
   checkIndices('cpu');

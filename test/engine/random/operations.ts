@@ -164,8 +164,8 @@ const binary: Record<string, Operation> = {
   addN: numbers((x, from) => tf.addN([x, refilled(from.value(x.dtype as DType), x.shape), x])),
 };
 
-/** Without infinities: TensorFlow.js multiplies in float64, where no product is too small to become 0. */
-const bounded = (x: T): T => tf.where(x.isInf(), tf.onesLike(x), x);
+/** Without large numbers: TensorFlow.js multiplies in float64, where no product leaves the range of float32 on its way. */
+const bounded = (x: T): T => tf.where(x.abs().greater(2), tf.onesLike(x), x);
 
 const reductions: Record<string, Operation> = {
   sum: axial(ALL, (x, axis, from) => x.sum(axis, flag(from))),
