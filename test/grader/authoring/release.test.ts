@@ -39,7 +39,7 @@ describe('a release', () => {
       /solutions\//,
       /^test\//,
       /node_modules/,
-      /bench/,
+      /(^|\/)bench\//,
       /tsbuildinfo/,
       /^grader\/.*\.map$/,
     ])
