@@ -14,14 +14,14 @@ const posteriors: EStep = (joint) => joint.map(softmax);
 function emOf({ x, start, values, alpha }: EmArrays, iterations: number, eStep = posteriors) {
   let r = start;
   let tables = mStepOf(x, r, values, alpha);
-  const nats: number[] = [];
+  const losses: number[] = [];
   for (let done = 0; done < iterations; done++) {
     if (done > 0) tables = mStepOf(x, r, values, alpha);
     const joint = logJointOf(x, tables);
-    nats.push(-joint.reduce((sum, row) => sum + logSumExp(row), 0) / x.length);
+    losses.push(-joint.reduce((sum, row) => sum + logSumExp(row), 0) / x.length);
     r = eStep(joint, tables);
   }
-  return { ...tables, nats };
+  return { ...tables, nats: losses };
 }
 
 interface EmArrays {
