@@ -304,7 +304,7 @@ describe.skipIf(missing !== undefined || !CHROMIUM)('a student at the desk', () 
   });
 
   test('a training stops when told to', async () => {
-    const training = cell('const byGradient');
+    const training = cell('const watched');
     await run(cell("const digits = load('digits')"));
     await training.locator('.cm-content').click();
     await page.keyboard.press('Shift+Enter');
@@ -316,7 +316,7 @@ describe.skipIf(missing !== undefined || !CHROMIUM)('a student at the desk', () 
   });
 
   test('a page loaded again shows what runs, and its further output', async () => {
-    const training = cell('const byGradient');
+    const training = cell('const watched');
     const progress = training.locator('.jp-OutputArea-output', { hasText: /epoch/ }).first();
     await training.locator('.cm-content').click();
     await page.keyboard.press('Shift+Enter');
@@ -388,7 +388,7 @@ describe.skipIf(missing !== undefined || !CHROMIUM)('a student at the desk', () 
     await press('Save');
     await expect.poll(() => JSON.stringify(kept('check-log-normal').outputs), POLL).toContain('checks pass');
     expect(kept('log-normal').source).toBe(solution());
-    expect(kept('train-gaussian-gradient').outputs.length).toBeGreaterThan(0);
+    expect(kept('train-gaussian-watched').outputs.length).toBeGreaterThan(0);
     await page.reload(); // nobody asks: nothing is unsaved
     await idle();
     expect(await cell("await check('mixture.logNormal', logNormal)").locator('.dgm-check').textContent()).toContain(

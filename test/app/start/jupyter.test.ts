@@ -138,7 +138,7 @@ describe.skipIf(!CHROMIUM).each([...different])('a student in Jupyter: %s', (_, 
 
   test('a training stops when told to, and keeps what it has', async () => {
     await run(cell("const digits = load('digits')"));
-    const training = cell('const byGradient');
+    const training = cell('const watched');
     await training.locator(places.editor).click();
     await page.keyboard.press('Control+Enter');
     await training.locator(places.output).getByText(/epoch/).first().waitFor();
@@ -151,7 +151,7 @@ describe.skipIf(!CHROMIUM).each([...different])('a student in Jupyter: %s', (_, 
     await page.keyboard.press('Control+S');
     await expect.poll(() => JSON.stringify(kept('check-log-normal').outputs), POLL).toContain('checks pass');
     expect(kept('log-normal').source).toBe(solution());
-    expect(kept('train-gaussian-gradient').outputs.length).toBeGreaterThan(0);
+    expect(kept('train-gaussian-watched').outputs.length).toBeGreaterThan(0);
     await page.reload();
     const check = cell("await check('mixture.logNormal', logNormal)");
     await check.getByText('checks pass').first().waitFor();
