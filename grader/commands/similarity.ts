@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { findSubmissions } from '../gradebook/grade-folder';
+import { findSubmissions } from '../gradebook/folder';
 import { chapters, findChapter, isCalled } from '../chapters/registry';
 import { buildFromFile } from '../authoring/notebooks';
 import type { SourceCell } from '../compile/pieces';
-import { readSubmission, Unreadable } from '../compile/reader';
+import { readSubmission } from '../compile/reader';
 import { course } from '../base/paths';
 import { similarPairs, type SimilarPair, type Stretch, type Work } from '../reports/similarity';
 import { chapterOption, toNumber } from './options';
@@ -55,14 +55,14 @@ interface Works {
 
 async function readWorks(folder: string, wanted: string | undefined): Promise<Works> {
   const works: (Work & { chapter: string | undefined })[] = [];
-  const skipped: { student: string; reason: string }[] = [];
-  for (const { student, file } of await findSubmissions(folder)) {
+  const { submissions, passedOver } = await findSubmissions(folder);
+  const skipped = passedOver.map(({ name, why }) => ({ student: name, reason: why }));
+  for (const { student, file } of submissions) {
     try {
       const { cells, chapter } = await readSubmission(file);
       works.push({ student, cells, chapter });
     } catch (error) {
-      if (!(error instanceof Unreadable)) throw error;
-      skipped.push({ student, reason: error.message });
+      skipped.push({ student, reason: (error as Error).message });
     }
   }
   const name = chapterOf(

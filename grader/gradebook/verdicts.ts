@@ -62,11 +62,10 @@ const PAGE = 50;
 
 function* pages<T extends { readonly name: string }>({ db }: Book, select: string): Generator<T> {
   const query = db.prepare(`${select} where submission.name > ? order by submission.name limit ${PAGE}`);
-  for (let after = ''; ;) {
-    const page = query.all(after) as T[];
+  const first = db.prepare(`${select} order by submission.name limit ${PAGE}`);
+  for (let page = first.all() as T[]; ; page = query.all(page.at(-1)!.name) as T[]) {
     yield* page;
     if (page.length < PAGE) return;
-    after = page.at(-1)!.name;
   }
 }
 
