@@ -4,6 +4,7 @@ import { chapters, findChapter, isCalled } from '../chapters/registry';
 import { buildFromFile } from '../authoring/notebooks';
 import type { SourceCell } from '../compile/pieces';
 import { readSubmission } from '../compile/reader';
+import { brief } from '../exercise/checking';
 import { course } from '../base/paths';
 import { similarPairs, type SimilarPair, type Stretch, type Work } from '../reports/similarity';
 import { chapterOption, toNumber } from './options';
@@ -43,7 +44,7 @@ async function run(folder: string, { threshold, chapter, json }: Options): Promi
   const { pairs, more, unread } = similarPairs(works, given, threshold);
   const leftOut = [...skipped, ...unread.map((student) => ({ student, reason: 'nested too deep to be read' }))];
   if (json) return console.log(JSON.stringify({ version: 1, chapter: name, threshold, pairs, more, leftOut }, null, 2));
-  for (const { student, reason } of leftOut) console.error(`Left out: ${student}: ${reason}`);
+  for (const { student, reason } of leftOut) console.error(`Left out: ${brief(student)}: ${reason}`);
   console.log(tableOf(pairs, more, works.length - unread.length, threshold));
 }
 
@@ -100,7 +101,7 @@ function tableOf(pairs: readonly SimilarPair[], more: number, works: number, thr
 }
 
 function pairLines({ left, right, similarity, fragments }: SimilarPair): string {
-  const head = `${Math.round(100 * similarity)} %  ${left}  ~  ${right}`;
+  const head = `${Math.round(100 * similarity)} %  ${brief(left)}  ~  ${brief(right)}`;
   const rows = fragments
     .slice(0, SHOWN)
     .map(
@@ -116,9 +117,13 @@ function placeOf({ cell, line, toCell, toLine }: Stretch): string {
   return line === toLine ? `cell ${cell}, line ${line}` : `cell ${cell}, lines ${line} to ${toLine}`;
 }
 
+function indentOf(line: string): string {
+  return ' '.repeat(/^\s*/.exec(line)![0].length);
+}
+
 function quote({ text }: Stretch): string {
   const lines = text.split('\n');
   const shown = lines.length > 6 ? [...lines.slice(0, 5), '…'] : lines;
   // a submission must not steer the terminal
-  return shown.map((line) => `    | ${line.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ')}`).join('\n');
+  return shown.map((line) => `    | ${indentOf(line)}${brief(line)}`).join('\n');
 }
