@@ -45,7 +45,8 @@ export function parseCsv(text: string): string[][] {
   for (let at = 0; at < whole.length; at = field.lastIndex) {
     field.lastIndex = at;
     const [, value, end] = field.exec(whole) ?? [];
-    if (value === undefined) throw new Error(`line ${lines.length}: a quote that does not end, or stands within a field`);
+    if (value === undefined)
+      throw new Error(`line ${lines.length}: a quote that does not end, or stands within a field`);
     lines.at(-1)!.push(value.startsWith('"') ? value.slice(1, -1).replaceAll('""', '"') : value.trim());
     if (end !== between) lines.push([]);
   }

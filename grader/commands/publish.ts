@@ -39,9 +39,12 @@ const WITH_ROSTER = ['csv', 'nbgrader-csv'];
 function exportGrades({ format, out, roster: file, ...options }: ExportOptions): Promise<void> {
   return withBook(options, async (book) => {
     if (file !== undefined && !WITH_ROSTER.includes(format))
-      throw new Error(`${format} has no line for who handed in nothing; --roster goes with ${WITH_ROSTER.join(' or ')}`);
+      throw new Error(
+        `${format} has no line for who handed in nothing; --roster goes with ${WITH_ROSTER.join(' or ')}`,
+      );
     const roster = file === undefined ? undefined : await readRoster(file);
-    for (const student of roster ? notOnRoster(book, roster) : []) console.error(`Not on the roster: ${brief(student)}`);
+    for (const student of roster ? notOnRoster(book, roster) : [])
+      console.error(`Not on the roster: ${brief(student)}`);
     const whole = WHOLE[format];
     if (whole !== undefined)
       return out === undefined ? print(whole(book, roster)) : writeAtomically(out, whole(book, roster));

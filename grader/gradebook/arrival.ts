@@ -71,11 +71,17 @@ export async function readTimestamps(file: string): Promise<Timestamps> {
   if (!isUtf8(bytes) || bytes.includes(0))
     throw new Error(`${file}: expected UTF-8, got another encoding; save it as "CSV UTF-8"`);
   const times = new Map<string, number>();
-  for (const [i, line] of bytes.toString('utf8').replace(/^\uFEFF/, '').split(/\r?\n/).entries()) {
+  for (const [i, line] of bytes
+    .toString('utf8')
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .entries()) {
     const [name, time] = toTime(line, `${file}:${i + 1}`) ?? [];
     if (name === undefined || time === undefined) continue;
     if ((times.get(name) ?? time) !== time)
-      throw new Error(`${file}:${i + 1}: expected one time for '${name}', got another than above; keep the one that counts`);
+      throw new Error(
+        `${file}:${i + 1}: expected one time for '${name}', got another than above; keep the one that counts`,
+      );
     times.set(name, time);
   }
   return times;

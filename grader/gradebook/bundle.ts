@@ -24,12 +24,15 @@ export async function bundleOf(chapter: string | undefined): Promise<string> {
   return hash.digest('hex');
 }
 
-/** Path within the project, or package, and what stands for its content; sorted. */
-function loadedFrom(starts: readonly string[]): [string, string][] {
+/**
+ * Path within the project, or package, and what stands for its content; sorted.
+ * @param base the project
+ */
+export function loadedFrom(starts: readonly string[], base = root): [string, string][] {
   const found = new Map<string, string>();
   const waiting = [...starts];
   for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
-    const name = relative(root, file).split(sep).join('/');
+    const name = relative(base, file).split(sep).join('/');
     if (found.has(name)) continue;
     const text = readFileSync(file, 'utf8');
     found.set(name, text);
@@ -63,14 +66,19 @@ function isOurs(file: string): boolean {
 }
 
 function packageOf(name: string): string {
-  return name.split('/').slice(0, name.startsWith('@') ? 2 : 1).join('/');
+  return name
+    .split('/')
+    .slice(0, name.startsWith('@') ? 2 : 1)
+    .join('/');
 }
 
 /** Of the package that a file belongs to. */
 function versionOf(file: string): string {
   for (let folder = dirname(file); folder !== dirname(folder); folder = dirname(folder)) {
     const manifest = join(folder, 'package.json');
-    const { version } = existsSync(manifest) ? (JSON.parse(readFileSync(manifest, 'utf8')) as { version?: string }) : {};
+    const { version } = existsSync(manifest)
+      ? (JSON.parse(readFileSync(manifest, 'utf8')) as { version?: string })
+      : {};
     if (version !== undefined) return version;
   }
   return '';

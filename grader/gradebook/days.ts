@@ -2,8 +2,8 @@
 
 const [HOUR_MS, DAY_MS] = [3_600_000, 86_400_000];
 
-/** No clock was ever set by more. */
-const CHANGE_MS = 2 * HOUR_MS;
+/** By how much clocks are set, where courses are given. */
+const CHANGE_MS = HOUR_MS;
 
 /**
  * Days begun after a deadline that has passed: the first ends when the clocks there show the deadline's time again.
@@ -35,7 +35,8 @@ function shift(zone: string, before: number, after: number): number {
 }
 
 function zonesAt(offset: string, ms: number): string[] {
-  return Intl.supportedValuesOf('timeZone').filter((zone) => offsetAt(zone, ms) === offset);
+  const places = Intl.supportedValuesOf('timeZone').filter((zone) => !zone.startsWith('Antarctica/'));
+  return places.filter((zone) => offsetAt(zone, ms) === offset);
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();

@@ -240,7 +240,8 @@ export async function regrade(
   try {
     const { seed, chapter } = settingOf(book);
     const found = [];
-    for (const name of wanted) found.push({ name, file: fileOf(book, name), content: await contentOf(fileOf(book, name)) });
+    for (const name of wanted)
+      found.push({ name, file: fileOf(book, name), content: await contentOf(fileOf(book, name)) });
     refuseGone(found, out);
     for (const each of found) {
       const bundle = await work.bundleOf(chapter ?? (await chapterOf(each.file)));

@@ -29,5 +29,10 @@ export function select(book: Book, named: readonly string[]): string[] {
 
 function labelsOf({ name, result }: Row, student: string): ReadonlySet<string> {
   const { status, exercises } = result;
-  return new Set([name.normalize('NFC'), student, status, ...exercises.flatMap((exercise) => [exercise.id, exercise.status])]);
+  return new Set([
+    name.normalize('NFC'),
+    student,
+    status,
+    ...exercises.flatMap((exercise) => [exercise.id, exercise.status]),
+  ]);
 }

@@ -107,7 +107,13 @@ async function gradeNotebook(
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     const results = exercises.map((exercise) => noPoints(exercise, error.status, error.message));
-    return { chapter, exercises: results, notes: bounded(submitted.notes), status: error.status, message: error.message };
+    return {
+      chapter,
+      exercises: results,
+      notes: bounded(submitted.notes),
+      status: error.status,
+      message: error.message,
+    };
   }
 }
 

@@ -128,7 +128,11 @@ function attributesText(attributes: readonly (readonly string[])[]): string {
 
 /** XML 1.0 has no place for most control characters. */
 function xml(text: string): string {
-  return escapeHtml(text.replace(/\p{Surrogate}/gu, '\ufffd').replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd'));
+  return escapeHtml(
+    text
+      .replace(/\p{Surrogate}/gu, '\ufffd')
+      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd'),
+  );
 }
 
 /** "2 days late: 1.5 points off", or nothing. */
