@@ -20,8 +20,8 @@ export function addSimilarity(program: Command): void {
     .command('similarity')
     .summary('which submissions resemble each other')
     .description(
-      'Compares the code of all notebooks of a chapter in a folder, two by two: names, comments and layout do not count, ' +
-        'nor does what everybody was given. It shows where to look; whether somebody copied is for you to judge.',
+      'Compares the code of all notebooks of a chapter in a folder, two by two, as a whole and exercise by exercise: ' +
+        'names, comments and layout do not count, nor does what everybody was given. It shows where to look; whether somebody copied is for you to judge.',
     )
     .argument('<folder>', 'the submissions, as for grade')
     .option(
@@ -41,7 +41,9 @@ async function run(folder: string, { threshold, chapter, json }: Options): Promi
   const { released } = await buildFromFile(name, course, chapters);
   const code = released.cells.filter(({ cell_type }) => cell_type === 'code');
   const given = code.map(({ id, source }, i): SourceCell => ({ number: i + 1, id, source }));
-  const { pairs, more, unread } = similarPairs(works, given, threshold);
+  const exercises = await findChapter(name, chapters).exercises();
+  const functions = exercises.map(({ functionName }) => functionName);
+  const { pairs, more, unread } = similarPairs(works, given, threshold, functions);
   const leftOut = [...skipped, ...unread.map((student) => ({ student, reason: 'nested too deep to be read' }))];
   if (json) return console.log(JSON.stringify({ version: 1, chapter: name, threshold, pairs, more, leftOut }, null, 2));
   for (const { student, reason } of leftOut) console.error(`Left out: ${brief(student)}: ${reason}`);
@@ -100,8 +102,9 @@ function tableOf(pairs: readonly SimilarPair[], more: number, works: number, thr
   return [...pairs.map(pairLines), ...hidden, foot].join('\n\n');
 }
 
-function pairLines({ left, right, similarity, fragments }: SimilarPair): string {
-  const head = `${Math.round(100 * similarity)} %  ${brief(left)}  ~  ${brief(right)}`;
+function pairLines({ left, right, similarity, exercise, fragments }: SimilarPair): string {
+  const where = exercise === undefined ? '' : `  in ${exercise}`;
+  const head = `${Math.round(100 * similarity)} %  ${brief(left)}  ~  ${brief(right)}${where}`;
   const rows = fragments
     .slice(0, SHOWN)
     .map(
