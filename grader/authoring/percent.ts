@@ -29,7 +29,8 @@ const OPTION = /\s(\w+)=("(?:[^"\\]|\\.)*"|\[[^\]]*\])/g;
  * @throws SourceError
  */
 export function parsePercent(text: string, where: string): PercentCell[] {
-  const lines = text.split(/\r?\n/);
+  // an editor on Windows may have put a mark before the first sign
+  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
   const starts = lines.flatMap((line, i) => (MARKER.test(line) ? [i] : []));
   refuseCodeBefore(lines.slice(0, starts[0] ?? lines.length), where);
   return starts.map((start, n) => parseCell(lines.slice(start, starts[n + 1] ?? lines.length), start + 1, where));

@@ -3,6 +3,7 @@
  * Left out are the chapters' sources, the hidden checks with the known mistakes, and what only serves to make the
  * workbook (tests, benchmarks, compiler settings). The build comes along, so that nothing is compiled at a student's.
  */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -185,7 +186,24 @@ export async function proveRelease(options: Omit<ReleaseOptions, 'solutions'>): 
   const secrets = (await Promise.all(options.chapters.map(hiddenNames))).flat();
   const files = await filesBelow(options.out, '');
   const breaches = await Promise.all(files.map((path) => breachesIn(options.out, path, { built, needles, secrets })));
-  return [...missing(files), ...breaches.flat()];
+  return [...missing(files), ...(await damagedData(options.out, files)), ...breaches.flat()];
+}
+
+/** Data that are not those of the manifest: Git on Windows may have changed their line ends. */
+async function damagedData(out: string, files: readonly string[]): Promise<string[]> {
+  const manifest = 'datasets/manifest.json';
+  if (!files.includes(manifest)) return [];
+  const entries = JSON.parse(await readFile(join(out, manifest), 'utf8')) as Record<
+    string,
+    { file: string; sha256: string }
+  >;
+  const judged = Object.values(entries).map(async ({ file, sha256 }) => {
+    const bytes = await readFile(join(out, 'datasets', file)).catch(() => undefined);
+    if (bytes === undefined) return [`datasets/${file} is missing`];
+    const got = createHash('sha256').update(bytes).digest('hex');
+    return got === sha256 ? [] : [`datasets/${file} is damaged: expected sha256 ${sha256}, got ${got}`];
+  });
+  return (await Promise.all(judged)).flat();
 }
 
 /** A proof over no files would prove nothing. */

@@ -12,10 +12,22 @@ import {
   type Override,
   type Row,
 } from '../gradebook/verdicts';
+import { localTime } from '../gradebook/days';
 import { readPolicy, studentOf, writePolicy, type Policy } from '../gradebook/policy';
 import { didYouMean } from 'dgm/host';
 import { duration } from '../reports/terminal';
-import { bookOption, orNone, toDuration, toLateness, toNumber, toPattern, toTime, type BookOption } from './options';
+import {
+  bookOption,
+  orNone,
+  toDeadline,
+  toDuration,
+  toLateness,
+  toNumber,
+  toPattern,
+  toZone,
+  type BookOption,
+  type Deadline,
+} from './options';
 import { withBook } from './shared';
 
 function status(options: BookOption): Promise<void> {
@@ -43,12 +55,12 @@ function statusText(book: Book): string {
 
 const SOURCES = { mtime: 'when the file was last changed', timestamps: 'the timestamps file' };
 
-function policyText({ deadlineMs, graceMs, late, attempts, student }: Policy): string {
+function policyText({ deadlineMs, zone, graceMs, late, attempts, student }: Policy): string {
   const cost = late === 'zero' ? 'late earns nothing' : `${late}% off for each day begun`;
   const deadline =
     deadlineMs === null
       ? 'no deadline'
-      : `deadline ${new Date(deadlineMs).toISOString()}, grace ${duration(graceMs)}, ${cost}`;
+      : `deadline ${localTime(deadlineMs, zone)}, grace ${duration(graceMs)}, ${cost}`;
   const who = student === null ? 'every file is a student’s' : `student: ${student}`;
   return `Policy: ${deadline}; the ${attempts} attempt counts; ${who}`;
 }
@@ -60,7 +72,8 @@ function overrideText({ student, exercise, points, maxPoints, by, reason, atMs }
 
 /** `null` takes back, `undefined` leaves as it is. */
 interface PolicyOptions extends BookOption {
-  readonly deadline?: number | null;
+  readonly deadline?: Deadline | null;
+  readonly zone?: string | null;
   readonly grace?: number;
   readonly late?: Policy['late'];
   readonly attempts?: Policy['attempts'];
@@ -74,14 +87,22 @@ function policy({ book: folder, ...changes }: PolicyOptions): Promise<void> {
   });
 }
 
-function changed(before: Policy, { deadline, grace, late, attempts, student }: Omit<PolicyOptions, 'book'>): Policy {
+function changed(before: Policy, changes: Omit<PolicyOptions, 'book'>): Policy {
+  const { deadline, grace, late, attempts, student } = changes;
   return {
-    deadlineMs: deadline === undefined ? before.deadlineMs : deadline,
+    deadlineMs: deadline === undefined ? before.deadlineMs : (deadline?.ms ?? null),
+    zone: zoneAfter(before.zone, changes),
     graceMs: grace ?? before.graceMs,
     late: late ?? before.late,
     attempts: attempts ?? before.attempts,
     student: student === undefined ? before.student : student,
   };
+}
+
+/** A zone that was named stays; else the offset of the deadline is all that is known of its place. */
+function zoneAfter(before: string | null, { deadline, zone }: Pick<PolicyOptions, 'deadline' | 'zone'>): string | null {
+  const named = zone === undefined && !/^[+-]/.test(before ?? '+') ? before : zone;
+  return named ?? (deadline === undefined ? before : (deadline?.offset ?? null));
 }
 
 interface OverrideOptions extends BookOption {
@@ -91,7 +112,8 @@ interface OverrideOptions extends BookOption {
   readonly remove?: boolean;
 }
 
-function override(student: string, exercise: string, options: OverrideOptions): Promise<void> {
+function override(named: string, exercise: string, options: OverrideOptions): Promise<void> {
+  const student = named.normalize('NFC');
   return withBook(options, async (book) => {
     if (options.remove) return remove(book, student, exercise);
     const { points, reason, by } = options;
@@ -111,7 +133,9 @@ function override(student: string, exercise: string, options: OverrideOptions): 
 }
 
 function remove(book: Book, student: string, exercise: string): void {
-  if (!removeOverride(book, student, exercise))
+  // older books may have it as the name was typed
+  const mine = overrides(book).filter((one) => one.exercise === exercise && one.student.normalize('NFC') === student);
+  if (!mine.map((one) => removeOverride(book, one.student, exercise)).some(Boolean))
     throw new Error(`there is no override of ${exercise} for '${student}'; \`grade status\` lists them`);
   console.log(`${student}, ${exercise}: as the checks say`);
 }
@@ -140,7 +164,12 @@ export function addBookCommands(program: Command): void {
         'whenever they are exported.',
     )
     .addOption(bookOption())
-    .option('--deadline <time>', 'ISO 8601 with its zone, or none', orNone(toTime))
+    .option('--deadline <time>', 'ISO 8601 with its zone, or none', orNone(toDeadline))
+    .option(
+      '--zone <name>',
+      'where days of lateness are counted, as Europe/Amsterdam, or none; else the place of that offset with the fewest',
+      orNone(toZone),
+    )
     .option('--grace <duration>', 'lateness up to this is forgiven: 30m, 2h, 1d', toDuration)
     .option('--late <cost>', 'percent of the points for each day begun after the deadline, or zero', toLateness)
     .addOption(new Option('--attempts <which>', 'which of several attempts counts').choices(['last', 'best']))

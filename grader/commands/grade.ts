@@ -6,6 +6,7 @@ import { chapters, findChapter, hasHidden, isCalled } from '../chapters/registry
 import { readTimestamps } from '../gradebook/arrival';
 import type { Book } from '../gradebook/book';
 import { rows } from '../gradebook/verdicts';
+import { brief } from '../exercise/checking';
 import { bundleOf } from '../gradebook/bundle';
 import { select } from '../gradebook/select';
 import { createPool } from '../grading/pool';
@@ -101,11 +102,15 @@ async function withWork(
   });
 }
 
-function conclude({ seed, all, statuses, others }: BatchReport): void {
+function conclude({ seed, all, statuses, others, passedOver, withdrawn, unwritten }: BatchReport): void {
+  for (const { name, why } of passedOver) console.error(`Passed over: ${brief(name)}: ${why}`);
+  for (const name of withdrawn) console.error(`No longer in the folder, and out of the book: ${brief(name)}`);
+  for (const { name, why } of unwritten)
+    console.error(`In the gradebook alone, since its result.json cannot be written (${why}): ${brief(name)}`);
   const summary = Object.entries(statuses).map(([status, n]) => `${n} ${status}`);
   console.error(`${all} submissions: ${summary.join(', ')}\nSeed: ${seed}`);
   if (others.length > 0) console.error(`Other graders are still at work on this book: ${others.join('; ')}`);
-  if (others.length > 0 || statuses['infra_error'] !== undefined) process.exitCode = 1;
+  if (others.length > 0 || unwritten.length > 0 || statuses['infra_error'] !== undefined) process.exitCode = 1;
 }
 
 /** One array, printed result by result. */
@@ -151,7 +156,8 @@ export function addGrade(program: Command): void {
     .addHelpText(
       'after',
       `
-Exit status: 0 when every submission was graded, whatever its marks; 1 when some could not be, through no fault of theirs.
+Exit status: 0 when every submission was graded, whatever its marks; 1 when some could not be, through no fault of theirs,
+or when a result.json could not be written.
 
 Example:
   npx grade grade submissions/ --out graded --jobs 4

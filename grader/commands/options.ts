@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { InvalidArgumentError, Option } from 'commander';
 import type { Opening } from '../base/release-manifest';
 import { parseTime } from '../gradebook/arrival';
+import { knownZone, offsetIn } from '../gradebook/days';
 import type { Policy } from '../gradebook/policy';
 import { tiers, type Tier } from '../sandbox/tier';
 
@@ -85,9 +86,19 @@ export function orNone<T>(read: (text: string) => T): (text: string) => T | null
   return (text) => (text === 'none' ? null : read(text));
 }
 
-/** In ms since 1970. */
-export function toTime(text: string): number {
-  return refusing(() => parseTime(text, 'deadline'));
+export interface Deadline {
+  /** Since 1970. */
+  readonly ms: number;
+  /** As it was written: +02:00. */
+  readonly offset: string;
+}
+
+export function toDeadline(text: string): Deadline {
+  return refusing(() => ({ ms: parseTime(text, 'deadline'), offset: offsetIn(text) }));
+}
+
+export function toZone(text: string): string {
+  return refusing(() => knownZone(text));
 }
 
 /** A regular expression whose first group names something. */

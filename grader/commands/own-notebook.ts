@@ -27,7 +27,7 @@ export interface Tried {
  */
 export async function tryNotebook(file: string, exercises: readonly Exercise[], compiler: Compiler): Promise<Tried> {
   const { cells } = await readSubmission(file).catch((error: unknown) => {
-    throw error instanceof Unreadable ? new Unreadable(`${file}: ${error.message}`) : error;
+    throw new Unreadable(`${file}: ${(error as Error).message}`);
   });
   const compilation = await compiler.compile(
     cells,

@@ -5,15 +5,17 @@ import { writeAtomically } from 'dgm/host';
 import { folderOf } from '../gradebook/grade-folder';
 import { feedbackHtml, feedbackMarkdown } from '../reports/feedback';
 import { classroom, gradescope, junit } from '../reports/documents';
-import { gradeTable, nbgraderTable } from '../reports/tables';
+import { gradeTable, nbgraderTable, notOnRoster } from '../reports/tables';
+import { brief } from '../exercise/checking';
 import type { Book } from '../gradebook/book';
 import { grades, type Grade } from '../gradebook/grades';
+import { readRoster, type Roster } from '../gradebook/roster';
 import { itemStatistics, statisticsTable } from '../reports/statistics';
 import { bookOption, type BookOption } from './options';
 import { withBook } from './shared';
 
 /** Formats that hold the whole class in one file. */
-const WHOLE: Readonly<Record<string, (book: Book) => Iterable<string>>> = {
+const WHOLE: Readonly<Record<string, (book: Book, roster?: Roster) => Iterable<string>>> = {
   csv: gradeTable,
   'nbgrader-csv': nbgraderTable,
   junit: (book) => junit(grades(book)),
@@ -28,12 +30,24 @@ const EACH: Readonly<Record<string, readonly [name: string, (grade: Grade) => st
 interface ExportOptions extends BookOption {
   readonly format: string;
   readonly out?: string;
+  readonly roster?: string;
 }
 
-function exportGrades({ format, out, ...options }: ExportOptions): Promise<void> {
+/** Formats that have a line for who handed in nothing. */
+const WITH_ROSTER = ['csv', 'nbgrader-csv'];
+
+function exportGrades({ format, out, roster: file, ...options }: ExportOptions): Promise<void> {
   return withBook(options, async (book) => {
+    if (file !== undefined && !WITH_ROSTER.includes(format))
+      throw new Error(
+        `${format} has no line for who handed in nothing; --roster goes with ${WITH_ROSTER.join(' or ')}`,
+      );
+    const roster = file === undefined ? undefined : await readRoster(file);
+    for (const student of roster ? notOnRoster(book, roster) : [])
+      console.error(`Not on the roster: ${brief(student)}`);
     const whole = WHOLE[format];
-    if (whole !== undefined) return out === undefined ? print(whole(book)) : writeAtomically(out, whole(book));
+    if (whole !== undefined)
+      return out === undefined ? print(whole(book, roster)) : writeAtomically(out, whole(book, roster));
     if (out === undefined) throw new Error(`${format} is a file for each student; name a folder with --out`);
     const [name, write] = EACH[format]!;
     let count = 0;
@@ -94,10 +108,15 @@ export function addPublishCommands(program: Command): void {
         .choices([...Object.keys(WHOLE), ...Object.keys(EACH)])
         .default('csv'),
     )
+    .option(
+      '--roster <file>',
+      'a table with the column student and, if you like, id, last_name, first_name, email: who handed in nothing gets a ' +
+        'line, too (csv, nbgrader-csv)',
+    )
     .option('--out <path>', 'a file, or the folder of one file for each student; else a file goes to stdout')
     .addHelpText(
       'after',
-      '\nExample:\n  npx grade export --format csv --out grades.csv\n  npx grade export --format gradescope --out gradescope/',
+      '\nExample:\n  npx grade export --format csv --roster class.csv --out grades.csv\n  npx grade export --format gradescope --out gradescope/',
     )
     .action(exportGrades);
   program

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import { findSubmissions } from '../gradebook/grade-folder';
+import { findSubmissions } from '../gradebook/folder';
 import { chapters, findChapter, isCalled } from '../chapters/registry';
 import { buildFromFile } from '../authoring/notebooks';
 import type { SourceCell } from '../compile/pieces';
-import { readSubmission, Unreadable } from '../compile/reader';
+import { readSubmission } from '../compile/reader';
+import { brief } from '../exercise/checking';
 import { course } from '../base/paths';
 import { similarPairs, type SimilarPair, type Stretch, type Work } from '../reports/similarity';
 import { chapterOption, toNumber } from './options';
@@ -19,8 +20,8 @@ export function addSimilarity(program: Command): void {
     .command('similarity')
     .summary('which submissions resemble each other')
     .description(
-      'Compares the code of all notebooks of a chapter in a folder, two by two: names, comments and layout do not count, ' +
-        'nor does what everybody was given. It shows where to look; whether somebody copied is for you to judge.',
+      'Compares the code of all notebooks of a chapter in a folder, two by two, as a whole and exercise by exercise: ' +
+        'names, comments and layout do not count, nor does what everybody was given. It shows where to look; whether somebody copied is for you to judge.',
     )
     .argument('<folder>', 'the submissions, as for grade')
     .option(
@@ -40,10 +41,12 @@ async function run(folder: string, { threshold, chapter, json }: Options): Promi
   const { released } = await buildFromFile(name, course, chapters);
   const code = released.cells.filter(({ cell_type }) => cell_type === 'code');
   const given = code.map(({ id, source }, i): SourceCell => ({ number: i + 1, id, source }));
-  const { pairs, more, unread } = similarPairs(works, given, threshold);
+  const exercises = await findChapter(name, chapters).exercises();
+  const functions = exercises.map(({ functionName }) => functionName);
+  const { pairs, more, unread } = similarPairs(works, given, threshold, functions);
   const leftOut = [...skipped, ...unread.map((student) => ({ student, reason: 'nested too deep to be read' }))];
   if (json) return console.log(JSON.stringify({ version: 1, chapter: name, threshold, pairs, more, leftOut }, null, 2));
-  for (const { student, reason } of leftOut) console.error(`Left out: ${student}: ${reason}`);
+  for (const { student, reason } of leftOut) console.error(`Left out: ${brief(student)}: ${reason}`);
   console.log(tableOf(pairs, more, works.length - unread.length, threshold));
 }
 
@@ -55,14 +58,14 @@ interface Works {
 
 async function readWorks(folder: string, wanted: string | undefined): Promise<Works> {
   const works: (Work & { chapter: string | undefined })[] = [];
-  const skipped: { student: string; reason: string }[] = [];
-  for (const { student, file } of await findSubmissions(folder)) {
+  const { submissions, passedOver } = await findSubmissions(folder);
+  const skipped = passedOver.map(({ name, why }) => ({ student: name, reason: why }));
+  for (const { student, file } of submissions) {
     try {
       const { cells, chapter } = await readSubmission(file);
       works.push({ student, cells, chapter });
     } catch (error) {
-      if (!(error instanceof Unreadable)) throw error;
-      skipped.push({ student, reason: error.message });
+      skipped.push({ student, reason: (error as Error).message });
     }
   }
   const name = chapterOf(
@@ -99,8 +102,9 @@ function tableOf(pairs: readonly SimilarPair[], more: number, works: number, thr
   return [...pairs.map(pairLines), ...hidden, foot].join('\n\n');
 }
 
-function pairLines({ left, right, similarity, fragments }: SimilarPair): string {
-  const head = `${Math.round(100 * similarity)} %  ${left}  ~  ${right}`;
+function pairLines({ left, right, similarity, exercise, fragments }: SimilarPair): string {
+  const where = exercise === undefined ? '' : `  in ${exercise}`;
+  const head = `${Math.round(100 * similarity)} %  ${brief(left)}  ~  ${brief(right)}${where}`;
   const rows = fragments
     .slice(0, SHOWN)
     .map(
@@ -116,9 +120,13 @@ function placeOf({ cell, line, toCell, toLine }: Stretch): string {
   return line === toLine ? `cell ${cell}, line ${line}` : `cell ${cell}, lines ${line} to ${toLine}`;
 }
 
+function indentOf(line: string): string {
+  return ' '.repeat(/^\s*/.exec(line)![0].length);
+}
+
 function quote({ text }: Stretch): string {
   const lines = text.split('\n');
   const shown = lines.length > 6 ? [...lines.slice(0, 5), '…'] : lines;
   // a submission must not steer the terminal
-  return shown.map((line) => `    | ${line.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ')}`).join('\n');
+  return shown.map((line) => `    | ${indentOf(line)}${brief(line)}`).join('\n');
 }

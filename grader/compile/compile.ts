@@ -7,6 +7,7 @@ import { visiblePaths } from '../base/visible';
 import { extract, originOf, type Extraction, type Module, type Problem } from './extract';
 import { createHost, SUBMISSION } from './language-host';
 import type { Piece, SourceCell } from './pieces';
+import { readsOf } from './reads';
 
 /**
  * A module as it is sent to the process that runs it: CommonJS with a source map, so that this process needs no
@@ -23,6 +24,8 @@ export interface Compiled {
   readonly problems: readonly Problem[];
   /** The function alone, with what it needs; only when it is ok. */
   readonly alone?: Loadable;
+  /** What of the packages it names; only when it is ok. */
+  readonly reads?: readonly string[];
 }
 
 export interface Compilation {
@@ -76,8 +79,9 @@ function compileOne(name: string, extraction: Extraction, errors: readonly Probl
   const slice = extraction.slices.get(name)!;
   if (slice.kind === 'missing') return { status: 'missing_export', problems: [slice.problem] };
   const problems = slice.kind === 'broken' ? slice.problems : errors;
-  if (problems.length > 0) return { status: 'compile_error', problems: problems.slice(0, PROBLEMS_PER_FUNCTION) };
-  return { status: 'ok', problems: [], alone: toLoadable(extraction.emit([name])) };
+  if (slice.kind === 'broken' || problems.length > 0)
+    return { status: 'compile_error', problems: problems.slice(0, PROBLEMS_PER_FUNCTION) };
+  return { status: 'ok', problems: [], alone: toLoadable(extraction.emit([name])), reads: readsOf(slice.pieces) };
 }
 
 function toLoadable({ code, map }: Module): Loadable {

@@ -180,10 +180,13 @@ function emit(pieces: readonly Piece[], functions: readonly string[], scope: Sco
     lines.push(text);
     map.push(origin);
   };
-  const writePiece = (piece: Piece) =>
+  const writePiece = (piece: Piece) => {
     (' '.repeat(piece.column) + textOf(piece, scope))
       .split('\n')
       .forEach((text, i) => write(text, { piece, line: piece.line + 1 + i }));
+    // a statement without its own would go on in the next: `let a = 0`, then `[a] = [1]`
+    write(';');
+  };
   write(FIRST_LINE);
   pieces.filter(({ hoisted }) => hoisted).forEach(writePiece);
   write('export async function notebook() {');

@@ -197,21 +197,40 @@ function exportKeywords(statement: ts.Statement): ts.Modifier[] {
   return modifiers.filter(({ kind }) => kind === ts.SyntaxKind.ExportKeyword || kind === ts.SyntaxKind.DefaultKeyword);
 }
 
-/** A cell as the compiler has read it. */
-interface ReadCell {
-  readonly cell: SourceCell;
-  readonly file: ts.SourceFile;
-  readonly checker: ts.TypeChecker;
-  readonly topLevel: ReadonlySet<ts.Node>;
-}
-
 function piecesOf(cell: SourceCell, file: ts.SourceFile, checker: ts.TypeChecker): Piece[] {
   const topLevel = new Set<ts.Node>(file.statements.flatMap((s) => declarationNodes(s)));
-  const read: ReadCell = { cell, file, checker, topLevel };
-  return file.statements.flatMap((statement) => {
+  const reader = { cell, file, checker, topLevel };
+  const pieces: Piece[] = [];
+  let overloads: Piece | undefined;
+  for (const statement of file.statements) {
     const kind = kindOf(statement);
-    return kind === undefined ? [] : [toPiece(kind, statement, read)];
-  });
+    if (kind === undefined) continue;
+    const piece = toPiece(kind, statement, reader);
+    // signatures must stand right before what they are of: they are one piece
+    const whole = overloads && overloads.values[0] === piece.values[0] ? joined(overloads, piece) : piece;
+    if (whole === piece) pieces.push(piece);
+    else pieces.splice(-1, 1, whole);
+    overloads = isSignature(statement) ? whole : undefined;
+  }
+  return pieces;
+}
+
+/** The head of a function whose body comes further down. */
+function isSignature(statement: ts.Statement): boolean {
+  return ts.isFunctionDeclaration(statement) && statement.body === undefined && !isAmbient(statement);
+}
+
+/** Two pieces of the same name as one; what lies between them in the cell is white space. */
+function joined(first: Piece, second: Piece): Piece {
+  const lines = second.line - first.line - first.text.split('\n').length + 1;
+  const gap = lines > 0 ? '\n'.repeat(lines) + ' '.repeat(second.column) : ' ';
+  const at = first.text.length + gap.length;
+  return {
+    ...first,
+    text: first.text + gap + second.text,
+    bindings: [...first.bindings, ...second.bindings.map((binding) => ({ ...binding, at: binding.at + at }))],
+    uses: new Set([...first.uses, ...second.uses]),
+  };
 }
 
 function kindOf(statement: ts.Statement): Piece['kind'] | undefined {
@@ -230,7 +249,15 @@ function isControl(statement: ts.Statement): boolean {
   );
 }
 
-function toPiece(kind: Piece['kind'], statement: ts.Statement, { cell, file, checker, topLevel }: ReadCell): Piece {
+/** What a statement is read with: its cell, and what declares the names of the notebook. */
+interface Reader {
+  readonly cell: SourceCell;
+  readonly file: ts.SourceFile;
+  readonly checker: ts.TypeChecker;
+  readonly topLevel: ReadonlySet<ts.Node>;
+}
+
+function toPiece(kind: Piece['kind'], statement: ts.Statement, { cell, file, checker, topLevel }: Reader): Piece {
   const hoisted = kind === 'import' || isAmbient(statement);
   // at the top of a module a comment could be a directive (/// <reference path="…" />): leave it out
   const start = hoisted ? statement.getStart() : startWithComments(statement, cell.source);

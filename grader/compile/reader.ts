@@ -3,6 +3,7 @@
  * ids): what counts is the code. Nothing is compiled here.
  */
 import { lstat, readFile } from 'node:fs/promises';
+import { pathOf } from '../base/file-names';
 import type { SourceCell } from './pieces';
 
 export interface Submitted {
@@ -21,20 +22,41 @@ export class Unreadable extends Error {
 }
 
 /** Figures make notebooks large; nothing honest is larger than this. */
-const MAX_BYTES = 64 * 1024 * 1024;
+export const MAX_BYTES = 64 * 1024 * 1024;
 
-/** @throws Unreadable */
+/**
+ * Lists, objects and texts in a notebook. Each costs a hundred bytes once it is read, whatever it costs in the file: two
+ * bytes for `{}`. A chapter with all its figures has some ten thousand.
+ */
+const MAX_PARTS = 2_000_000;
+
+/**
+ * @throws Unreadable for what is no notebook, and an Error when the file is gone or the disk fails, which is not its
+ *   author's fault
+ */
 export async function readSubmission(file: string): Promise<Submitted> {
-  const info = await lstat(file).catch(() => refuse('the file cannot be opened'));
+  const path = pathOf(file);
+  const info = await lstat(path).catch(refuseOrThrow);
   if (info.isSymbolicLink()) refuse('a symbolic link is not followed');
   if (!info.isFile()) refuse(info.isDirectory() ? 'this is a folder' : 'this is no regular file');
   if (info.size > MAX_BYTES) refuse(`larger than ${MAX_BYTES / 1024 / 1024} MiB`);
-  return parseSubmission(await readFile(file, 'utf8').catch(() => refuse('the file cannot be read')));
+  return parseSubmission(await readFile(path).catch(refuseOrThrow));
+}
+
+/** What its author, or who packed it, made so that nobody can open it. */
+const CLOSED: readonly (string | undefined)[] = ['EACCES', 'EPERM', 'ENAMETOOLONG', 'ELOOP', 'ENOTDIR'];
+
+function refuseOrThrow(error: unknown): never {
+  const { code } = error as NodeJS.ErrnoException;
+  if (CLOSED.includes(code)) refuse(`the file cannot be read (${code})`);
+  if (code === 'ENOENT') throw new Error('there is no such file');
+  throw error;
 }
 
 /** @throws Unreadable */
-function parseSubmission(text: string): Submitted {
-  const notebook = parseJson(text.replace(/^\uFEFF/, ''));
+function parseSubmission(bytes: Buffer): Submitted {
+  if (hasMoreParts(bytes, MAX_PARTS)) refuse(`more than ${MAX_PARTS} lists, objects and texts`);
+  const notebook = parseJson(bytes.toString('utf8').replace(/^\uFEFF/, ''));
   if (!isRecord(notebook)) return refuse('no notebook: a JSON object is expected');
   if (notebook['nbformat'] !== 4)
     refuse(`nbformat must be 4, got ${brief(notebook['nbformat'])}; save it with a current Jupyter`);
@@ -42,6 +64,21 @@ function parseSubmission(text: string): Submitted {
   const cells = notebook['cells'].filter((cell) => isRecord(cell) && cell['cell_type'] === 'code').map(toCell);
   const chapter = chapterIn(notebook['metadata']);
   return { cells, notes: repeatedIds(cells), ...(chapter === undefined ? {} : { chapter }) };
+}
+
+const [QUOTE, BACKSLASH, LIST, OBJECT] = [0x22, 0x5c, 0x5b, 0x7b];
+
+/** Counted in the bytes, before anything is made of them. */
+function hasMoreParts(bytes: Buffer, most: number): boolean {
+  let parts = 0;
+  for (let i = 0; i < bytes.length && parts <= most; i++) {
+    const byte = bytes[i];
+    if (byte === LIST || byte === OBJECT) parts++;
+    if (byte !== QUOTE) continue;
+    parts++;
+    for (i++; i < bytes.length && bytes[i] !== QUOTE; i++) if (bytes[i] === BACKSLASH) i++;
+  }
+  return parts > most;
 }
 
 function parseJson(text: string): unknown {

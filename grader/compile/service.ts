@@ -20,6 +20,7 @@ export interface Compiler {
   /**
    * Compiles the cells; calls wait for each other.
    * @throws Fault `timeout` for a source that takes too long, `out_of_memory` or `infra_error` when the service fails
+   *   or was closed
    */
   compile(cells: readonly SourceCell[], functions: readonly string[]): Promise<Compilation>;
   close(): void;
@@ -41,6 +42,7 @@ export function createCompiler(options: CompilerOptions = {}): Compiler {
   const { deadlineMs, startMs, memoryMb, recycleAfter } = { ...DEFAULTS, ...options };
   let service: Promise<Service> | undefined;
   let line: Promise<unknown> = Promise.resolve();
+  let closed = false;
 
   const start = async (): Promise<Service> => {
     const started = startService(memoryMb);
@@ -48,6 +50,8 @@ export function createCompiler(options: CompilerOptions = {}): Compiler {
     return started;
   };
   const compile: Compiler['compile'] = async (cells, functions) => {
+    // nobody would end a service that is started now
+    if (closed) throw new Fault('infra_error', 'the compile service is closed');
     service ??= start();
     const current = service;
     try {
@@ -74,6 +78,7 @@ export function createCompiler(options: CompilerOptions = {}): Compiler {
       return result;
     },
     close() {
+      closed = true;
       if (service) retire(service);
     },
   };

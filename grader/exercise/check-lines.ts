@@ -9,6 +9,8 @@ export interface CheckLine {
   /** `open`: not tried yet. */
   readonly state: 'passed' | 'failed' | 'open';
   readonly title: string;
+  /** Whether the title is a text of the submission's, in which nothing may be taken for markup. */
+  readonly quoted?: true;
   /** A label such as "expected", empty where the text speaks for itself, and what belongs to it. */
   readonly details: readonly (readonly [label: string, text: string])[];
 }
@@ -26,7 +28,7 @@ export function checkLines(checks: readonly Judged[]): CheckLine[] {
   const [first] = checks;
   // all of them say so in the same words, or another exercise is missing
   if (first?.message !== undefined && checks.every((check) => saysNotWritten(check) && check.message === first.message))
-    return [{ state: 'failed', title: first.message, details: [] }];
+    return [{ state: 'failed', title: first.message, quoted: true, details: [] }];
   const known = checks.filter(({ hidden }) => !hidden).map(lineOf);
   const failing = checks.some(({ hidden, status }) => hidden && status !== 'passed');
   return failing ? [...known, HIDDEN] : known;

@@ -1,4 +1,5 @@
 /** Runs an exercise's checks against a function that may live here or in another process. */
+import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs';
 import { createRng } from 'dgm';
 import { Mismatch, type Check, type Exercise, type Trial, type Value } from './exercise';
@@ -45,23 +46,34 @@ export class Thrown extends Error {
 export type Call = Trial['call'];
 
 /**
- * All checks of an exercise, in order. A wrong answer is a report and never an exception.
+ * The checks of an exercise, in order. A wrong answer is a report and never an exception.
  * @param callFor how a check calls the function; checks differ in how long they may take
  * @param seed decides the inputs that the checks draw
+ * @param wanted which of the checks to run; the inputs of each are the same whichever run
  */
 export async function runChecks(
   exercise: Exercise,
   callFor: (check: Check) => Call,
   seed: number | string,
+  wanted: (check: Check) => boolean = () => true,
 ): Promise<ExerciseReport> {
-  const rng = createRng(seed).fork(exercise.id);
   const checks: CheckReport[] = [];
   for (const [index, check] of exercise.checks.entries()) {
-    const { error, input } = await runOne(check, { call: callFor(check), rng: rng.fork(`check ${index}`) });
+    if (!wanted(check)) continue;
+    const rng = createRng(streamOf(`${seed}/${exercise.id}/check ${index}`));
+    const { error, input } = await runOne(check, { call: callFor(check), rng });
     checks.push({ ...report(check, error), ...(input === undefined ? {} : { input }) });
     if (error instanceof Fault) return { checks, fault: error, notWritten: isNotWritten(exercise.id, checks) };
   }
   return { checks, notWritten: isNotWritten(exercise.id, checks) };
+}
+
+/**
+ * A name that tells nothing of what it was made from: a check may hand its stream in, whose key would tell the seed of
+ * all inputs, and which check asks.
+ */
+function streamOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex').slice(0, 32);
 }
 
 /** Whether that is what the checks of an exercise say. */
@@ -80,9 +92,15 @@ function notWritten(id: string): string {
   return brief(id) + NOT_WRITTEN;
 }
 
-/** The share of an exercise's points that these checks earn, 0 to 1. */
+/**
+ * The share of an exercise's points that these checks earn, 0 to 1. Laws count only when the formula's check passes, the
+ * first that is no law: an answer that does nothing obeys most of them.
+ */
 export function scoreOf(exercise: Exercise, checks: readonly Pick<CheckReport, 'status'>[]): number {
-  const share = checks.filter(({ status }) => status === 'passed').length / exercise.checks.length;
+  const passes = (check: Check) => checks[exercise.checks.indexOf(check)]?.status === 'passed';
+  const formula = exercise.checks.find(({ law }) => !law);
+  const counted = exercise.checks.filter((check) => passes(check) && (!check.law || !formula || passes(formula)));
+  const share = counted.length / exercise.checks.length;
   return exercise.allOrNothing && share < 1 ? 0 : share;
 }
 
@@ -137,11 +155,14 @@ function thrownMessage(error: Thrown): string {
   return `threw ${brief(`${thrown}: ${message}`)}${where === undefined ? '' : ` (${where})`}`;
 }
 
-/** Messages come from submissions: one line of visible characters, of bounded length. */
+/**
+ * Messages and names come from submissions: one line of visible characters, of bounded length. Signs that turn the
+ * direction of what follows would turn ours, too.
+ */
 export function brief(text: string, limit = 500): string {
   const line = text
     .slice(0, limit * 2)
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
+    .replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]+/g, ' ')
     .trim();
   return line.length > limit ? `${line.slice(0, limit - 1)}…` : line;
 }

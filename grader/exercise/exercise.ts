@@ -60,6 +60,11 @@ export interface Check {
   readonly name: string;
   /** How long one call may take when this is graded; 2 s unless said. */
   readonly timeoutMs?: number;
+  /**
+   * Whether it is a law that also wrong answers may obey, such as "there and back": it earns its share only when the
+   * formula's check passes, the exercise's first that is no law.
+   */
+  readonly law?: true;
   /** Whether only grading runs it; set where hidden checks are put beside the public ones (`withHidden`). */
   readonly hidden?: boolean;
   /** Resolves when it holds; throws a `Mismatch` (or whatever `call` threw) when it does not. */
@@ -89,6 +94,11 @@ export interface Exercise {
   readonly points: number;
   /** Points only when every check passes: for a bug to find, since the faulty code that is given passes some. */
   readonly allOrNothing?: boolean;
+  /**
+   * What of the library does what is to be written, as `dgm.logBernoulli` or `tf.softmax`: an answer that uses it is
+   * told so, and earns nothing.
+   */
+  readonly library?: readonly string[];
   readonly checks: readonly Check[];
   /** Help in stages, one more after each failed try: a question back, the notion, the step before the code. */
   readonly hints?: readonly string[];

@@ -1,70 +1,100 @@
 /** What is known of a submission before it is graded: its content, its chapter, and when it was handed in. */
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Stats } from 'node:fs';
 import { lstat, readFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { readSubmission, Unreadable } from '../compile/reader';
+import { pathOf } from '../base/file-names';
+import { MAX_BYTES, readSubmission } from '../compile/reader';
 import type { Entry } from './jobs';
 
-/** sha256 of a file; what is no regular file is known by what it is instead. */
+/** The content of a file that is not there. */
+export const GONE = 'gone';
+
+/** sha256 of a file; what is no regular file, or is larger than a notebook may be, is known by what it is instead. */
 export async function contentOf(file: string): Promise<string> {
-  const info = await lstat(file).catch(() => undefined);
-  if (!info?.isFile()) return info === undefined ? 'gone' : 'no regular file';
+  const info = await statOf(file);
+  if (!info?.isFile()) return info === undefined ? GONE : 'no regular file';
+  // it will be refused unread: a sparse file takes no room on the disk, and days to read
+  if (info.size > MAX_BYTES) return `${info.size} bytes of ${Math.round(info.mtimeMs)}`;
   const hash = createHash('sha256');
   // nobody may read it: that is what it will be judged as
-  await pipeline(createReadStream(file), hash).catch(() => undefined);
+  await pipeline(createReadStream(pathOf(file), { end: MAX_BYTES }), hash).catch(() => undefined);
   return hash.digest('hex');
 }
 
-/** The chapter that a notebook says it is; `undefined` when it cannot be read or does not say. */
-export async function chapterOf(file: string): Promise<string | undefined> {
-  try {
-    return (await readSubmission(file)).chapter;
-  } catch (error) {
-    if (error instanceof Unreadable) return undefined;
-    throw error;
-  }
+function statOf(file: string): Promise<Stats | undefined> {
+  return lstat(pathOf(file)).catch(() => undefined);
 }
 
-/** Milliseconds since 1970 by a submission's name. */
+/** The chapter that a notebook says it is; `undefined` when it does not say, or cannot be read: grading tells of that. */
+export async function chapterOf(file: string): Promise<string | undefined> {
+  return (await readSubmission(file).catch(() => undefined))?.chapter;
+}
+
+/** Milliseconds since 1970 by a submission's name, in the composed form of Unicode (NFC). */
 export type Timestamps = ReadonlyMap<string, number>;
 
 /**
+ * `undefined` when the file went away meanwhile.
  * @throws an Error when there are timestamps, but none for this submission: a silent second source would be unjust
  */
 export async function submissionTime(
   name: string,
   file: string,
   timestamps?: Timestamps,
-): Promise<Pick<Entry, 'submittedMs' | 'submittedFrom'>> {
-  if (timestamps === undefined) return { submittedMs: Math.round((await lstat(file)).mtimeMs), submittedFrom: 'mtime' };
-  const submittedMs = timestamps.get(name);
+): Promise<Pick<Entry, 'submittedMs' | 'submittedFrom'> | undefined> {
+  if (timestamps === undefined) {
+    const info = await statOf(file);
+    return info && { submittedMs: Math.round(info.mtimeMs), submittedFrom: 'mtime' };
+  }
+  // one system writes é as one sign and another as two
+  const submittedMs = timestamps.get(name.normalize('NFC'));
   if (submittedMs === undefined)
-    throw new Error(`the timestamps have no line for '${name}'; add ${name},2026-01-31T23:59:00Z`);
+    throw new Error(`the timestamps have no line for '${name}'; add ${quoted(name)},2026-01-31T23:59:00Z`);
   return { submittedMs, submittedFrom: 'timestamps' };
+}
+
+function quoted(name: string): string {
+  return /[",]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
 }
 
 /**
  * Reads lines `name,time`; the name is the path within the folder without .ipynb and may be quoted, the time is ISO 8601 with
  * a zone. A header `name,time`, empty lines and submissions that do not exist are passed over.
- * @throws an Error with file and line
+ * @throws an Error with file and line; also when a name has two times
  */
 export async function readTimestamps(file: string): Promise<Timestamps> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+  const bytes = await readFile(file).catch((error: unknown) => {
     throw new Error(`the timestamps cannot be read: ${(error as Error).message}`);
   });
-  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
-  const times = lines.map((line, i) => toTime(line, `${file}:${i + 1}`));
-  return new Map(times.filter((time) => time !== undefined));
+  if (!isUtf8(bytes) || bytes.includes(0))
+    throw new Error(`${file}: expected UTF-8, got another encoding; save it as "CSV UTF-8"`);
+  const times = new Map<string, number>();
+  for (const [i, line] of bytes
+    .toString('utf8')
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .entries()) {
+    const [name, time] = toTime(line, `${file}:${i + 1}`) ?? [];
+    if (name === undefined || time === undefined) continue;
+    if ((times.get(name) ?? time) !== time)
+      throw new Error(
+        `${file}:${i + 1}: expected one time for '${name}', got another than above; keep the one that counts`,
+      );
+    times.set(name, time);
+  }
+  return times;
 }
 
-const LINE = /^(?:"((?:[^"]|"")*)"|([^"]*)),\s*([^,]+)$/;
+const LINE = /^(?:"((?:[^"]|"")*)"|([^"]*)),\s*"?([^,"]+)"?\s*$/;
 
 function toTime(line: string, where: string): [string, number] | undefined {
-  if (line.trim() === '' || /^(name|student)\s*,/i.test(line)) return undefined;
+  if (line.trim() === '' || /^"?(name|student)"?\s*,/i.test(line)) return undefined;
   const [, quoted, plain, time] = LINE.exec(line) ?? [];
   if (time === undefined) throw new Error(`${where}: expected name,time, got '${line}'`);
-  return [quoted?.replaceAll('""', '"') ?? plain!.trim(), parseTime(time.trim(), where)];
+  const name = quoted?.replaceAll('""', '"') ?? plain!.trim();
+  return [name.normalize('NFC'), parseTime(time.trim(), where)];
 }
 
 /**
@@ -72,9 +102,13 @@ function toTime(line: string, where: string): [string, number] | undefined {
  * @throws an Error with an example
  */
 export function parseTime(text: string, where: string): number {
-  const zoned = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$/.test(text);
+  const [, year, month, day] = ISO.exec(text) ?? [];
   const time = Date.parse(text);
-  if (!zoned || Number.isNaN(time))
+  // JavaScript takes the 30th of February for the 2nd of March
+  const exists = Number(day) <= new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
+  if (!exists || Number.isNaN(time))
     throw new Error(`${where}: expected a time with its zone such as 2026-01-31T23:59:00+01:00, got '${text}'`);
   return time;
 }
+
+const ISO = /^(\d{4})-(\d\d)-(\d\d)T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)$/;

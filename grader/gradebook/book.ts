@@ -108,7 +108,7 @@ function prepare(db: Libsql.Database, file: string): void {
   // only now, since it writes
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = FULL');
-  db.transaction(() => migrate(db, file)).immediate();
+  transaction(db, () => migrate(db, file));
 }
 
 function migrate(db: Libsql.Database, file: string): void {
@@ -136,14 +136,33 @@ function guarded<T>(file: string, act: () => T): T {
       throw new BookError(`the gradebook ${file} cannot be written; is its folder writable? (${message})`);
     if (code.startsWith('SQLITE_BUSY'))
       throw new BookError(`the gradebook ${file} is locked by another program; close that and try again`);
-    if (code === 'SQLITE_FULL') throw new BookError(`the disk of the gradebook ${file} is full; make room and resume`);
+    if (code === 'SQLITE_FULL' || message.includes('disk is full'))
+      throw new BookError(`the disk of the gradebook ${file} is full; make room and go on with --resume`);
+    if (code.startsWith('SQLITE_IOERR'))
+      throw new BookError(`the disk of the gradebook ${file} fails (${message}); mend it and go on with --resume`);
     throw error;
   }
 }
 
 /** All of it or nothing, and against other writers one after the other. */
 export function commit<T>({ db, file }: Book, act: () => T): T {
-  return guarded(file, () => db.transaction(act).immediate() as T);
+  return guarded(file, () => transaction(db, act));
+}
+
+/**
+ * Not libsql's own: a full disk has rolled back already, and a second rollback would throw another error in place of
+ * the one that says so.
+ */
+function transaction<T>(db: Libsql.Database, act: () => T): T {
+  db.exec('begin immediate');
+  try {
+    const result = act();
+    db.exec('commit');
+    return result;
+  } catch (error) {
+    if (db.inTransaction) db.exec('rollback');
+    throw error;
+  }
 }
 
 /** Loaded when first needed: its binary is an optional package, and only the gradebook wants it. */
@@ -165,11 +184,13 @@ export function readSetting({ db }: Book, key: string): unknown {
   return row === undefined ? undefined : JSON.parse(row.value);
 }
 
-export function writeSetting({ db }: Book, key: string, value: unknown): void {
-  db.prepare('insert or replace into setting values (?, ?)').run(key, JSON.stringify(value));
+export function writeSetting(book: Book, key: string, value: unknown): void {
+  const text = JSON.stringify(value);
+  commit(book, () => book.db.prepare('insert or replace into setting values (?, ?)').run(key, text));
 }
 
 /** Stores a setting unless there is one: of several graders that start together, one decides. */
-export function initSetting({ db }: Book, key: string, value: unknown): void {
-  db.prepare('insert or ignore into setting values (?, ?)').run(key, JSON.stringify(value));
+export function initSetting(book: Book, key: string, value: unknown): void {
+  const text = JSON.stringify(value);
+  commit(book, () => book.db.prepare('insert or ignore into setting values (?, ?)').run(key, text));
 }

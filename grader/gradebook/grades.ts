@@ -115,7 +115,7 @@ function gradeOf(row: Row, rules: Rules): Omit<Grade, 'attempts'> {
 
 function withOverrides({ result }: Row, student: string, chapter: string | null, rules: Rules): GradedExercise[] {
   const outline = chapter === null ? [] : (rules.outlines.get(chapter) ?? []);
-  const mine = rules.overrides.filter((override) => override.student === student);
+  const mine = rules.overrides.filter((override) => override.student.normalize('NFC') === student);
   return (result.exercises.length > 0 ? result.exercises : outline).map((exercise) => {
     const override = mine.find((one) => one.exercise === exercise.id);
     return override === undefined ? exercise : { ...exercise, points: override.points, override };

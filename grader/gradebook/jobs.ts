@@ -98,15 +98,32 @@ function findSubmission({ db }: Book, name: string): SubmissionRow | undefined {
 }
 
 /** Opens a submission for another round; its verdict so far stays in the file, but counts no longer. */
-export function reopen(book: Book, name: string, now: Pick<Entry, 'content' | 'bundle'>, seed: string): void {
+export function reopen(book: Book, now: Pick<Entry, 'name' | 'file' | 'content' | 'bundle'>, seed: string): void {
+  const { name, file, content, bundle } = now;
   commit(book, () => {
     const round = (findSubmission(book, name)?.round ?? 0) + 1;
     book.db
       .prepare(
-        `update submission set round = ?, content = ?, bundle = ?, key = ?, state = 'waiting', taken_by = null
+        `update submission set round = ?, file = ?, content = ?, bundle = ?, key = ?, state = 'waiting', taken_by = null
          where name = ?`,
       )
-      .run(round, now.content, now.bundle, keyOf({ name, ...now }, seed, round), name);
+      .run(round, file, content, bundle, keyOf(now, seed, round), name);
+  });
+}
+
+/**
+ * Takes the submissions out of the book that are no longer in the folder and were not judged: nothing could judge
+ * them. Those that were judged stay.
+ * @returns their names
+ */
+export function withdraw(book: Book, present: ReadonlySet<string>): string[] {
+  const open = `select name from submission left join verdict using (name, key)
+    where state != 'taken' and (status is null or status = 'infra_error') order by name`;
+  return commit(book, () => {
+    const names = (book.db.prepare(open).all() as { name: string }[]).map(({ name }) => name);
+    const gone = names.filter((name) => !present.has(name));
+    for (const name of gone) book.db.prepare('delete from submission where name = ?').run(name);
+    return gone;
   });
 }
 
@@ -142,13 +159,17 @@ function isDead(owner: string): boolean {
 }
 
 /** Prolongs this grader's leases; call it more often than once a minute. */
-export function renew({ db, owner, now }: Book): void {
-  db.prepare(`update submission set lease_ms = ? where taken_by = ?`).run(now() + LEASE_MS, owner);
+export function renew(book: Book): void {
+  const { db, owner, now } = book;
+  commit(book, () => db.prepare(`update submission set lease_ms = ? where taken_by = ?`).run(now() + LEASE_MS, owner));
 }
 
 /** Gives back what this grader holds and will not judge any more. */
-export function release({ db, owner }: Book): void {
-  db.prepare(`update submission set state = 'waiting', taken_by = null where taken_by = ?`).run(owner);
+export function release(book: Book): void {
+  const { db, owner } = book;
+  commit(book, () =>
+    db.prepare(`update submission set state = 'waiting', taken_by = null where taken_by = ?`).run(owner),
+  );
 }
 
 /** Writes a verdict down for good. @returns whether it counts; not when the same job was judged before */
@@ -171,8 +192,8 @@ export function record(book: Book, job: Job, result: SubmissionResult): boolean 
 }
 
 /** Notes that a verdict's `result.json` is written. */
-export function markOnDisk({ db }: Book, key: string): void {
-  db.prepare('update verdict set on_disk = 1 where key = ?').run(key);
+export function markOnDisk(book: Book, key: string): void {
+  commit(book, () => book.db.prepare('update verdict set on_disk = 1 where key = ?').run(key));
 }
 
 /** The verdicts that count and whose `result.json` was not written before the grader ended. */

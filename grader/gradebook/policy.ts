@@ -1,10 +1,13 @@
 /** The rules by which verdicts become grades: when a submission is late, what that costs, which attempt counts. */
 import { z } from 'zod';
 import { readSetting, writeSetting, type Book } from './book';
+import { daysBegun } from './days';
 
 export const policySchema = z.strictObject({
   /** Milliseconds since 1970; without it nothing is late. */
   deadlineMs: z.number().nullable().default(null),
+  /** Where its days are counted: a time zone, or the offset that it was given with. */
+  zone: z.string().nullable().default(null),
   /** Lateness up to this is forgiven. */
   graceMs: z.number().min(0).default(0),
   /** Percent of the points that each day begun costs; `zero`: a late submission earns nothing. */
@@ -25,12 +28,10 @@ export function writePolicy(book: Book, policy: Policy): void {
   writeSetting(book, 'policy', policySchema.parse(policy));
 }
 
-const DAY_MS = 86_400_000;
-
 /** Days begun after the deadline; 0 up to the end of the grace. The grace forgives, it does not move the deadline. */
-export function lateDays({ deadlineMs, graceMs }: Policy, submittedMs: number): number {
+export function lateDays({ deadlineMs, graceMs, zone }: Policy, submittedMs: number): number {
   if (deadlineMs === null || submittedMs <= deadlineMs + graceMs) return 0;
-  return Math.ceil((submittedMs - deadlineMs) / DAY_MS);
+  return daysBegun(deadlineMs, submittedMs, zone);
 }
 
 /** The share of the points that is kept after so many days: max(0, 1 − days · percent / 100). */
@@ -39,8 +40,12 @@ export function keptShare({ late }: Policy, days: number): number {
   return late === 'zero' ? 0 : Math.max(0, 1 - (days * late) / 100);
 }
 
-/** The student who handed in a file of that name. A name that the pattern does not fit is a student of its own. */
+/**
+ * The student who handed in a file of that name, in the composed form of Unicode (NFC): one system writes é as one sign
+ * and another as two. A name that the pattern does not fit is a student of its own.
+ */
 export function studentOf(name: string, pattern: string | null): string {
-  if (pattern === null) return name;
-  return new RegExp(pattern, 'u').exec(name)?.[1] ?? name;
+  const composed = name.normalize('NFC');
+  if (pattern === null) return composed;
+  return new RegExp(pattern.normalize('NFC'), 'u').exec(composed)?.[1] ?? composed;
 }

@@ -6,10 +6,11 @@ import { rows, type Row } from './verdicts';
 import { readPolicy, studentOf } from './policy';
 
 /**
- * The names of the submissions that fit any of `wanted`; all of them when nothing is wanted.
+ * The names of the submissions that fit any of `named`; all of them when nothing is.
  * @throws an Error that names what is close, when something is the name of nothing
  */
-export function select(book: Book, wanted: readonly string[]): string[] {
+export function select(book: Book, named: readonly string[]): string[] {
+  const wanted = named.map((name) => name.normalize('NFC'));
   const { student: pattern } = readPolicy(book);
   const known = new Set<string>(statuses);
   const found: string[] = [];
@@ -28,5 +29,10 @@ export function select(book: Book, wanted: readonly string[]): string[] {
 
 function labelsOf({ name, result }: Row, student: string): ReadonlySet<string> {
   const { status, exercises } = result;
-  return new Set([name, student, status, ...exercises.flatMap((exercise) => [exercise.id, exercise.status])]);
+  return new Set([
+    name.normalize('NFC'),
+    student,
+    status,
+    ...exercises.flatMap((exercise) => [exercise.id, exercise.status]),
+  ]);
 }

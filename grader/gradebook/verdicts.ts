@@ -1,6 +1,6 @@
 /** What was found: the verdicts that count, and what a person set in their place. */
 import { resultSchema, type SubmissionResult } from '../grading/result';
-import { BookError, type Book } from './book';
+import { BookError, commit, type Book } from './book';
 import type { Entry } from './jobs';
 
 /** A submission and what was made of it. */
@@ -62,25 +62,24 @@ const PAGE = 50;
 
 function* pages<T extends { readonly name: string }>({ db }: Book, select: string): Generator<T> {
   const query = db.prepare(`${select} where submission.name > ? order by submission.name limit ${PAGE}`);
-  for (let after = ''; ;) {
-    const page = query.all(after) as T[];
+  const first = db.prepare(`${select} order by submission.name limit ${PAGE}`);
+  for (let page = first.all() as T[]; ; page = query.all(page.at(-1)!.name) as T[]) {
     yield* page;
     if (page.length < PAGE) return;
-    after = page.at(-1)!.name;
   }
 }
 
 /** Sets an exercise's points by hand; they stay, whatever is graded again. */
-export function setOverride({ db, now }: Book, override: Omit<Override, 'atMs'>): void {
+export function setOverride(book: Book, override: Omit<Override, 'atMs'>): void {
   const { student, exercise, chapter, points, maxPoints, reason, by } = override;
-  db.prepare('insert or replace into override values (?, ?, ?, ?, ?, ?, ?, ?)').run(
-    ...[student, exercise, chapter, points, maxPoints, reason, by, now()],
-  );
+  const row = [student, exercise, chapter, points, maxPoints, reason, by, book.now()];
+  commit(book, () => book.db.prepare('insert or replace into override values (?, ?, ?, ?, ?, ?, ?, ?)').run(...row));
 }
 
 /** @returns whether there was one */
-export function removeOverride({ db }: Book, student: string, exercise: string): boolean {
-  return db.prepare('delete from override where student = ? and exercise = ?').run(student, exercise).changes > 0;
+export function removeOverride(book: Book, student: string, exercise: string): boolean {
+  const sql = 'delete from override where student = ? and exercise = ?';
+  return commit(book, () => book.db.prepare(sql).run(student, exercise).changes > 0);
 }
 
 export function overrides({ db }: Book): Override[] {

@@ -1,11 +1,15 @@
 /**
  * Grades the exercises of one compiled submission. One process serves them all; it is replaced when an exercise
  * ended it, so that the others are graded all the same.
+ *
+ * Hidden checks come last, after the public ones of all exercises: what a submission throws or answers to a public check
+ * is shown to its author, and must not be able to tell of a hidden one.
  */
 import { runChecks, scoreOf, Thrown, type Call, type ExerciseReport } from '../exercise/checking';
 import { LIMITS, type Limits } from '../sandbox/command-line';
 import type { Compilation, Compiled, Loadable } from '../compile/compile';
 import type { Check, Exercise, Value } from '../exercise/exercise';
+import { borrowedBy, borrowedCheck } from '../exercise/library';
 import { placeText, type Problem } from '../compile/extract';
 import type { ExerciseResult } from './result';
 import { openSandbox, type Sandbox } from '../sandbox/sandbox';
@@ -36,27 +40,64 @@ export async function gradeExercises(
     options.tier ?? (await strongestTier()),
     ready.length,
   );
-  const results: ExerciseResult[] = [];
+  const attempts = exercises.map((exercise) => ({ exercise, parts: [] as Part[] }));
   try {
-    for (const exercise of exercises) {
-      const compiled = compilation.functions[exercise.functionName]!;
-      const result = compiled.status === 'ok' ? gradeOne(exercise, session, options) : notCompiled(exercise, compiled);
-      results.push(await result);
-    }
+    for (const part of ['public', 'hidden'] as const)
+      for (const { exercise, parts } of attempts)
+        if (isOpen(exercise, compilation, parts, part)) parts.push(await runPart(exercise, part, session, options));
   } finally {
     await session.close();
   }
-  return results;
+  return attempts.map(({ exercise, parts }) => {
+    const compiled = compilation.functions[exercise.functionName]!;
+    if (compiled.status !== 'ok') return notCompiled(exercise, compiled);
+    const borrowed = borrowedBy(exercise, compiled.reads ?? []);
+    return borrowed === undefined ? toResult(exercise, parts) : borrowedResult(exercise, borrowed);
+  });
 }
 
-async function gradeOne(exercise: Exercise, session: Session, options: GradingOptions): Promise<ExerciseResult> {
+/** What the public or the hidden checks of an exercise gave. */
+interface Part {
+  readonly checks: ExerciseReport['checks'];
+  readonly fault?: { readonly status: Status; readonly message: string };
+}
+
+/** Whether there is something to run: the function, checks of that kind, and nothing that ended it before. */
+function isOpen(
+  exercise: Exercise,
+  { functions }: Compilation,
+  before: readonly Part[],
+  part: 'public' | 'hidden',
+): boolean {
+  const compiled = functions[exercise.functionName]!;
+  const ready = compiled.status === 'ok' && borrowedBy(exercise, compiled.reads ?? []) === undefined;
+  return ready && before.every(({ fault }) => !fault) && exercise.checks.some(isOf(part));
+}
+
+function isOf(part: 'public' | 'hidden'): (check: Check) => boolean {
+  return ({ hidden = false }) => hidden === (part === 'hidden');
+}
+
+async function runPart(
+  exercise: Exercise,
+  part: 'public' | 'hidden',
+  session: Session,
+  options: GradingOptions,
+): Promise<Part> {
   try {
     await session.ready(exercise);
   } catch (error) {
-    return notLoaded(exercise, error);
+    return { checks: [], fault: told(notLoaded(error), part) };
   }
   const callFor = (check: Check): Call => observed(session.call(exercise, check), check, options);
-  return toResult(exercise, await runChecks(exercise, callFor, options.seedOf(exercise)));
+  const { checks, fault } = await runChecks(exercise, callFor, options.seedOf(exercise), isOf(part));
+  return fault === undefined ? { checks } : { checks, fault: told(fault, part) };
+}
+
+/** Its author reads the message: how a process ends under a hidden check could spell out what that asked. */
+function told({ status, message }: NonNullable<Part['fault']>, part: 'public' | 'hidden'): NonNullable<Part['fault']> {
+  const isSilent = part === 'hidden' && status !== 'infra_error';
+  return { status, message: isSilent ? 'under a hidden check' : message };
 }
 
 function observed(call: Call, check: Check, { onAnswer }: GradingOptions): Call {
@@ -136,11 +177,15 @@ function notCompiled(exercise: Exercise, { status, problems }: Compiled): Exerci
   return noPoints(exercise, status as Status, problems.map(problemText).join('; '));
 }
 
-function notLoaded(exercise: Exercise, error: unknown): ExerciseResult {
-  if (error instanceof Fault) return noPoints(exercise, error.status, error.message);
+function notLoaded(error: unknown): NonNullable<Part['fault']> {
+  if (error instanceof Fault) return error;
   if (!(error instanceof Thrown)) throw error;
   const where = error.where === undefined ? '' : ` (${error.where})`;
-  return noPoints(exercise, 'died', `a cell it needs threw ${error.thrown}: ${error.message}${where}`);
+  return { status: 'died', message: `a cell it needs threw ${error.thrown}: ${error.message}${where}` };
+}
+
+function borrowedResult(exercise: Exercise, name: string): ExerciseResult {
+  return { id: exercise.id, status: 'graded', points: 0, maxPoints: exercise.points, checks: [borrowedCheck(name)] };
 }
 
 /** An exercise of which no check could run. */
@@ -148,9 +193,12 @@ export function noPoints({ id, points }: Exercise, status: Status, message: stri
   return { id, status, message: cut(message), points: 0, maxPoints: points, checks: [] };
 }
 
-function toResult(exercise: Exercise, { checks, fault }: ExerciseReport): ExerciseResult {
+function toResult(exercise: Exercise, parts: readonly Part[]): ExerciseResult {
+  const checks = parts.flatMap((part) => part.checks);
+  const fault = parts.find((part) => part.fault)?.fault;
+  if (fault && checks.length === 0) return noPoints(exercise, fault.status, fault.message);
   const points = round(exercise.points * scoreOf(exercise, checks));
-  const result = { id: exercise.id, points, maxPoints: exercise.points, checks: [...checks] };
+  const result = { id: exercise.id, points, maxPoints: exercise.points, checks };
   return fault ? { ...result, status: fault.status, message: cut(fault.message) } : { ...result, status: 'graded' };
 }
 

@@ -102,13 +102,27 @@ async function gradeNotebook(
       ...(setting.limits ? { limits: setting.limits } : {}),
       ...(setting.tier ? { tier: setting.tier } : {}),
     });
-    const notes = [...submitted.notes, ...compilation.notes.map(problemText)].map((note) => brief(note));
+    const notes = bounded([...submitted.notes, ...compilation.notes.map(problemText)]);
     return { chapter, exercises: results, notes, ...overall(results) };
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     const results = exercises.map((exercise) => noPoints(exercise, error.status, error.message));
-    return { chapter, exercises: results, notes: [...submitted.notes], status: error.status, message: error.message };
+    return {
+      chapter,
+      exercises: results,
+      notes: bounded(submitted.notes),
+      status: error.status,
+      message: error.message,
+    };
   }
+}
+
+const MOST_NOTES = 20;
+
+/** A notebook may give cause for as many as it has cells. */
+function bounded(notes: readonly string[]): string[] {
+  const more = notes.length > MOST_NOTES ? [`and ${notes.length - MOST_NOTES} notes more`] : [];
+  return [...notes.slice(0, MOST_NOTES).map((note) => brief(note)), ...more];
 }
 
 /** Graded if any exercise was; otherwise what befell the first one, which as a rule befell all. */

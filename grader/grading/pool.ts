@@ -18,6 +18,7 @@ export interface Pool {
 export function createPool(compiler: Compiler, chaptersFile?: string): Pool {
   const idle: ChildProcess[] = [];
   const all = new Set<ChildProcess>();
+  let closed = false;
   const start = () => {
     const worker = fork(built('grading/worker.js'), chaptersFile === undefined ? [] : [chaptersFile], { execArgv: [] });
     all.add(worker);
@@ -26,6 +27,8 @@ export function createPool(compiler: Compiler, chaptersFile?: string): Pool {
   };
   return {
     async grade(job) {
+      // nobody would end a worker that is started now
+      if (closed) return infraResult(job.submission, job.seed, 'the grading is over');
       const worker = idle.pop() ?? start();
       try {
         const result = await gradeOn(worker, job, compiler);
@@ -36,7 +39,10 @@ export function createPool(compiler: Compiler, chaptersFile?: string): Pool {
         return infraResult(job.submission, job.seed, error instanceof Error ? error.message : String(error));
       }
     },
-    close: () => all.forEach((worker) => worker.disconnect()),
+    close() {
+      closed = true;
+      for (const worker of all) if (worker.connected) worker.disconnect();
+    },
   };
 }
 

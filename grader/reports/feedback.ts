@@ -5,6 +5,7 @@
  * Texts come from submissions. The page escapes them all, loads nothing and runs nothing, which its policy enforces.
  */
 import { escapeHtml } from 'dgm/figures';
+import { brief } from '../exercise/checking';
 import { checkLines, linesAsHtml, SIGNS, type CheckLine } from '../exercise/check-lines';
 import { lateness } from './documents';
 import type { GradedExercise, Grade } from '../gradebook/grades';
@@ -25,7 +26,7 @@ code { overflow-wrap: anywhere; font: 14px/1.5 ui-monospace, monospace; backgrou
 
 /** One page that needs nothing else. */
 export function feedbackHtml(grade: Grade): string {
-  const title = escapeHtml(titleOf(grade));
+  const title = visible(titleOf(grade));
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -38,7 +39,7 @@ export function feedbackHtml(grade: Grade): string {
 <body>
 <h1>${title}</h1>
 ${summaryLines(grade)
-  .map((line) => `<p>${escapeHtml(line)}</p>`)
+  .map((line) => `<p>${visible(line)}</p>`)
   .join('\n')}
 ${grade.exercises.map(exerciseHtml).join('\n')}
 </body>
@@ -47,12 +48,17 @@ ${grade.exercises.map(exerciseHtml).join('\n')}
 }
 
 function exerciseHtml(exercise: GradedExercise): string {
-  const remarks = remarksOf(exercise).map((remark) => `<p class="soft">${escapeHtml(remark)}</p>`);
+  const remarks = remarksOf(exercise).map((remark) => `<p class="soft">${visible(remark)}</p>`);
   const lines = checkLines(exercise.checks);
   return `<section>
 <h2>${escapeHtml(exercise.id)} <span class="points">${exercise.points} / ${exercise.maxPoints}</span></h2>
 ${[...remarks, ...(lines.length > 0 ? [linesAsHtml(lines, CLASSES)] : [])].join('\n')}
 </section>`;
+}
+
+/** Names of files and messages may hold signs that turn the direction of the page. */
+function visible(text: string): string {
+  return escapeHtml(brief(text, 4000));
 }
 
 const CLASSES = {
@@ -76,9 +82,9 @@ function exerciseMarkdown(exercise: GradedExercise): string[] {
   ];
 }
 
-function lineAsMarkdown({ state, title, details }: CheckLine): string {
+function lineAsMarkdown({ state, title, quoted, details }: CheckLine): string {
   const more = details.map(([label, text]) => `  - ${label === '' ? '' : `${label}: `}${code(text)}`);
-  return [`- ${SIGNS[state]} ${plain(title)}`, ...more].join('\n');
+  return [`- ${SIGNS[state]} ${quoted ? code(title) : plain(title)}`, ...more].join('\n');
 }
 
 /** Text of ours in which no sign is markup. */
@@ -95,7 +101,7 @@ function code(text: string): string {
 }
 
 function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ').trim();
+  return brief(text.replace(/\s+/g, ' '), 4000);
 }
 
 function titleOf({ student, chapter }: Grade): string {

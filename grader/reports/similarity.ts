@@ -3,6 +3,9 @@
  * over the tokens of TypeScript, by the core of Dolos: its full library parses with tree-sitter, which npm compiles
  * on the machine, and this comes as plain JavaScript.
  *
+ * Notebooks are compared as a whole, and exercise by exercise: there, what counts is how much of the smaller the
+ * other has, so that neither what was added nor how little was taken hides a copy.
+ *
  * A number here is no verdict: it says where to look.
  */
 import {
@@ -13,10 +16,10 @@ import {
   WinnowFilter,
   type FileEntry,
   type Fragment,
-  type Pair,
 } from '@dodona/dolos-core';
 import ts from 'typescript';
 import type { SourceCell } from '../compile/pieces';
+import { slicesOf, type Row } from './slices';
 
 export interface Work {
   readonly student: string;
@@ -41,8 +44,13 @@ interface SharedFragment {
 export interface SimilarPair {
   readonly left: string;
   readonly right: string;
-  /** Share of both students' own fingerprints that the other has, too: 0 to 1. */
+  /**
+   * Share of both students' own fingerprints that the other has, too: 0 to 1; or that of the smaller one's in the
+   * exercise where it is greatest.
+   */
   readonly similarity: number;
+  /** The function of that exercise, when it is more than the whole. */
+  readonly exercise?: string;
   /** The longest first. */
   readonly fragments: readonly SharedFragment[];
 }
@@ -64,45 +72,90 @@ const CLASS = 10;
 /** Whoever has to look at more of them chooses a higher threshold. */
 const MOST_PAIRS = 200;
 
+/** Fewer fingerprints are a formula that everybody writes alike: these are about 50 tokens. */
+const FEWEST = 8;
+
 /**
  * The pairs whose similarity is at least `threshold`, most similar first, and no more than 200 of them.
  * @param given the code that everybody was given: its fingerprints count for nobody
+ * @param functions the functions of the exercises, to be compared one by one
  */
-export function similarPairs(works: readonly Work[], given: readonly SourceCell[], threshold: number): Similarities {
-  const read = works.map((work) => toSource(withoutGiven(work, given)));
+export function similarPairs(
+  works: readonly Work[],
+  given: readonly SourceCell[],
+  threshold: number,
+  functions: readonly string[] = [],
+): Similarities {
+  const read = works.map((work) => toSource(work.student, rowsOf(withoutGiven(work, given))));
+  const readable = works.filter((_, i) => read[i] !== undefined);
   const sources = read.filter((source) => source !== undefined);
+  const known = toSource('given', rowsOf(given))!;
+  const slices = readable.map(({ cells }) => slicesOf(cells, functions, given));
+  const views = [
+    { index: indexOf(sources, known), sources, shareOf: shareOfBoth },
+    ...functions.map((exercise) => {
+      const own = slices.map((slice, i) => toSource(sources[i]!.student, slice.get(exercise)!) ?? nothing());
+      return { exercise, index: indexOf(own, known), sources: own, shareOf: shareOfSmaller };
+    }),
+  ];
+  const found = candidates(views, threshold);
+  return {
+    pairs: found.slice(0, MOST_PAIRS).map((candidate) => toPair(candidate)),
+    more: Math.max(0, found.length - MOST_PAIRS),
+    unread: works.filter((_, i) => read[i] === undefined).map(({ student }) => student),
+  };
+}
+
+/** One way to look at the works: as a whole, or one exercise of each. */
+interface View {
+  readonly exercise?: string;
+  readonly index: FingerprintIndex;
+  /** In the order of the works. */
+  readonly sources: readonly Source[];
+  readonly shareOf: (left: FileEntry, right: FileEntry, own: readonly [number, number]) => number;
+}
+
+function indexOf(sources: readonly Source[], known: Source): FingerprintIndex {
   const most = sources.length < CLASS ? sources.length : Math.ceil(sources.length / 2);
   const index = new FingerprintIndex(K, WINDOW, false, most);
   index.addFiles(sources.map(({ file }) => file));
   // every fingerprint of it, and not only those that winnowing picks: at the edge of a change it picks others
-  const known = new WinnowFilter(K, 1).fingerprints(toSource({ student: 'given', cells: given })!.file.tokens);
-  index.addIgnoredHashes(known.map(({ hash }) => hash));
-  const found = candidates(index.entries(), threshold);
-  return {
-    pairs: found.slice(0, MOST_PAIRS).map(({ i, j, similarity }) => {
-      const [left, right] = [sources[i]!, sources[j]!];
-      return toPair(index.getPair(left.file, right.file), left, right, similarity);
-    }),
-    more: Math.max(0, found.length - MOST_PAIRS),
-    unread: works.filter((_, i) => read[i] === undefined).map(({ student }) => student),
-  };
+  index.addIgnoredHashes(new WinnowFilter(K, 1).fingerprints(known.file.tokens).map(({ hash }) => hash));
+  return index;
 }
 
 interface Candidate {
   readonly i: number;
   readonly j: number;
   readonly similarity: number;
+  readonly view: View;
 }
 
-function candidates(entries: readonly FileEntry[], threshold: number): Candidate[] {
-  const own = entries.map(ownFingerprints);
-  const found: Candidate[] = [];
-  for (let i = 0; i < entries.length; i++)
-    for (let j = i + 1; j < entries.length; j++) {
-      const similarity = coveredBy(entries[i]!, entries[j]!) / (own[i]! + own[j]! || 1);
-      if (similarity >= threshold) found.push({ i, j, similarity });
-    }
-  return found.sort((a, b) => b.similarity - a.similarity);
+/** Of each pair the view in which it is most similar. */
+function candidates(views: readonly View[], threshold: number): Candidate[] {
+  const found = new Map<string, Candidate>();
+  for (const view of views) {
+    const entries = view.index.entries();
+    const own = entries.map(ownFingerprints);
+    for (let i = 0; i < entries.length; i++)
+      for (let j = i + 1; j < entries.length; j++) {
+        const similarity = view.shareOf(entries[i]!, entries[j]!, [own[i]!, own[j]!]);
+        const before = found.get(`${i} ${j}`)?.similarity ?? -1;
+        if (similarity >= threshold && similarity > before) found.set(`${i} ${j}`, { i, j, similarity, view });
+      }
+  }
+  return [...found.values()].sort((a, b) => b.similarity - a.similarity);
+}
+
+function shareOfBoth(left: FileEntry, right: FileEntry, [a, b]: readonly [number, number]): number {
+  const [inLeft, inRight] = coveredBy(left, right);
+  return (inLeft + inRight) / (a + b || 1);
+}
+
+function shareOfSmaller(left: FileEntry, right: FileEntry, [a, b]: readonly [number, number]): number {
+  if (Math.min(a, b) < FEWEST) return 0;
+  const [inLeft, inRight] = coveredBy(left, right);
+  return a < b ? inLeft / a : inRight / b;
 }
 
 /** Cells that nobody has touched are most of a notebook. */
@@ -117,21 +170,24 @@ interface Source {
   readonly rows: readonly Row[];
 }
 
-/** A line of a notebook's code, all cells one after the other. */
-interface Row {
-  readonly cell: number;
-  readonly line: number;
-  readonly text: string;
-}
-
-function toSource({ student, cells }: Work): Source | undefined {
-  const rows = cells.flatMap(({ number, source }) =>
+/** All cells one after the other. */
+function rowsOf(work: Work | readonly SourceCell[]): Row[] {
+  const cells = 'cells' in work ? work.cells : work;
+  return cells.flatMap(({ number, source }) =>
     source.split('\n').map((text, i) => ({ cell: number, line: i + 1, text })),
   );
+}
+
+function toSource(student: string, rows: readonly Row[]): Source | undefined {
   const text = rows.map((row) => row.text).join('\n');
   const { tokens, regions } = tokensOf(text) ?? {};
   if (tokens === undefined || regions === undefined) return undefined;
   return { student, file: new TokenizedFile(new File(student, text), tokens, regions), rows };
+}
+
+/** In the place of an exercise that somebody has not written: an entry of its own, as the order is the works'. */
+function nothing(): Source {
+  return { student: '', file: new TokenizedFile(new File('', ''), [], []), rows: [] };
 }
 
 /**
@@ -146,13 +202,23 @@ function tokensOf(text: string): { tokens: string[]; regions: Region[] } | undef
   const waiting: ts.Node[] = [file];
   while (waiting.length > 0) {
     const node = waiting.pop()!;
-    const children = node.kind === ts.SyntaxKind.JSDoc ? [] : node.getChildren(file);
+    const children = node.kind === ts.SyntaxKind.JSDoc ? [] : (asMethod(node, file) ?? node.getChildren(file));
     for (const child of [...children].reverse()) waiting.push(child);
     if (children.length > 0 || !isToken(node)) continue;
     tokens.push(wordOf(node));
     regions.push(regionOf(node, file));
   }
   return { tokens, regions };
+}
+
+/** The tokens of `tf.sub(x, y)` as those of `x.sub(y)`: whoever copies exchanges the one for the other. */
+function asMethod(node: ts.Node, file: ts.SourceFile): readonly ts.Node[] | undefined {
+  if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return undefined;
+  const { expression, name } = node.expression;
+  if (!ts.isIdentifier(expression) || expression.text !== 'tf' || node.typeArguments) return undefined;
+  const [access, open, list, close] = node.getChildren(file) as [ts.Node, ts.Node, ts.Node, ts.Node];
+  const [first, , ...rest] = list.getChildren(file);
+  return first && [first, access.getChildren(file)[1]!, name, open, ...rest, close];
 }
 
 /** Brackets without end exhaust the parser's stack. */
@@ -185,28 +251,29 @@ function regionOf(node: ts.Node, file: ts.SourceFile): Region {
 }
 
 /**
- * How many of both files' own fingerprints the other has, too. Not from a `Pair`: that takes what is given away on the
+ * How many of each file's own fingerprints the other has, too. Not from a `Pair`: that takes what is given away on the
  * left for both sides, and does more than is needed for the many pairs that share nothing.
  */
-function coveredBy(left: FileEntry, right: FileEntry): number {
+function coveredBy(left: FileEntry, right: FileEntry): [inLeft: number, inRight: number] {
   const [small, large] = left.shared.size < right.shared.size ? [left, right] : [right, left];
-  let covered = 0;
-  for (const print of small.shared)
-    if (large.shared.has(print))
-      covered += print.occurrencesOf(left.file).length + print.occurrencesOf(right.file).length;
-  return covered;
+  const both = [...small.shared].filter((print) => large.shared.has(print));
+  const occurrences = (file: TokenizedFile) => both.reduce((sum, print) => sum + print.occurrencesOf(file).length, 0);
+  return [occurrences(left.file), occurrences(right.file)];
 }
 
 function ownFingerprints({ file, kgrams, ignored }: FileEntry): number {
   return kgrams.length - [...ignored].reduce((sum, print) => sum + print.occurrencesOf(file).length, 0);
 }
 
-function toPair(pair: Pair, left: Source, right: Source, similarity: number): SimilarPair {
+function toPair({ i, j, similarity, view: { index, sources, exercise } }: Candidate): SimilarPair {
+  const [left, right] = [sources[i]!, sources[j]!];
+  const pair = index.getPair(left.file, right.file);
   const fragments = pair.buildFragments().map((fragment) => toFragment(fragment, left, right));
   return {
     left: left.student,
     right: right.student,
     similarity,
+    ...(exercise === undefined ? {} : { exercise }),
     fragments: fragments.sort((a, b) => b.tokens - a.tokens),
   };
 }

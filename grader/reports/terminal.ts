@@ -1,4 +1,5 @@
 /** What the commands print. */
+import { brief } from '../exercise/checking';
 import { checkLines, linesAsText, SIGNS } from '../exercise/check-lines';
 import type { Progress } from '../gradebook/grade-folder';
 import type { ExerciseResult, SubmissionResult } from '../grading/result';
@@ -29,7 +30,7 @@ export function progressLine(result: SubmissionResult, { done, all, leftMs }: Pr
   const count = `${String(done).padStart(String(all).length)}/${all}`;
   const marks = status === 'graded' ? `${points}/${maxPoints}` : (message ?? '');
   const left = done < all ? `  ${duration(leftMs)} left` : '';
-  return `${count}  ${student}  ${status}  ${marks}  ${(durationMs / 1000).toFixed(1)} s${left}`;
+  return `${count}  ${brief(student)}  ${status}  ${marks}  ${(durationMs / 1000).toFixed(1)} s${left}`;
 }
 
 /** "40 s", "12 min", "3.5 h" */

@@ -7,13 +7,18 @@
  * @example budgeted(60) // → 60
  */
 export function budgeted(epochs: number, full = epochs): number {
-  const budget = parseBudget(process.env['DGM_BUDGET'] ?? '1');
+  const budget = ofEnvironment();
   return budget === 'full' ? full : Math.max(1, Math.round(epochs * budget));
 }
 
 /** Whether trainings may take up to ten minutes each, as those of the committed solutions do. */
 export function fullBudget(): boolean {
-  return parseBudget(process.env['DGM_BUDGET'] ?? '1') === 'full';
+  return ofEnvironment() === 'full';
+}
+
+/** Empty counts as unset, as of every variable of ours. */
+function ofEnvironment(): number | 'full' {
+  return parseBudget(process.env['DGM_BUDGET'] || '1');
 }
 
 /** @throws when the text is neither `full` nor a positive number */

@@ -124,6 +124,7 @@ const bernoulli: Exercise = {
   functionName: 'bernoulli',
   title: 'the Bernoulli log-likelihood from logits',
   points: 2,
+  library: ['dgm.logBernoulli'],
   hints: [
     'What is e to the power 1000 in floating point? And how many of the digits of a probability very near 1 are left once you have subtracted it from 1?',
     'ln p = l − ln(1 + e^l) for a 1 and −ln(1 + e^l) for a 0, so the value x only decides whether l is added. The logarithm is max(l, 0) + ln(1 + e^(−|l|)), whose exponential is at most 1.',
@@ -317,6 +318,7 @@ const gaussianKl: Exercise = {
   functionName: 'gaussianKl',
   title: 'the KL of two Gaussians',
   points: 2,
+  library: ['dgm.klNormal'],
   hints: [
     'What must come out when both Gaussians are the same, and which term of the bracket takes care of it? Which of the two variances divides?',
     'Four terms in each coordinate: the second log-variance, minus the first, minus 1, plus (first variance + squared distance of the means) over the second variance. The variance is exp of the log-variance, with no half.',

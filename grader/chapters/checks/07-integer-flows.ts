@@ -65,6 +65,7 @@ const mass: Exercise = {
   functionName: 'logMass',
   title: 'the mass of a discretised logistic',
   points: 3,
+  library: ['dgm.logDiscretisedLogistic'],
   hints: [
     'Which two numbers does the cell of x reach from and to? And which of the three factors in the text depends on x at all?',
     'With a and b as in the text: ln σ(b) + ln σ(−a) + ln(1 − e^(−1/s)). The last term has the scale alone in it.',

@@ -168,6 +168,7 @@ export const spanningTree: Exercise = {
   functionName: 'spanningTree',
   title: 'the maximum spanning tree',
   points: 3,
+  library: ['dgm.maximumSpanningTree'],
   hints: [
     'You have a tree over some of the variables. Which edges can make it larger by one variable, and which of them can you take without regret?',
     'Prim: keep a list of the variables inside, at first only 0. Look at every edge from inside to outside, take the heaviest, note the inside end as the parent of the outside end, and move that variable inside.',

@@ -87,6 +87,7 @@ export const logNormal: Exercise = {
   functionName: 'logNormal',
   title: 'the log-density of each Gaussian component',
   points: 2,
+  library: ['dgm.logNormalComponents'],
   hints: [
     'How many numbers do you want for B examples and K components, and which shape do x and mu need so that subtracting them compares every example with every component?',
     'Each coordinate contributes three terms in the bracket of the formula: ln 2π, the log-variance, and the squared distance over the variance, which is exp of the log-variance. The sum runs over d, and the factor −½ stands before all of it.',

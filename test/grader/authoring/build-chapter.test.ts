@@ -35,6 +35,7 @@ describe('the percent format', () => {
       'const a = 1;',
       '',
     ];
+    expect(parsePercent(`\uFEFF${text.join('\r\n')}`, 'x.ts')).toEqual(parsePercent(text.join('\n'), 'x.ts'));
     expect(parsePercent(text.join('\n'), 'x.ts')).toEqual([
       { kind: 'markdown', id: 'intro', tags: [], line: 4, source: '# Title\n\ntext' },
       { kind: 'code', tags: ['setup'], line: 10, source: 'const a = 1;' },

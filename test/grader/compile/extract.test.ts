@@ -1,6 +1,7 @@
 import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 import { extract, originOf, placeText } from '../../../grader/compile/extract';
+import { readsOf } from '../../../grader/compile/reads';
 import { cellsOf } from '../grading-helpers';
 
 /** The code of the module for these functions. */
@@ -95,6 +96,77 @@ describe('what is taken', () => {
       'interface P { a: number }\nclass P { }\nP.prototype.a = 4;',
     ];
     expect(await result(...cells)).toBe(4);
+  });
+});
+
+describe('cells as the kernel runs them', () => {
+  test.each([
+    ['no semicolons', ['let low = 1, high = 0', '[low, high] = [high, low]', 'const f = () => [low, high]'], [0, 1]],
+    ['a call in brackets', ['let n = 1', '(n += 1)', 'const f = () => n'], 2],
+    [
+      'a template after a name',
+      ['const tag = (x: unknown) => x', 'let s: unknown = tag', '`x`', 'const f = () => s === tag'],
+      true,
+    ],
+    ['a comment at the end', ['let n = 1 // one', '[n] = [2] // two', 'const f = () => n // three'], 2],
+    [
+      'overloads',
+      [
+        'function g(x: number): number\nfunction g(x: string): string;\n\n// both\nfunction g(x: any): any { return twice(x) }',
+        'function twice(x: any): any { return x + x }',
+        'function f() { return [g(2), g("a")] }',
+      ],
+      [4, 'aa'],
+    ],
+    ['overloads on one line', ['function f(x?: number): number; function f(x = 3): number { return x }'], 3],
+    [
+      'overloads declared anew',
+      [
+        'function k(): number; function k() { return 1 }',
+        'const one = k()',
+        'const k = () => 2',
+        'const f = () => [one, k()]',
+      ],
+      [2, 2],
+    ],
+  ] as const)('%s', async (_, cells, wanted) => {
+    expect(await result(...cells)).toEqual(wanted);
+  });
+
+  test('overloads stand together, and each line is that of its cell', () => {
+    const source =
+      'function f(x: number): number;\n\nfunction f(x: string): string;\n  // both\n  function f(x: any): any { return h(x); }';
+    const { code, map } = extract(cellsOf(source, 'const h = (x: any) => x;'), ['f']).emit(['f']);
+    const lines = code.split('\n');
+    for (const [i, text] of source.split('\n').entries())
+      if (text !== '') expect(map[lines.indexOf(text)]).toMatchObject({ line: i + 1, piece: { cell: { number: 1 } } });
+    expect(code).toContain(source);
+  });
+});
+
+describe('what it names of the packages', () => {
+  const reads = (...sources: string[]) => {
+    const slice = extract(cellsOf(...sources), ['f']).slices.get('f')!;
+    return slice.kind === 'found' ? readsOf(slice.pieces) : [];
+  };
+
+  test.each([
+    ["import { a, logNormal as g } from 'dgm';", 'const f = g;', 'dgm.logNormal'],
+    ["import * as dgm from 'dgm';", 'const f = (x) => dgm.logNormal(x);', '.logNormal'],
+    ["import * as tf from '@tensorflow/tfjs';", "const f = (x) => tf['softmax'](x);", '.softmax'],
+    ["import { softmax } from '@tensorflow/tfjs';", 'const g = softmax; const f = (x) => g(x);', 'tf.softmax'],
+    ["import * as tf from '@tensorflow/tfjs';", 'const { softmax: s } = tf; const f = (x) => s(x);', '.softmax'],
+  ])('%s %s', (first, second, wanted) => {
+    expect(reads(first, second)).toContain(wanted);
+  });
+
+  test('nothing that an import brings for others, and no word of its own', () => {
+    const cells = [
+      "import { a, logNormal } from 'dgm';",
+      'const other = logNormal; const softmax = 1;',
+      'const f = () => a + softmax;',
+    ];
+    expect(reads(...cells)).toEqual(['dgm.a']);
   });
 });
 

@@ -8,9 +8,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { bookFile, folderOf } from '../../../grader/gradebook/grade-folder';
 import { feedbackHtml, feedbackMarkdown } from '../../../grader/reports/feedback';
 import { classroom, gradescope, junit } from '../../../grader/reports/documents';
-import { gradeTable, nbgraderTable } from '../../../grader/reports/tables';
+import { gradeTable, nbgraderTable, notOnRoster } from '../../../grader/reports/tables';
+import { readRoster, type Roster } from '../../../grader/gradebook/roster';
 import { readTimestamps, submissionTime } from '../../../grader/gradebook/arrival';
-import { closeBook, openBook } from '../../../grader/gradebook/book';
+import { closeBook, openBook, type Book } from '../../../grader/gradebook/book';
 import { removeOverride, setOverride } from '../../../grader/gradebook/verdicts';
 import { grades, type Grade } from '../../../grader/gradebook/grades';
 import { keptShare, lateDays, policySchema, writePolicy, type Policy } from '../../../grader/gradebook/policy';
@@ -263,8 +264,10 @@ describe('exports', () => {
     for (const [grade, { score, tests }] of all) {
       expect(score ?? null).toBe(grade.points);
       expect(tests.map((one) => one.name)).toEqual(grade.exercises.map(({ id }) => id));
-      const sum = tests.reduce((total, one) => total + one.score, 0);
-      if (grade.raw !== null) expect(sum).toBe(grade.raw);
+      // where there is no score, Gradescope adds up those of the tests: there must be none
+      if (grade.points === null) for (const one of tests) expect(Object.keys(one)).not.toContain('score');
+      if (grade.points === null) continue;
+      expect(tests.reduce((total, one) => total + one.score!, 0)).toBe(grade.raw);
       for (const one of tests) expect(one.status).toBe(one.score === one.max_score ? 'passed' : 'failed');
     }
     expect(JSON.stringify(all.map(([, document]) => document))).not.toContain('"seed"');
@@ -272,8 +275,73 @@ describe('exports', () => {
 
   interface GradescopeResults {
     readonly score?: number;
-    readonly tests: readonly { name: string; score: number; max_score: number; status: string }[];
+    readonly tests: readonly { name: string; score?: number; max_score?: number; status?: string }[];
   }
+
+  test('one that was graded in part, through a fault of ours, scores nowhere', () => {
+    const parts = [
+      exercise('fixture.total', 2),
+      exercise('fixture.softmax', 0, { status: 'infra_error', message: 'm' }),
+    ];
+    fillBook(join(out, 'part'), [[verdict('ada', 0, { status: 'infra_error', message: 'm', exercises: parts })]]);
+    const [grade] = withBook(join(out, 'part'), (book) => [...grades(book)]);
+    const results = JSON.parse(gradescope(grade!)) as GradescopeResults;
+    expect(results.tests).toHaveLength(2);
+    for (const part of [results, ...results.tests]) expect(part).not.toHaveProperty('score');
+    expect(JSON.parse(atob(classroom(grade!)))).toMatchObject({ status: 'error', tests: [] });
+  });
+
+  test('how long it took is told in whole seconds: a submission could choose the rest', () => {
+    for (const grade of gradesOf(late)) {
+      const { execution_time: time } = JSON.parse(gradescope(grade)) as { execution_time: number };
+      expect(Number.isInteger(time)).toBe(true);
+    }
+  });
+
+  describe('with a roster', () => {
+    const PEOPLE = [
+      'student;id;last_name;first_name;email;group',
+      '"=cmd|"" /C calc""!A1";-007;Hopper;Grace;grace@example.org;1',
+      '"ünï, ""code""";8;Müller;"Renée ""R.""";r@example.org;2',
+      'nobody;+9;None;;;2',
+    ].join('\r\n');
+    const lines = async (table: (book: Book, roster: Roster) => Iterable<string>) => {
+      const file = join(out, 'roster.csv');
+      writeFileSync(file, PEOPLE);
+      const roster = await readRoster(file);
+      return parseCsv(withBook(out, (book) => [...table(book, roster)].join('')));
+    };
+
+    test('csv: who handed in nothing has a line, and everybody the names of other systems', async () => {
+      const [header, ...rows] = await lines(gradeTable);
+      const at = (row: readonly string[], ...names: string[]) => names.map((name) => row[header!.indexOf(name)]);
+      expect(rows).toHaveLength(5);
+      for (const row of rows) expect(row).toHaveLength(header!.length);
+      expect(at(rows[0]!, 'student', 'id', 'last_name', 'email')).toEqual([
+        ...[`'=cmd|" /C calc"!A1`, '-007', 'Hopper', 'grace@example.org'],
+      ]);
+      expect(at(rows.at(-1)!, 'student', 'id', 'chapter', 'status', 'points', 'max_points', 'attempts')).toEqual([
+        ...['nobody', '+9', '90-fixture', 'missing', '0', '12', '0'],
+      ]);
+      expect(rows.at(-1)!.at(-1)).toBe('nothing was handed in');
+    });
+
+    test('nbgrader-csv: ids as the lecturer wrote them, so that they are found again', async () => {
+      const [header, ...rows] = await lines(nbgraderTable);
+      const ids = rows.map((row) => row[header!.indexOf('student_id')]);
+      expect(ids).toEqual(expect.arrayContaining(['-007', '8', '+9', 'ours', 'torn']));
+      expect(rows.at(-1)).toEqual(['90-fixture', '', '', '+9', 'None', '', '', '0', '0', '0', '12']);
+    });
+
+    test('says who is not on it, and refuses one that has nobody', () => {
+      const person = (student: string) =>
+        [student, { student, id: '', lastName: '', firstName: '', email: '' }] as const;
+      withBook(out, (book) => {
+        expect(notOnRoster(book, new Map([person('torn'), person('ours')]))).toHaveLength(2);
+        expect(() => notOnRoster(book, new Map([person('Torn')]))).toThrow('its column student must be as in');
+      });
+    });
+  });
 
   test('github-classroom: base64 of JSON whose scores sum to the grade', () => {
     for (const grade of gradesOf(late)) {
@@ -339,6 +407,19 @@ describe('feedback', () => {
     expect([...document.querySelectorAll('h2')].map((one) => one.textContent)).toEqual([
       ...['fixture.total 1 / 4', 'fixture.softmax 4 / 4', 'fixture.jitter 0 / 4'],
     ]);
+  });
+
+  test('nor when all checks say the same, and no sign turns the direction of the page', () => {
+    const says = 'https://evil.example/@lecturer \u202e*x* is not written yet: replace this line by your solution';
+    const checks: CheckResult[] = [1, 2].map((i) => ({ name: `check ${i}`, status: 'error', message: says }));
+    const name = 'ad\u202ea';
+    fillBook(join(out, 'same'), [[verdict(name, 0, { exercises: [exercise('fixture.total', 0, { checks })] })]]);
+    const [grade] = withBook(join(out, 'same'), (book) => [...grades(book)]);
+    const [page, markdown] = [feedbackHtml(grade!), feedbackMarkdown(grade!)];
+    const { document } = new JSDOM(new MarkdownIt({ html: true, linkify: true }).render(markdown)).window;
+    expect(document.querySelectorAll('a, em')).toHaveLength(0);
+    expect([...document.querySelectorAll('li code')].map((one) => one.textContent!).join()).toContain('@lecturer');
+    for (const text of [page, markdown]) expect(text).not.toContain('\u202e');
   });
 
   test('of a hidden check every document says only that one fails, and of one that holds nothing', () => {

@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bookFile, findSubmissions, gradeFolder } from '../../../grader/gradebook/grade-folder';
+import { bookFile, gradeFolder } from '../../../grader/gradebook/grade-folder';
+import { findSubmissions } from '../../../grader/gradebook/folder';
 import { createCompiler } from '../../../grader/compile/service';
 import { toCsv } from '../../../grader/base/csv';
 import { closeBook, openBook } from '../../../grader/gradebook/book';
@@ -420,7 +421,7 @@ describe('files', () => {
   });
 
   test('submissions are found in order, however deep, without checkpoints and results', async () => {
-    const found = (await findSubmissions(folder, out)).map(({ student }) => student);
+    const found = (await findSubmissions(folder, out)).submissions.map(({ student }) => student);
     expect(found).toEqual([...found].sort());
     expect(found).toContain('group 2/ünïcode name');
     expect(found).toHaveLength(Object.keys(submissions).length + 2);

@@ -7,6 +7,7 @@ import { parseNotebook, type Notebook } from 'dgm-jupyter';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SourceCell } from '../../../grader/compile/pieces';
 import { similarPairs, type Work } from '../../../grader/reports/similarity';
+import { withoutIdle } from '../../../grader/reports/slices';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const read = (file: string) => parseNotebook(readFileSync(join(ROOT, file), 'utf8'), file);
@@ -228,6 +229,79 @@ describe('similarity', () => {
     );
     expect(unread).toEqual(['deep']);
     expect(pairs).toHaveLength(1);
+  });
+});
+
+describe('exercise by exercise', () => {
+  const FUNCTIONS = [
+    'logNormal',
+    'responsibilities',
+    'mStep',
+    'emLoop',
+    'chooseComponents',
+    'sampleMixture',
+    'logMixture',
+  ];
+  const compared = (a: Notebook, b: Notebook) =>
+    similarPairs([work('a', a), work('b', b)], given, 0, FUNCTIONS).pairs[0]!;
+  const code = (notebook: Notebook, edit: (source: string) => string): Notebook => ({
+    ...notebook,
+    cells: notebook.cells.map((cell) => (cell.cell_type === 'code' ? { ...cell, source: edit(cell.source) } : cell)),
+  });
+  const isExercise = (source: string) => FUNCTIONS.some((name) => source.includes(`function ${name}(`));
+  const junk = Array.from(
+    { length: 300 },
+    (_, i) => `const junk${i} = [${i}, 'x'].map((v) => v + ${i}).join(${i % 7});`,
+  );
+  const [first] = solved.cells.filter(({ cell_type }) => cell_type === 'code');
+  /** After each line that ends a statement in a function: variables that nothing reads, and values that nobody takes. */
+  const watered = (source: string) =>
+    isExercise(source)
+      ? source.replace(/;\n(?=  +\w)/g, ';\n  const idle = [1, 2].map((v) => v * 2);\n  void 0;\n').replace(
+          /const idle\b/g,
+          (
+            (n) => () =>
+              `const idle${n++}`
+          )(0),
+        )
+      : source;
+
+  test.each([
+    ['a cell of junk', { ...solved, cells: [...solved.cells, { ...first!, source: junk.join('\n') }] }],
+    ['statements that do nothing between the lines', code(solved, watered)],
+    [
+      'methods written as functions',
+      code(solved, (source) => source.replace(/\b([a-z]\w*)\.(sub|mul|add|div)\((\w+)\)/g, 'tf.$2($1, $3)')),
+    ],
+    [
+      'two exercises among one’s own',
+      {
+        ...loops,
+        cells: loops.cells.map((cell) => {
+          const name = ['mStep', 'emLoop'].find((one) => cell.source.includes(`function ${one}(`));
+          return name ? solved.cells.find(({ source }) => source.includes(`function ${name}(`))! : cell;
+        }),
+      },
+    ],
+    ['another layout, other names, the cells in reverse', disguised(solved)],
+  ])('a copy is found in spite of %s', (_, copy) => {
+    expect(compared(solved, copy).similarity).toBeGreaterThan(0.6);
+  });
+
+  test('people who did not see each other’s work stay apart, and so do untouched notebooks', () => {
+    for (const [a, b] of [
+      [loops, algebra],
+      [loops, solved],
+      [algebra, solved],
+    ] as const)
+      expect(compared(a, b).similarity).toBeLessThan(0.3);
+    expect(compared(released, released).similarity).toBe(0);
+  });
+
+  test('what does nothing is blank, and what does something stays', () => {
+    const text =
+      'function f(x) {\n  const a = 1;\n  const b = a;\n  void 0;\n  x + 1;\n  x += 1;\n  g(x);\n  return x;\n}';
+    expect(withoutIdle(text).replace(/ +$/gm, '')).toBe('function f(x) {\n\n\n\n\n  x += 1;\n  g(x);\n  return x;\n}');
   });
 });
 

@@ -205,7 +205,7 @@ describe('the command', () => {
     [['grade', '/nowhere', '--out', 'y'], 'grade: '],
     [['validat', 'x'], "unknown command 'validat'"],
     [['selftest', '--chapter', '98'], "there is no chapter '98' with exercises"],
-    [['validate', '/nowhere.ipynb'], 'unreadable: the file cannot be opened'],
+    [['validate', '/nowhere.ipynb'], 'the notebook cannot be read: ENOENT'],
   ])('refuses %j', async (args, message) => {
     const { code, output } = await run(...args);
     expect(output).toContain(message);

@@ -116,7 +116,7 @@ describe('check in a terminal', () => {
 
   test('a missing notebook, too', async () => {
     const file = join(scratch, 'none.ipynb');
-    await expect(tryNotebook(file, exercises, compiler)).rejects.toThrow(`${file}: the file cannot be opened`);
+    await expect(tryNotebook(file, exercises, compiler)).rejects.toThrow(`${file}: there is no such file`);
   });
 });
 
@@ -345,7 +345,7 @@ describe('the commands', () => {
       ['check', '03', '--only', 'mixture.smple'],
       "this chapter has no exercise 'mixture.smple'; did you mean mixture.sample?",
     ],
-    [['check', '03', '--notebook', '/nowhere.ipynb'], '/nowhere.ipynb: the file cannot be opened'],
+    [['check', '03', '--notebook', '/nowhere.ipynb'], '/nowhere.ipynb: there is no such file'],
     [['check', '03', '--notebook', import.meta.filename], 'not JSON: the file is damaged, or no notebook'],
     [['hint', 'mixture.smple'], "there is no exercise 'mixture.smple'; did you mean mixture.sample?"],
     [['solution', 'mixture.smple'], "there is no exercise 'mixture.smple'; did you mean mixture.sample?"],
