@@ -12,7 +12,12 @@ test('scales epochs, keeps at least one, and gives the second number in full', (
   expect([budgeted(60), budgeted(60, 300), fullBudget()]).toEqual([60, 300, true]);
 });
 
-test.each(['0', '-1', 'much', 'Infinity', ''])('refuses DGM_BUDGET=%j', (budget) => {
+test('an empty DGM_BUDGET is none', () => {
+  vi.stubEnv('DGM_BUDGET', '');
+  expect([budgeted(60), fullBudget()]).toEqual([60, false]);
+});
+
+test.each(['0', '-1', 'much', 'Infinity', ' '])('refuses DGM_BUDGET=%j', (budget) => {
   vi.stubEnv('DGM_BUDGET', budget);
   expect(() => budgeted(60)).toThrow(`DGM_BUDGET must be a number > 0 or 'full', got '${budget}'`);
 });
