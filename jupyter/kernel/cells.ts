@@ -11,7 +11,7 @@ import { positionText, registerScript } from './stacks';
 import { present } from './values';
 
 export type Outcome =
-  /** The formats of the last expression's value, as JSON. */
+  /** The last expression's value as JSON: an object with its formats, `data`, and `metadata`. */
   { readonly status: 'ok'; readonly result: string | null } | { readonly status: 'error'; readonly error: CellError };
 
 export interface CellRunner extends Pick<Compiler, 'completeness'> {

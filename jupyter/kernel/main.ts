@@ -20,7 +20,7 @@ import { createRequests, type Runs } from './requests';
 import { activeRun, type CellRun, interruptRun } from './run';
 import { installStackTraces } from './stacks';
 import { reportStrays } from './strays';
-import { bundleOf } from './values';
+import { presentation } from './values';
 import type { ToWire, WireData } from './wire';
 import type { Connection } from '../client/messages';
 
@@ -144,7 +144,7 @@ function createHost(channel: Channel, owner: Owner): Host {
       const run = owner();
       const transient = id === undefined ? {} : { display_id: id };
       const type = update ? 'update_display_data' : 'display_data';
-      if (run) channel.publish(type, run, { data: bundleOf(data), metadata: {}, transient });
+      if (run) channel.publish(type, run, { ...presentation(data), transient });
     },
     interruptSignal: () => owner()?.controller.signal ?? never,
   };

@@ -78,8 +78,8 @@ export function createRequests(
       channel.publish('error', run, outcome.error);
       return channel.reply(request, { ...reply, ...outcome.error });
     }
-    const { result } = outcome; // JSON
-    if (result) channel.publish('execute_result', run, `{"execution_count":${count},"data":${result},"metadata":{}}`);
+    const { result } = outcome; // JSON, which may be long: the count is put in front
+    if (result) channel.publish('execute_result', run, `{"execution_count":${count},${result.slice(1)}`);
     channel.reply(request, { ...reply, payload: [], user_expressions: expressions });
   }
 
@@ -115,10 +115,10 @@ async function during(channel: Channel, request: Message, work: (request: Messag
   }
 }
 
-/** A value's formats, as the protocol writes them. */
+/** A value, as the protocol writes it. */
 function ok(result: string | null): object {
-  const data = result === null ? { 'text/plain': 'undefined' } : (JSON.parse(result) as object);
-  return { status: 'ok', data, metadata: {} };
+  const nothing = { data: { 'text/plain': 'undefined' }, metadata: {} };
+  return { status: 'ok', ...(result === null ? nothing : (JSON.parse(result) as object)) };
 }
 
 const STOPPED: Outcome = { status: 'error', error: INTERRUPTED };

@@ -222,7 +222,11 @@ async function later(box: Box): Promise<number> {
        console.log('after');`,
     );
     expect(shown.outputs).toEqual([
-      { output_type: 'display_data', data: { 'text/plain': 'old', 'image/png': 'AQID' }, metadata: {} },
+      {
+        output_type: 'display_data',
+        data: { 'text/plain': 'old', 'image/png': 'AQID' },
+        metadata: { 'image/png': { alt: 'old' } }, // where front ends and nbconvert look for it
+      },
       { output_type: 'stream', name: 'stdout', text: 'after\n' },
     ]);
     const update = await kernel.execute(
