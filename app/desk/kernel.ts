@@ -50,6 +50,9 @@ interface Life {
   readonly pages: Pages;
   /** For the kernel, once it listens. */
   readonly waiting: FromPage[];
+  /** How many of them waited when a stop was asked for. */
+  stopped: number;
+  listens: boolean;
   process: KernelProcess | null;
   /** How many processes there were: what an earlier one still says is for nobody. */
   processes: number;
@@ -63,8 +66,8 @@ export function startKernel(name: string, options: Life['options']): DeskKernel 
   const id = randomUUID();
   const journal = createJournal();
   const pages = createPages(journal, () => (life.state === 'dead' ? dead() : undefined));
-  const beginning = { process: null, processes: 0, state: 'starting', lastActivity: new Date(), closed: false };
-  const life: Life = { options, journal, pages, waiting: [], ...beginning };
+  const beginning = { process: null, processes: 0, stopped: 0, listens: false, state: 'starting', closed: false };
+  const life: Life = { options, journal, pages, waiting: [], lastActivity: new Date(), ...beginning };
   let turn = begin(life).catch(() => undefined); // who connects is told that it is dead
 
   return {
@@ -82,12 +85,12 @@ export function startKernel(name: string, options: Life['options']): DeskKernel 
     take(message) {
       if (life.state === 'dead' || life.closed) return;
       journal.noteRequest(message);
-      if (life.state === 'starting' || life.state === 'restarting') life.waiting.push(message);
+      if (!life.listens) life.waiting.push(message);
       else life.process!.send(message.channel, toKernel(message));
     },
     async interrupt() {
-      const listens = life.state === 'idle' || life.state === 'busy';
-      if (listens) await life.process!.request('control', 'interrupt_request', {});
+      if (life.listens) await life.process!.request('control', 'interrupt_request', {});
+      else life.stopped = life.waiting.length;
     },
     restart() {
       const restarted = turn.then(() => renew(life));
@@ -114,6 +117,7 @@ async function begin(life: Life): Promise<void> {
     if (life.closed) return await opened.end();
     void opened.ended.then((how) => isMine() && die(life, how));
     await ready(opened);
+    if (isMine()) await stopWaiting(life, opened);
     if (isMine()) listen(life, opened);
   } catch (error) {
     if (isMine()) die(life, (error as Error).message);
@@ -121,8 +125,17 @@ async function begin(life: Life): Promise<void> {
   }
 }
 
+/** A stop that came while the kernel started is for the cells that waited then. */
+async function stopWaiting(life: Life, process: KernelProcess): Promise<void> {
+  if (life.stopped === 0) return;
+  for (const message of life.waiting.splice(0, life.stopped)) process.send(message.channel, toKernel(message));
+  await process.request('shell', 'kernel_info_request', {}); // it has read them when it answers
+  await process.request('control', 'interrupt_request', {});
+}
+
 function listen(life: Life, process: KernelProcess): void {
   life.state = 'idle';
+  life.listens = true;
   publish(life, 'status', null, { execution_state: 'idle' });
   for (const message of life.waiting.splice(0)) process.send(message.channel, toKernel(message));
 }
@@ -140,6 +153,7 @@ function die(life: Life, how: string): void {
     publish(life, 'error', header, { ename: 'KernelDied', evalue: how, traceback });
   abandon(life);
   life.state = 'dead';
+  life.listens = false;
   life.pages.send(dead());
   void life.process?.end();
 }
@@ -147,12 +161,14 @@ function die(life: Life, how: string): void {
 /** The cells that wait or run will not end by themselves any more. */
 function abandon(life: Life): void {
   life.waiting.length = 0;
+  life.stopped = 0;
   for (const header of life.journal.unfinished()) publish(life, 'status', header, { execution_state: 'idle' });
 }
 
 async function renew(life: Life): Promise<void> {
   life.processes++;
   life.state = 'restarting';
+  life.listens = false;
   abandon(life);
   await life.process?.end();
   if (!life.closed) await begin(life);

@@ -41,8 +41,19 @@ const isFigure = (output: Output): output is DisplayOutput | ResultOutput =>
 async function renderCell(cell: CodeCell, drawing: Drawing, largest: number): Promise<CodeCell> {
   const outputs: Output[] = [];
   for (const output of cell.outputs)
-    outputs.push(isFigure(output) ? { ...output, data: await renderBundle(output.data, drawing, largest) } : output);
+    outputs.push(isFigure(output) ? await renderFigure(output, drawing, largest) : output);
   return { ...cell, outputs };
+}
+
+async function renderFigure<T extends DisplayOutput | ResultOutput>(
+  output: T,
+  drawing: Drawing,
+  largest: number,
+): Promise<T> {
+  const data = await renderBundle(output.data, drawing, largest);
+  const alt = data['text/plain'];
+  if (!('image/png' in data) || typeof alt !== 'string') return { ...output, data };
+  return { ...output, data, metadata: { ...output.metadata, 'image/png': { alt } } }; // where nbconvert looks for it
 }
 
 async function renderBundle(data: MimeData, drawing: Drawing, largest: number): Promise<MimeData> {

@@ -1,5 +1,7 @@
 /** Notebook files: nbformat 4.5 as types, read with checks and written the way Jupyter writes them. */
 
+import { jsonText, lines } from './json-text';
+
 /** Several formats of one result, by MIME type; text is one string here, whatever the file holds. */
 export type MimeData = Readonly<Record<string, unknown>>;
 export type Metadata = Readonly<Record<string, unknown>>;
@@ -104,7 +106,7 @@ function kindOf(value: unknown): string {
 
 function parseJson(text: string, where: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.replace(/^\uFEFF/, '')); // a mark that some Windows programs write first
   } catch (error) {
     const empty = text.trim() === '';
     const got = empty ? 'an empty file' : `text that ends or breaks off (${(error as Error).message})`;
@@ -193,31 +195,24 @@ function mapValues(object: Json, map: (value: unknown, key: string) => unknown):
   return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value, key)]));
 }
 
-/** The file's text: keys sorted, one space of indentation, text as arrays of lines, a final newline. */
+/** The file's text, as Jupyter would save it: keys sorted, one space of indentation, text as lines, a final newline. */
 export function serialiseNotebook(notebook: Notebook): string {
   const cells = notebook.cells.map((cell) => {
     const source = lines(cell.source);
     if (cell.cell_type !== 'code') return { ...cell, source };
     return { ...cell, source, outputs: cell.outputs.map(outputToFile) };
   });
-  return `${JSON.stringify(sorted({ ...notebook, cells }), null, 1)}\n`;
+  return `${jsonText({ ...notebook, cells })}\n`;
 }
 
 function outputToFile(output: Output): Json {
   if (output.output_type === 'stream') return { ...output, text: lines(output.text) };
   if (output.output_type === 'error') return { ...output };
-  const split = (value: unknown, type: string) => (isText(type) && typeof value === 'string' ? lines(value) : value);
+  const split = (value: unknown, type: string) => (isSplit(type) && typeof value === 'string' ? lines(value) : value);
   return { ...output, data: mapValues(output.data, split) };
 }
 
-/** Lines with their line breaks; an empty text has none. */
-function lines(text: string): string[] {
-  return text === '' ? [] : text.split(/(?<=\n)/);
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, content]) => [key, sorted(content)]));
+/** What Jupyter writes as lines; pictures are one string. */
+function isSplit(mimeType: string): boolean {
+  return mimeType.startsWith('text/') || mimeType === 'application/javascript' || mimeType === 'image/svg+xml';
 }

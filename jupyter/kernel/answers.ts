@@ -39,6 +39,6 @@ function inspection(cells: CellRunner, { code, cursor_pos }: CursorRequest): obj
 }
 
 function completeness(cells: CellRunner, { code }: CursorRequest): object {
-  const { completed, indent = '' } = cells.isComplete(code);
-  return completed ? { status: 'complete' } : { status: 'incomplete', indent };
+  const { status, indent } = cells.completeness(code);
+  return status === 'incomplete' ? { status, indent } : { status };
 }

@@ -11,11 +11,13 @@ import { positionText, registerScript } from './stacks';
 import { present } from './values';
 
 export type Outcome =
-  /** The formats of the last expression's value, as JSON. */
+  /** The last expression's value as JSON: an object with its formats, `data`, and `metadata`. */
   { readonly status: 'ok'; readonly result: string | null } | { readonly status: 'error'; readonly error: CellError };
 
-export interface CellRunner extends Pick<Compiler, 'isComplete'> {
+export interface CellRunner extends Pick<Compiler, 'completeness'> {
   execute(source: string, run: CellRun): Promise<Outcome>;
+  /** The value of an expression over all cells until now; what it declares is not kept. */
+  evaluate(expression: string, run: CellRun): Promise<Outcome>;
   complete(source: string, cursor: number): ReturnType<Compiler['complete']>;
   inspect(source: string, cursor: number): string | null;
 }
@@ -70,9 +72,17 @@ export function createCellRunner({ root, cwd, button, tslab }: CellRunnerOptions
       : null;
   }
 
+  async function evaluate(expression: string, run: CellRun): Promise<Outcome> {
+    const before = declarations;
+    const outcome = await execute(`(${expression}\n)`, run);
+    declarations = before;
+    return outcome;
+  }
+
   return {
     execute,
-    isComplete: compiler.isComplete,
+    evaluate,
+    completeness: compiler.completeness,
     complete: (source, cursor) => compiler.complete(declarations, source, cursor),
     inspect: (source, cursor) => compiler.inspect(declarations, source, cursor),
   };

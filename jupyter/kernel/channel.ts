@@ -14,6 +14,8 @@ export interface Channel {
   stream(run: CellRun, name: StreamName, text: string): void;
   /** A message under a cell, unless the cell was asked to be silent; `content` may be JSON already. */
   publish(type: string, run: CellRun, content: object | string): void;
+  /** A cell that belongs into the history. */
+  begun(count: number, code: string): void;
   status(request: Message, state: 'busy' | 'idle'): void;
   reply(request: Message, content: object): void;
   /** Resolves when all requests that the sockets have received by now were handed to `onMessage`. */
@@ -45,6 +47,7 @@ export function createChannel(
     publish(type, run, content) {
       if (!run.silent) send(type, run.parent, content);
     },
+    begun: (count, code) => post({ kind: 'begun', count, code }),
     status: (request, state) => post({ kind: state, parent: request.header }),
     reply: (request, content) => post({ kind: 'reply', request, content: JSON.stringify(content) }),
     fence() {

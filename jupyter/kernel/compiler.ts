@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type * as TslabConverter from 'tslab/dist/converter.js';
 import type * as TslabInspect from 'tslab/dist/inspect.js';
 import type * as TypeScript from 'typescript';
+import { type Completeness, completenessOf } from './completeness';
 import { createLocalFiles, type LocalFiles } from './local-files';
 import { type MapChain, splitInlineMap } from './source-maps';
 
@@ -43,7 +44,7 @@ export interface Compiler {
   compile(declarations: string, source: string): Compiled;
   complete(declarations: string, source: string, cursor: number): Completions;
   inspect(declarations: string, source: string, cursor: number): string | null;
-  isComplete(source: string): { readonly completed: boolean; readonly indent?: string };
+  completeness(source: string): Completeness;
 }
 
 interface Completions {
@@ -68,7 +69,7 @@ export function createCompiler(options: CompilerOptions): Compiler {
   const converter = createConverter({});
   return {
     ts,
-    isComplete: isCompleteCode,
+    completeness: (source) => completenessOf(ts, source, isCompleteCode),
     compile(declarations, source) {
       local.refresh();
       maps.clear();

@@ -16,8 +16,18 @@ export const INTERRUPTED: CellError = {
   traceback: ['KeyboardInterrupt: the cell was stopped'],
 };
 
-/** The error message for anything a cell can throw. */
+/** The error message for anything a cell can throw; does not throw itself. */
 export function describeThrown(thrown: unknown): CellError {
+  try {
+    return described(thrown);
+  } catch {
+    // a proxy, say, whose every property throws
+    const evalue = 'a value that cannot be shown';
+    return { ename: 'Thrown', evalue, traceback: [`Thrown: ${evalue}: looking at it throws an error`] };
+  }
+}
+
+function described(thrown: unknown): CellError {
   if (!isError(thrown)) return describeValue(thrown);
   const ename = text(() => thrown.name) || 'Error';
   const evalue = text(() => thrown.message);
@@ -51,12 +61,26 @@ function errorLines(error: Error, message: string): string[] {
 
 const POSITION = /(In\[\d+\]):(\d+):(\d+)/;
 
-/** The student's line that the error comes from: the first of the trace that is in a cell. */
-function excerptOf(error: Error): string[] {
+/** The first place of the trace that is in a cell. */
+function placeOf(error: Error): readonly (string | undefined)[] {
   const frame = text(() => error.stack)
     .split('\n')
     .find((line) => /^\s+at /.test(line) && POSITION.test(line));
-  const [, label, line, column] = POSITION.exec(frame ?? '') ?? [];
+  return POSITION.exec(frame ?? '')?.slice(1) ?? [];
+}
+
+/** The cell whose code threw this, as `In[3]`, where the error's trace says so. */
+export function cellOf(thrown: unknown): string | null {
+  try {
+    return isError(thrown) ? (placeOf(thrown)[0] ?? null) : null;
+  } catch {
+    return null; // a proxy whose every property throws
+  }
+}
+
+/** The student's line that the error comes from. */
+function excerptOf(error: Error): string[] {
+  const [label, line, column] = placeOf(error);
   if (label === undefined) return [];
   return ['', ...excerpt(sourceOf(label) ?? '', Number(line) - 1, Number(column) - 1)];
 }

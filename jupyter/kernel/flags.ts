@@ -14,14 +14,21 @@ export const CLOSED = 4;
 export const NEVER = 5;
 /** How many cells had been asked for when a stop was. */
 const STOPPED = 6;
+/** How many cells have been asked for. */
+const ASKED = 7;
 
 export function createFlags(): Int32Array {
-  return new Int32Array(new SharedArrayBuffer(7 * Int32Array.BYTES_PER_ELEMENT));
+  return new Int32Array(new SharedArrayBuffer(8 * Int32Array.BYTES_PER_ELEMENT));
+}
+
+/** One more cell has been asked for. */
+export function countAsked(flags: Int32Array): void {
+  Atomics.add(flags, ASKED, 1);
 }
 
 /** A stop is for every cell asked for until now, also for those that the main thread has not come to yet. */
-export function stopAllUntil(flags: Int32Array, asked: number): void {
-  Atomics.store(flags, STOPPED, asked);
+export function stopAllAsked(flags: Int32Array): void {
+  Atomics.store(flags, STOPPED, Atomics.load(flags, ASKED));
 }
 
 /** Whether a stop came after this cell, counted from 1, had been asked for. */

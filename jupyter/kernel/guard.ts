@@ -9,7 +9,7 @@
  */
 import { runInThisContext } from 'node:vm';
 import { type MessagePort, workerData } from 'node:worker_threads';
-import { ARMED, isPressed, NEVER, RUNNING, SIGNALS } from './flags';
+import { ARMED, isPressed, NEVER, RUNNING, SIGNALS, stopAllAsked } from './flags';
 
 export interface GuardData {
   readonly flags: Int32Array;
@@ -28,6 +28,7 @@ function watch(level: number): never {
       runInThisContext(level > 0 ? `dgmGuard.watch(${level - 1})` : 'dgmGuard.sleep()', { breakOnSigint: true });
     } catch {
       Atomics.add(flags, SIGNALS, 1);
+      stopAllAsked(flags); // one that waits for the compiler, or for its turn, does not begin
       port.postMessage('signal');
       passOn();
     }
@@ -36,6 +37,7 @@ function watch(level: number): never {
 
 function sleep(): void {
   Atomics.store(flags, ARMED, 1);
+  Atomics.notify(flags, ARMED);
   Atomics.wait(flags, NEVER, 0);
 }
 

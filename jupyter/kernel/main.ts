@@ -13,14 +13,14 @@ import { type Host, installHost, workbookRoot } from 'dgm/host';
 import { installAwaiter } from './awaiting';
 import { createCellRunner } from './cells';
 import { type Channel, createChannel } from './channel';
-import { describeThrown } from './errors';
 import { CLOSED, createFlags } from './flags';
 import { createStopButton } from './interrupts';
 import { captureProcess, refuseInput, type StreamName } from './output';
 import { createRequests, type Runs } from './requests';
-import { activeRun, type CellRun, interruptRun, KeyboardInterrupt } from './run';
+import { activeRun, type CellRun, interruptRun } from './run';
 import { installStackTraces } from './stacks';
-import { bundleOf } from './values';
+import { reportStrays } from './strays';
+import { presentation } from './values';
 import type { ToWire, WireData } from './wire';
 import type { Connection } from '../client/messages';
 
@@ -101,7 +101,7 @@ function startCells(port: MessagePort, flags: Int32Array): void {
   installHost(createHost(channel, owner));
   captureProcess(write);
   refuseInput();
-  reportStrays(write);
+  reportStrays({ label: () => owner()?.label ?? null, write: (text) => write('stderr', text) });
   const cells = createCellRunner({
     root: workbookRoot,
     cwd: process.cwd(),
@@ -144,7 +144,7 @@ function createHost(channel: Channel, owner: Owner): Host {
       const run = owner();
       const transient = id === undefined ? {} : { display_id: id };
       const type = update ? 'update_display_data' : 'display_data';
-      if (run) channel.publish(type, run, { data: bundleOf(data), metadata: {}, transient });
+      if (run) channel.publish(type, run, { ...presentation(data), transient });
     },
     interruptSignal: () => owner()?.controller.signal ?? never,
   };
@@ -157,16 +157,6 @@ function connectTslab(channel: Channel, owner: Owner): void {
     const run = owner();
     if (run) channel.publish(update ? 'update_display_data' : 'display_data', run, content);
   };
-}
-
-/** Errors that no cell waits for. */
-function reportStrays(write: Write): void {
-  const report = (what: string, thrown: unknown) => {
-    if (thrown instanceof KeyboardInterrupt) return; // what a stopped cell left behind
-    write('stderr', `${what}: ${describeThrown(thrown).traceback.join('\n')}\n`);
-  };
-  process.on('uncaughtException', (error) => report('Uncaught', error));
-  process.on('unhandledRejection', (reason) => report('Unhandled rejection (an await is missing)', reason));
 }
 
 main(process.argv[2]);

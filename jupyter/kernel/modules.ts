@@ -8,17 +8,23 @@ import { registerScript } from './stacks';
 
 export type Require = (id: string) => unknown;
 
+interface LocalModule {
+  exports: unknown;
+  /** Whether its code has run to its end. */
+  loaded: boolean;
+}
+
 export interface Modules {
   /** `require` for cells. */
   readonly require: Require;
-  /** Local files that were compiled; those that changed are loaded again when next imported. */
+  /** Local files that were compiled; those that changed, or were not loaded to their end, are loaded again. */
   update(files: CompiledCell['files']): void;
 }
 
 /** @param tslab called when a cell imports `tslab`, whose display functions need a way out */
 export function createModules(root: string, cwd: string, tslab: () => void): Modules {
   const code = new Map<string, string>();
-  const loaded = new Map<string, { exports: unknown }>();
+  const loaded = new Map<string, LocalModule>();
   const fromProject = createRequire(join(root, 'cell.js'));
 
   function requireFrom(folder: string): Require {
@@ -35,17 +41,20 @@ export function createModules(root: string, cwd: string, tslab: () => void): Mod
   function load(path: string): unknown {
     const known = loaded.get(path);
     if (known) return known.exports;
-    const module = { exports: {} };
+    const module: LocalModule = { exports: {}, loaded: false };
     loaded.set(path, module); // before it runs: files may import each other
     const names = ['exports', 'require', 'module', '__filename', '__dirname'];
     const run = compileFunction(code.get(path)!, names, { filename: path });
     run(module.exports, requireFrom(dirname(path)), module, path, dirname(path));
+    module.loaded = true;
     return module.exports;
   }
 
   return {
     require: requireFrom(cwd),
     update(files) {
+      forgetUnfinished(fromProject.cache, (path) => delete fromProject.cache[path]);
+      forgetUnfinished(Object.fromEntries(loaded), (path) => loaded.delete(path));
       for (const { path, code: text, map } of files) {
         code.set(path, text);
         loaded.delete(path);
@@ -53,6 +62,14 @@ export function createModules(root: string, cwd: string, tslab: () => void): Mod
       }
     },
   };
+}
+
+/** What threw, or was stopped, while it was loaded: half a module would look like a whole one to the next import. */
+function forgetUnfinished(
+  modules: Readonly<Record<string, { readonly loaded: boolean } | undefined>>,
+  forget: (path: string) => void,
+): void {
+  for (const [path, module] of Object.entries(modules)) if (module?.loaded === false) forget(path);
 }
 
 function isIn(require: NodeJS.Require, id: string): boolean {

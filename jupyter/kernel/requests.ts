@@ -1,4 +1,5 @@
 /** Requests in their order: cells one after the other, the compiler's answers at once. */
+import { setImmediate } from 'node:timers'; // a cell may replace the global one
 import type { Message } from '../client/messages';
 import { answerTo } from './answers';
 import type { Outcome, CellRunner } from './cells';
@@ -16,6 +17,8 @@ export interface Runs {
 interface ExecuteRequest {
   readonly code: string;
   readonly silent?: boolean;
+  readonly store_history?: boolean;
+  readonly user_expressions?: Readonly<Record<string, unknown>>;
   readonly stop_on_error?: boolean;
 }
 
@@ -39,29 +42,45 @@ export function createRequests(
   }
 
   async function execute(request: Message): Promise<void> {
-    const { code, silent = false, stop_on_error = true } = request.content as unknown as ExecuteRequest;
+    const asked = request.content as unknown as ExecuteRequest;
+    const { code, silent = false, store_history = !silent, stop_on_error = true, user_expressions } = asked;
     if (!silent) count++;
     begun++;
     const run = createRun(`In[${count}]`, request.header, silent);
     runs.current = runs.last = run;
     button.acknowledge(); // what was pressed before is not for this cell
+    if (store_history && !silent) channel.begun(count, code);
     channel.publish('execute_input', run, { code, execution_count: count });
     const outcome = button.isFor(begun) ? STOPPED : await cells.execute(code, run).catch(failed);
     await turn(); // a promise that the cell left rejected is reported inside of it
-    finish(run, request, outcome);
-    runs.current = null;
+    try {
+      const expressions = outcome.status === 'ok' ? await evaluated(user_expressions ?? {}, run) : {};
+      finish(run, request, outcome, expressions);
+    } finally {
+      runs.current = null;
+    }
     if (outcome.status === 'error' && stop_on_error) await abortQueue();
   }
 
-  function finish(run: CellRun, request: Message, outcome: Outcome): void {
+  /** What a front end wants to know after a cell, each by a name of its own. */
+  async function evaluated(expressions: object, run: CellRun): Promise<object> {
+    const values: [string, object][] = [];
+    for (const [name, expression] of Object.entries(expressions)) {
+      const value = await cells.evaluate(String(expression), run).catch(failed);
+      values.push([name, value.status === 'error' ? { status: 'error', ...value.error } : ok(value.result)]);
+    }
+    return Object.fromEntries(values);
+  }
+
+  function finish(run: CellRun, request: Message, outcome: Outcome, expressions: object): void {
     const reply = { status: outcome.status, execution_count: count };
     if (outcome.status === 'error') {
       channel.publish('error', run, outcome.error);
       return channel.reply(request, { ...reply, ...outcome.error });
     }
-    const { result } = outcome; // JSON
-    if (result) channel.publish('execute_result', run, `{"execution_count":${count},"data":${result},"metadata":{}}`);
-    channel.reply(request, { ...reply, payload: [], user_expressions: {} });
+    const { result } = outcome; // JSON, which may be long: the count is put in front
+    if (result) channel.publish('execute_result', run, `{"execution_count":${count},${result.slice(1)}`);
+    channel.reply(request, { ...reply, payload: [], user_expressions: expressions });
   }
 
   /** "Run all" sends every cell at once; those after a failed one are not run. */
@@ -84,10 +103,22 @@ export function createRequests(
   };
 }
 
+/** Whatever happens to the work, there is a reply and an end: a front end waits for both, and the queue for this. */
 async function during(channel: Channel, request: Message, work: (request: Message) => unknown): Promise<void> {
   channel.status(request, 'busy');
-  await work(request);
-  channel.status(request, 'idle');
+  try {
+    await work(request);
+  } catch (error) {
+    channel.reply(request, { status: 'error', ...describeThrown(error) });
+  } finally {
+    channel.status(request, 'idle');
+  }
+}
+
+/** A value, as the protocol writes it. */
+function ok(result: string | null): object {
+  const nothing = { data: { 'text/plain': 'undefined' }, metadata: {} };
+  return { status: 'ok', ...(result === null ? nothing : (JSON.parse(result) as object)) };
 }
 
 const STOPPED: Outcome = { status: 'error', error: INTERRUPTED };

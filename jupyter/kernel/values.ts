@@ -6,12 +6,12 @@ import { frameBundle, isTypedFrame } from 'dgm/figures';
 const DISPLAY = Symbol.for('Jupyter.display');
 
 /**
- * A value's formats as JSON; null for what has nothing to show. A value may bring its own formats, by the method
+ * A value's formats and what is said of them, as JSON; null for what has nothing to show. A value may bring its own formats, by the method
  * that other JavaScript kernels ask for as well. A data frame does, with all of its rows: we show some, and how many.
  */
 export function present(value: unknown): string | null {
   if (value === undefined || value === null) return null;
-  return JSON.stringify(bundleOf(formatsOf(value)));
+  return JSON.stringify(presentation(formatsOf(value)));
 }
 
 function formatsOf(value: object): MimeBundle {
@@ -30,8 +30,16 @@ function isTensor(value: unknown): value is object {
   return typeof value === 'object' && value !== null && 'dataId' in value && 'rankType' in value;
 }
 
+/** A bundle with its metadata: a picture's text is what it shows to whoever cannot see it. */
+export function presentation(bundle: MimeBundle): { readonly data: MimeBundle; readonly metadata: MimeBundle } {
+  const data = bundleOf(bundle);
+  const alt = data['text/plain'];
+  const pictures = Object.keys(data).filter((type) => type.startsWith('image/') && typeof alt === 'string');
+  return { data, metadata: Object.fromEntries(pictures.map((type) => [type, { alt }])) };
+}
+
 /** A bundle as it is sent: bytes become base64, as for pictures. */
-export function bundleOf(data: MimeBundle): MimeBundle {
+function bundleOf(data: MimeBundle): MimeBundle {
   const entries = Object.entries(data).filter(([, value]) => value !== undefined);
   return Object.fromEntries(
     entries.map(([type, value]) => [type, value instanceof Uint8Array ? base64(value) : value]),

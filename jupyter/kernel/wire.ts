@@ -16,7 +16,8 @@ import {
   type Header,
   type Message,
 } from '../client/messages';
-import { ARMED, CLOSED, stopAllUntil } from './flags';
+import { ARMED, CLOSED, countAsked, stopAllAsked } from './flags';
+import { createHistory, type HistoryRequest } from './history';
 import { createStreams } from './streams';
 
 /** From the sockets to the main thread. */
@@ -32,6 +33,7 @@ export type ToWire =
   | { readonly kind: 'stream'; readonly name: string; readonly parent: Header; readonly text: string }
   | { readonly kind: 'publish'; readonly type: string; readonly parent: Header; readonly content: string }
   | { readonly kind: 'reply'; readonly request: Message; readonly content: string }
+  | { readonly kind: 'begun'; readonly count: number; readonly code: string }
   | { readonly kind: 'busy' | 'idle'; readonly parent: Header }
   | { readonly kind: 'fence' | 'close' };
 
@@ -44,6 +46,7 @@ export interface WireData {
 
 const PARENT_POLL_MS = 1000;
 const SHUTDOWN_GRACE_MS = 1000;
+const GUARD_STARTS_MS = 10_000;
 
 const { connection, port, flags, kernelInfo } = workerData as WireData;
 const { key } = connection;
@@ -61,12 +64,14 @@ const senders = {
   control: createSender(control, complain),
 };
 
+const history = createHistory();
 const streams = createStreams((parent, name, text) => publish('stream', parent, JSON.stringify({ name, text })));
 
 /** The request that the main thread began first of those it has not finished: a cell, when one runs. */
 let working: Header | null = null;
 
 async function start(): Promise<void> {
+  Atomics.wait(flags, ARMED, 0, GUARD_STARTS_MS); // nobody is told that we are there while a stop would end us
   const sockets = { iopub, shell, control, stdin, hb: heartbeat };
   for (const [name, socket] of Object.entries(sockets)) await bind(socket, name);
   port.on('message', fromMain);
@@ -97,20 +102,18 @@ async function echo(): Promise<void> {
   for await (const frames of heartbeat) await heartbeat.send(frames);
 }
 
-let asked = 0; // cells
-
 function onShell(message: Message): void {
-  if (message.header.msg_type === 'execute_request') asked++;
+  if (message.header.msg_type === 'execute_request') countAsked(flags);
   const immediate = atOnce[message.header.msg_type];
   if (!immediate) port.postMessage({ kind: 'request', message } satisfies FromWire);
-  else answer(message, senders.shell, immediate());
+  else answer(message, senders.shell, immediate(message.content));
 }
 
 /** Answered without the main thread, which may be busy with a cell. */
-const atOnce: Readonly<Record<string, () => object>> = {
+const atOnce: Readonly<Record<string, (content: Message['content']) => object>> = {
   kernel_info_request: () => kernelInfo,
   comm_info_request: () => ({ status: 'ok', comms: {} }),
-  history_request: () => ({ status: 'ok', history: [] }),
+  history_request: (content) => history.answer(content as HistoryRequest),
 };
 
 function onControl(message: Message): void {
@@ -119,7 +122,7 @@ function onControl(message: Message): void {
   if (type === 'shutdown_request') {
     answer(message, senders.control, { status: 'ok', restart: message.content['restart'] === true });
     shutdown();
-  } else answer(message, senders.control, atOnce[type]?.() ?? { status: 'ok' });
+  } else answer(message, senders.control, atOnce[type]?.(message.content) ?? { status: 'ok' });
 }
 
 function answer(request: Message, sender: { send(frames: (Uint8Array | string)[]): void }, content: object): void {
@@ -158,7 +161,8 @@ function publish(type: string, parent: Header, content: string): void {
 function fromMain(message: ToWire): void {
   if (message.kind === 'stream') return streams.write(message.parent, message.name, message.text);
   streams.flush();
-  if (message.kind === 'publish') publish(message.type, message.parent, message.content);
+  if (message.kind === 'begun') history.add(message.count, message.code);
+  else if (message.kind === 'publish') publish(message.type, message.parent, message.content);
   else if (message.kind === 'reply') senders.shell.send(reply(message.request, message.content));
   else if (message.kind === 'busy') busy(message.parent);
   else if (message.kind === 'idle') idle(message.parent);
@@ -168,7 +172,7 @@ function fromMain(message: ToWire): void {
 
 /** A real signal, since only a signal ends synchronous code; Windows has none, there only waiting cells stop. */
 function interrupt(): void {
-  stopAllUntil(flags, asked);
+  stopAllAsked(flags);
   if (process.platform === 'win32' || Atomics.load(flags, ARMED) === 0)
     port.postMessage({ kind: 'interrupt' } satisfies FromWire);
   else process.kill(process.pid, 'SIGINT');

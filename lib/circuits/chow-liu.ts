@@ -55,13 +55,15 @@ function informationOf(joint: Float64Array, V: number): number {
 
 /**
  * The spanning tree with the largest sum of weights, from variable 0 as its root (Prim, 1957).
- * @param weights [D][D], symmetric
+ * @param weights [D][D], symmetric; the diagonal does not matter
+ * @throws when a weight is NaN, or differs from the one on the other side of the diagonal
  */
 export function maximumSpanningTree(weights: readonly (readonly number[])[]): Tree {
   const D = weights.length;
   const bad = weights.findIndex((row) => row.length !== D);
   if (bad >= 0 || D === 0)
     throw new Error(`maximumSpanningTree: weights must be [D][D], got ${D} rows, row ${bad} of another length`);
+  requireSymmetric(weights);
   const parents = new Array<number>(D).fill(-1);
   const heaviest = weights.map((row) => row[0]!); // of the edges that join d to the tree so far, from parents[d]
   parents.fill(0, 1);
@@ -78,6 +80,22 @@ export function maximumSpanningTree(weights: readonly (readonly number[])[]): Tr
   }
   return parents;
 }
+
+/** NaN is larger than nothing, so that a tree of such edges would be no tree of largest sum; two weights are no weight. */
+function requireSymmetric(weights: readonly (readonly number[])[]): void {
+  for (const [i, row] of weights.entries())
+    for (let j = 0; j < i; j++) {
+      const [a, b] = [row[j]!, weights[j]![i]!];
+      if (Math.abs(a - b) <= ROUNDING * Math.max(Math.abs(a), Math.abs(b)) || a === b) continue;
+      throw new Error(
+        `maximumSpanningTree: weights must be symmetric numbers, got ${a} at [${i}][${j}] and ${b} at [${j}][${i}]; ` +
+          'look for a division by 0, or fill both halves',
+      );
+    }
+}
+
+/** Of float32 sums over some thousand examples, taken in another order. */
+const ROUNDING = 1e-4;
 
 /**
  * Each variable with its parent, parents first.

@@ -46,8 +46,7 @@ interface Entry {
 export function load(name: string, folder: string = process.env['DGM_DATA'] || workbookFolder()): Dataset {
   const entry = entryOf(name);
   const file = join(folder, entry.file);
-  verify(name, file, entry.sha256);
-  const frame = readFrame(file);
+  const frame = readFrame(verified(name, file, entry.sha256));
   const features = frame.drop(entry.label);
   const rows = frame.height;
   const { train, validation, test } = entry.split;
@@ -98,23 +97,39 @@ function manifest(): Readonly<Record<string, Entry>> {
 function workbookFolder(): string {
   for (let folder = __dirname; folder !== dirname(folder); folder = dirname(folder))
     if (existsSync(join(folder, 'datasets', 'manifest.json'))) return join(folder, 'datasets');
-  throw new Error(`load: no datasets/manifest.json above ${__dirname}; restore the folder with: git checkout datasets`);
+  throw new Error(`load: no datasets/manifest.json above ${__dirname}; ${restore(join(__dirname, 'datasets'))}`);
 }
 
-function verify(name: string, file: string, sha256: string): void {
+const CARRIAGE_RETURN = 13;
+
+/** The file's bytes, with the line ends that the checksum is of: Git for Windows and some editors write others. */
+function verified(name: string, file: string, sha256: string): Buffer {
   if (!existsSync(file))
     throw new Error(
-      `load: the file of '${name}' is missing: ${file}; restore it with: git checkout datasets, or set DGM_DATA to the folder that has it`,
+      `load: the file of '${name}' is missing: ${file}; ${restore(file)}, or set DGM_DATA to the folder that has it`,
     );
-  const got = createHash('sha256').update(readFileSync(file)).digest('hex');
-  if (got !== sha256)
-    throw new Error(
-      `load: ${file} is damaged or another version: expected sha256 ${sha256}, got ${got}; restore it with: git checkout datasets`,
-    );
+  const bytes = readFileSync(file);
+  const got = checksum(bytes);
+  if (got === sha256) return bytes;
+  const plain = bytes.filter((byte) => byte !== CARRIAGE_RETURN);
+  if (checksum(plain) === sha256) return Buffer.from(plain);
+  throw new Error(
+    `load: ${file} is damaged or another version: expected sha256 ${sha256}, got ${got}; ${restore(file)}`,
+  );
 }
 
-function readFrame(file: string): polars.DataFrame {
-  return polarsModule().readCSV(file);
+const checksum = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** What helps where the file lies: Git leaves a file alone that it takes for unchanged, so that must go first. */
+function restore(file: string): string {
+  for (let folder = dirname(file); folder !== dirname(folder); folder = dirname(folder))
+    if (existsSync(join(folder, '.git')))
+      return `delete it if it is there, then restore it in ${folder} with: git checkout datasets`;
+  return 'take the folder datasets again from where you have the workbook from';
+}
+
+function readFrame(bytes: Buffer): polars.DataFrame {
+  return polarsModule().readCSV(bytes);
 }
 
 /** Loaded on first use: its binary exists for common platforms only, and the rest of the library needs none. */

@@ -14,6 +14,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { integerSteps, type IntegerStep } from '../bijections/integer';
+import { requireCounts } from '../core/counts';
 import { logDiscretisedLogistic, logIntegers, oneHotValues } from '../core/distributions';
 import type { Bijection, Card, Family, GenerativeModel, Rng } from '../core/model';
 import { negativeLogLikelihood } from '../core/objective';
@@ -146,6 +147,7 @@ interface Prior {
 
 /** Each coordinate by itself: Σ_k π_dk Logistic(z_d; mu_dk, s_dk), discretised. */
 function logisticMixture(D: number, { components: K, low, high, travel }: IntegerFlowConfig): Prior {
+  requireCounts('integerFlow', { components: K });
   const starts = [
     () => 0,
     (k: number) => (K === 1 ? (low + high) / 2 : low + (k * (high - low)) / (K - 1)),

@@ -9,6 +9,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { logCategoricalComponents, logLattice, logNormalComponents, oneHotValues } from '../core/distributions';
+import { requireCounts } from '../core/counts';
 import type { LatentModel, Card, Family, Rng } from '../core/model';
 import { negativeLogLikelihood } from '../core/objective';
 import { categorical } from '../core/random';
@@ -53,6 +54,7 @@ export interface GaussianMixtureConfig {
 
 function gaussianComponents(config: GaussianMixtureConfig, rng: Rng): Components {
   const { components: K, scale, varianceFloor, pseudoCount } = config;
+  requireCounts('gaussianMixture', { components: K });
   const D = sizeOf(config.eventShape);
   const mu = randomWeight([K, D], rng.fork('mu'), { mean: config.mean, scale });
   const raw = constantWeight([K, D], 2 * Math.log(scale)); // variance = floor + exp raw
@@ -164,6 +166,7 @@ export interface CategoricalMixtureConfig {
 
 function categoricalComponents(config: CategoricalMixtureConfig, rng: Rng): Components {
   const { components: K, values: V, pseudoCount } = config;
+  requireCounts('categoricalMixture', { components: K, values: V });
   if (!(pseudoCount > 0)) throw new Error(`categoricalMixture: pseudoCount must be > 0, got ${pseudoCount}`);
   const D = sizeOf(config.eventShape);
   const logits = randomWeight([K, D, V], rng.fork('logits'), { scale: 0.5 });

@@ -6,11 +6,13 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { exampleCount } from '../core/batches';
+import { requireCounts } from '../core/counts';
 import { compiled } from '../engine';
 import { evaluate } from '../evaluation/evaluation';
 import type { CountingModel, GenerativeModel, LatentModel, Rng } from '../core/model';
+import { namingFaultyData } from './data-fault';
 import type { EpochListener } from './fit';
-import { requireCounts, seconds, train, whyNoBest, type Epoch, type Outcome, type TrainingData } from './loop';
+import { seconds, train, whyNoBest, type Epoch, type Outcome, type TrainingData } from './loop';
 
 export interface EmOptions {
   /** At most this many iterations. */
@@ -44,7 +46,7 @@ export interface EmResult {
 
 /**
  * Trains by EM. With validation data the model ends with the weights of its best iteration.
- * @throws when the likelihood is not finite; the model then has its best weights so far
+ * @throws when the likelihood is not finite, with the example where the data are not; the model then has its best weights so far
  * @example
  * const model = categoricalMixture.create(categoricalMixture.tiny.config, createRng(1));
  * const train = { x: tf.tensor2d([[0, 1, 2], [0, 1, 2], [2, 1, 0]]) };
@@ -69,13 +71,15 @@ export async function em(
     {
       name: 'em',
       complete: 'iterations',
-      async epoch({ history }, pulse) {
-        if (history.length === 0 && start !== 'weights' && first) tf.tidy(() => mStep(x, first(x, rng.fork('start'))));
-        tf.tidy(() => mStep(x, expectations([x], rng)));
-        const record = measure(model, data, history.length + 1, rng);
-        await pulse.show(status(record, iterations, performance.now() - started));
-        return record;
-      },
+      epoch: ({ history }, pulse) =>
+        namingFaultyData('em', data, async () => {
+          if (history.length === 0 && start !== 'weights' && first)
+            tf.tidy(() => mStep(x, first(x, rng.fork('start'))));
+          tf.tidy(() => mStep(x, expectations([x], rng)));
+          const record = measure(model, data, history.length + 1, rng);
+          await pulse.show(status(record, iterations, performance.now() - started));
+          return record;
+        }),
       recorded: ({ history }) => options.onEpoch?.(history.at(-1)!),
       enough: ({ history }) => (gainOf(history) < tolerance ? 'tolerance' : undefined),
       close: async () => undefined,

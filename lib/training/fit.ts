@@ -1,6 +1,7 @@
 /** Steps 4 and 5: minibatches, an optimiser, a held-out set to stop by, and the best weights kept. */
 import * as tf from '@tensorflow/tfjs';
 import { batches, consume, exampleCount, take } from '../core/batches';
+import { requireCounts } from '../core/counts';
 import { createSteppers, type Device, type Steppers } from '../engine';
 import { evaluate } from '../evaluation/evaluation';
 import type { Batch, GenerativeModel, Rng } from '../core/model';
@@ -8,7 +9,8 @@ import { adam, type Optimiser } from '../optimisers/optimisers';
 import { permutation } from '../core/random';
 import { getWeights, setWeights, type Weight } from '../core/weights';
 import { stepsOf, type Checkpoint } from './checkpoint';
-import { requireCounts, seconds, train, whyNoBest } from './loop';
+import { namingFaultyData } from './data-fault';
+import { seconds, train, whyNoBest } from './loop';
 import type { Epoch, Outcome, Pulse, Standing, TrainingData } from './loop';
 
 export interface FitOptions {
@@ -64,7 +66,7 @@ export interface FitResult {
  * Minimises every objective of the model by minibatch steps: at every step of training, each objective whose turn it is
  * makes a step of its own, in the order of the list. With validation data the model ends with the weights of its best
  * epoch (early stopping: Prechelt, 1998); without, with the last. Memories end as the last step left them.
- * @throws when a loss is not finite; the model then has its best weights so far
+ * @throws when a loss is not finite, with the example where the data are not; the model then has its best weights so far
  * @example
  * const model = gaussianMixture.create(gaussianMixture.tiny.config, createRng(1));
  * const train = { x: createRng(2).normal([100, 2]) };
@@ -80,7 +82,7 @@ export async function fit(model: GenerativeModel, data: TrainingData, options: F
     {
       name: 'fit',
       complete: 'epochs',
-      epoch: (standing, pulse) => runEpoch(run, standing, pulse),
+      epoch: (standing, pulse) => namingFaultyData('fit', data, () => runEpoch(run, standing, pulse)),
       recorded(standing) {
         run.checkpoint = checkpointOf(run, standing);
         options.onEpoch?.(standing.history.at(-1)!, run.checkpoint);

@@ -166,13 +166,6 @@ export function whyNoBest({ history, best }: Standing): string {
     : '';
 }
 
-/** The options that count something, each an integer ≥ 1. */
-export function requireCounts(course: string, counts: Readonly<Record<string, number>>): void {
-  for (const [name, value] of Object.entries(counts))
-    if (!Number.isInteger(value) || value < 1)
-      throw new Error(`${course}: ${name} must be an integer ≥ 1, got ${value}`);
-}
-
 /** A duration for a reader. */
 export function seconds(milliseconds: number): string {
   const s = milliseconds / 1000;

@@ -1,12 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { executeNotebook, type Kernel, type Notebook, startKernel } from 'dgm-jupyter';
 import { isRunning } from 'dgm/host';
-import { startKernelProcess } from '../../jupyter/client/kernel-process';
+import { type KernelProcess, startKernelProcess } from '../../jupyter/client/kernel-process';
 import { errorOf, executeAnd, framesOf, printed, valueOf } from './kernel-helpers';
 
 // A folder outside of the project, as that of a student who copied a notebook somewhere.
@@ -222,7 +222,11 @@ async function later(box: Box): Promise<number> {
        console.log('after');`,
     );
     expect(shown.outputs).toEqual([
-      { output_type: 'display_data', data: { 'text/plain': 'old', 'image/png': 'AQID' }, metadata: {} },
+      {
+        output_type: 'display_data',
+        data: { 'text/plain': 'old', 'image/png': 'AQID' },
+        metadata: { 'image/png': { alt: 'old' } }, // where front ends and nbconvert look for it
+      },
       { output_type: 'stream', name: 'stdout', text: 'after\n' },
     ]);
     const update = await kernel.execute(
@@ -247,6 +251,28 @@ async function later(box: Box): Promise<number> {
     expect(valueOf(cell)).toBe(`[ '${folder}', 5, 13 ]`);
     const missing = errorOf(await kernel.execute(`import 'no-such-package-at-all';\nimport { x } from './nowhere';`));
     expect(missing.evalue).toContain(`Cannot find module './nowhere'`);
+  });
+
+  test('loads a local file again that threw, or was stopped, half-way', async () => {
+    const state = 'const state = globalThis as { tries?: number }; state.tries = (state.tries ?? 0) + 1;';
+    const fails = `if (state.tries === 1) throw new Error('not yet'); if (state.tries === 2) { console.log('ready'); for (;;) {} }`;
+    writeFileSync(join(folder, 'thrice.ts'), `${state}\n${fails}\nexport const whole = 'whole';\n`);
+    const code = `import { whole } from './thrice'; whole`;
+    expect(errorOf(await kernel.execute(code)).evalue).toBe('not yet');
+    expect(errorOf(await executeAnd(kernel, code, () => void kernel.interrupt())).ename).toBe('KeyboardInterrupt');
+    expect(valueOf(await kernel.execute(code))).toBe('whole');
+  });
+
+  test('errors that no cell waits for are reported once, with their cell, and end nothing', async () => {
+    const listeners = `process.on('unhandledRejection', (reason) => { throw reason; });
+      process.on('uncaughtException', (error) => { throw error; });`; // as TensorFlow's WebAssembly backend does
+    const cell = await kernel.execute(`${listeners} setTimeout(() => { throw new Error('late'); }, 30); 1`);
+    const next = await kernel.execute(
+      `Promise.reject(new Error('now')); await new Promise((done) => setTimeout(done, 60));`,
+    );
+    expect(printed(next).match(/Error: now/g)).toHaveLength(1);
+    expect(printed(next)).toContain(`Uncaught, from In[${cell.executionCount}]: Error: late`);
+    await kernel.execute(`process.removeAllListeners('unhandledRejection').removeAllListeners('uncaughtException'); 1`);
   });
 
   test('sees a local file that was edited', async () => {
@@ -394,12 +420,15 @@ async function later(box: Box): Promise<number> {
   });
 });
 
-test('a stop that comes while the kernel still loads is for the cell that waits, and for no later one', async () => {
+test.each([
+  ['a message', (session: KernelProcess) => session.request('control', 'interrupt_request', {})],
+  ['SIGINT', async ({ pid }: KernelProcess) => void process.kill(pid, 'SIGINT')],
+])('%s while the kernel still loads stops the cell that waits, and no later one', async (_, stop) => {
   const session = await startKernelProcess({ cwd: folder });
   try {
-    const cell = session.request('shell', 'execute_request', { code: 'await new Promise(() => {})' });
+    const cell = session.request('shell', 'execute_request', { code: 'for (;;) {}' });
     await new Promise((resolve) => setTimeout(resolve, 50)); // another socket: this one must not be overtaken
-    await session.request('control', 'interrupt_request', {});
+    await stop(session);
     expect(await cell).toMatchObject({ status: 'error', ename: 'KeyboardInterrupt' });
     expect(await session.request('shell', 'execute_request', { code: '5 + 5' })).toMatchObject({ status: 'ok' });
   } finally {
@@ -439,14 +468,81 @@ test('the protocol, as front ends use it', async () => {
     const repeat = setInterval(() => void session.request('control', 'interrupt_request', {}), 500); // the first may come too early
     expect(await busy).toMatchObject({ status: 'error', ename: 'KeyboardInterrupt' });
     clearInterval(repeat);
-
-    const complete = (code: string) => session.request('shell', 'is_complete_request', { code });
-    expect(await complete('f(')).toEqual({ status: 'incomplete', indent: '  ' });
-    expect(await complete('f()')).toEqual({ status: 'complete' });
   } finally {
     await session.end();
   }
   expect(isRunning(session.pid)).toBe(false);
+});
+
+describe('what a console asks', () => {
+  let session: KernelProcess;
+  const ask = (type: string, content: object) => session.request('shell', `${type}_request`, content);
+  const execute = (code: string, more = {}) => ask('execute', { code, ...more });
+
+  beforeAll(async () => {
+    session = await startKernelProcess({ cwd: folder });
+  });
+  afterAll(() => session.end());
+
+  test.each([
+    ['f()', { status: 'complete' }],
+    ['', { status: 'complete' }],
+    ['// only a comment', { status: 'complete' }],
+    ['const a = <T>(x: T) => x', { status: 'complete' }],
+    ['f(', { status: 'incomplete', indent: '  ' }],
+    ['if (x) {\n  y();', { status: 'incomplete', indent: '  ' }],
+    ['for (;;)', { status: 'incomplete', indent: '' }],
+    ['a +', { status: 'incomplete', indent: '' }],
+    ['`first line', { status: 'incomplete', indent: '' }],
+    ['`a ${', { status: 'incomplete', indent: '  ' }],
+    ['/* not yet', { status: 'incomplete', indent: '' }],
+    ['"no end', { status: 'invalid' }],
+    ['const const', { status: 'invalid' }],
+    [')', { status: 'invalid' }],
+    ['f(;\n', { status: 'invalid' }],
+    ['f(\n\n\n', { status: 'invalid' }], // two empty lines: run it, whatever it is
+  ])('%j is %j', async (code, answer) => {
+    expect(await ask('is_complete', { code })).toEqual(answer);
+  });
+
+  test('the values of expressions, beside those of a cell', async () => {
+    await execute('const a = 20; const wide: { x: number } = { x: 1 };');
+    const expressions = {
+      twice: 'a * 2',
+      object: 'wide',
+      nothing: 'undefined',
+      wrong: 'b',
+      thrown: 'wide.x.toFixed(-1)',
+    };
+    const { user_expressions } = await execute('a', { user_expressions: expressions });
+    expect(user_expressions).toMatchObject({
+      twice: { status: 'ok', data: { 'text/plain': '40' }, metadata: {} },
+      object: { status: 'ok', data: { 'text/plain': '{ x: 1 }' } },
+      nothing: { status: 'ok', data: { 'text/plain': 'undefined' } },
+      wrong: { status: 'error', ename: 'TypeScriptError' },
+      thrown: { status: 'error', ename: 'RangeError' },
+    });
+    expect((await execute('throw 1', { user_expressions: { twice: 'a * 2' } }))['user_expressions']).toBeUndefined();
+    expect(await execute('a')).toMatchObject({ status: 'ok' });
+  });
+
+  test('what was asked before', async () => {
+    const { execution_count: first } = await execute('"past one"');
+    await execute('"past two"; // [*]');
+    await execute('"past two"; // [*]');
+    await execute('"quiet"', { silent: true });
+    await execute('"off the record"', { store_history: false });
+    const history = async (content: object) => (await ask('history', content))['history'];
+    const [one, two, three] = [0, 1, 2].map((more) => (first as number) + more);
+    const all = [[1, one, '"past one"'], [1, two, '"past two"; // [*]'], [1, three, '"past two"; // [*]']]; // prettier-ignore
+    expect(await history({ hist_access_type: 'tail', n: 3 })).toEqual(all);
+    expect(await history({ hist_access_type: 'tail', n: 1, output: true })).toEqual([[1, three, ['"past two"; // [*]', null]]]); // prettier-ignore
+    expect(await history({ hist_access_type: 'range', session: 0, start: one, stop: two })).toEqual(all.slice(0, 1));
+    expect(await history({ hist_access_type: 'range', session: -1, start: one, stop: two })).toEqual([]);
+    expect(await history({ hist_access_type: 'search', pattern: '"past*' })).toEqual(all);
+    expect(await history({ hist_access_type: 'search', pattern: '*[*]', unique: true })).toEqual(all.slice(2));
+    expect(await history({ hist_access_type: 'search', pattern: '"past ???"', n: 5 })).toEqual(all.slice(0, 1));
+  });
 });
 
 describe('the end of a kernel', () => {
@@ -494,6 +590,11 @@ test('a kernel ends when the program that started it is gone before the kernel f
   const kernel = spawn(process.execPath, [program, file], { env, stdio: 'ignore' });
   expect(await once(kernel, 'exit')).toEqual([null, 'SIGKILL']);
   expect(existsSync(folder)).toBe(false);
+});
+
+test('front ends stop the kernel by a message, which Windows has as well', () => {
+  const spec = readFileSync(join(import.meta.dirname, '../../jupyter/share/kernels/dgm/kernel.json'), 'utf8');
+  expect(JSON.parse(spec)).toMatchObject({ interrupt_mode: 'message' });
 });
 
 describe('a kernel that cannot start', () => {

@@ -60,6 +60,38 @@ describe('reading', () => {
   });
 });
 
+// Other programs save other notebooks: a row each.
+describe('reading what others saved', () => {
+  const code = { ...cell, source: 'x\ny' };
+  test.each([
+    ['a byte order mark', `\uFEFF${file({ cells: [cell] })}`, [code]],
+    ['Windows line ends between the tokens', file({ cells: [cell] }).replaceAll(',', ',\r\n'), [code]],
+    ['Windows line ends in a cell', file({ cells: [{ ...cell, source: ['x\r\n', 'y'] }] }), [{ ...code, source: 'x\r\ny' }]],
+    ['a cell as one text', file({ cells: [code] }), [code]],
+    ['an empty cell', file({ cells: [{ ...cell, source: [] }] }), [{ ...code, source: '' }]],
+    ['no outputs, no count, no metadata', file({ cells: [{ cell_type: 'code', id: 'a', source: 'x\ny' }] }), [code]],
+    ['metadata that is null', file({ metadata: null, cells: [{ ...cell, metadata: null }] }), [code]],
+    ['properties of their own', file({ cells: [{ ...cell, vscode: { languageId: 'typescript' } }], worksheets: [] }), [code]],
+    ['a prompt of an older format', file({ cells: [{ ...cell, prompt_number: 3 }] }), [code]],
+    ['nothing but a mark of the format', file({}), []],
+    [
+      'a picture in lines, and a text that ends in a line break',
+      file({ cells: [{ ...cell, outputs: [{ output_type: 'display_data', data: { 'image/png': ['AQ\n', 'ID\n'], 'text/plain': ['a\n'] } }] }] }),
+      [{ ...code, outputs: [{ output_type: 'display_data', data: { 'image/png': 'AQ\nID\n', 'text/plain': 'a\n' }, metadata: {} }] }],
+    ],
+    [
+      'an error without a trace',
+      file({ cells: [{ ...cell, outputs: [{ output_type: 'error', ename: 'E', evalue: '' }] }] }),
+      [{ ...code, outputs: [{ output_type: 'error', ename: 'E', evalue: '', traceback: [] }] }],
+    ],
+    ['letters of every kind', file({ cells: [{ ...cell, source: ['Renée 長さ 😀 e\u0301\n', '\u2028'] }] }), [{ ...code, source: 'Renée 長さ 😀 e\u0301\n\u2028' }]],
+  ])('%s', (_, text, cells) => {
+    const notebook = parseNotebook(text, 'a.ipynb');
+    expect(notebook.cells).toEqual(cells);
+    expect(parseNotebook(serialiseNotebook(notebook), 'b.ipynb')).toEqual(notebook);
+  }); // prettier-ignore
+});
+
 describe('writing', () => {
   const notebook: Notebook = {
     nbformat: 4,
@@ -125,6 +157,34 @@ describe('writing', () => {
 }
 `);
   });
+});
+
+// What nbformat 5 writes of the same notebook (`nbformat.writes`), so that a save in Jupyter changes no line.
+describe('each kind of output is written as Jupyter writes it', () => {
+  const written = (data: object) => {
+    const outputs = [{ output_type: 'display_data', data, metadata: {} } as const];
+    const code = { cell_type: 'code', id: 'a', metadata: {}, source: '', execution_count: null, outputs } as const;
+    const text = serialiseNotebook({ nbformat: 4, nbformat_minor: 5, metadata: {}, cells: [code] });
+    const [, body] = /"data": (\{.*?\n {5}\}|\{\}),\n {5}"metadata"/s.exec(text)!;
+    return body!.replace(/\n */g, ' ');
+  };
+  test.each([
+    ['a picture', { 'image/png': 'AQID' }, `{ "image/png": "AQID" }`],
+    ['a picture with line breaks', { 'image/jpeg': 'AQ\nID\n' }, String.raw`{ "image/jpeg": "AQ\nID\n" }`],
+    ['a drawing', { 'image/svg+xml': '<svg>\n</svg>' }, String.raw`{ "image/svg+xml": [ "<svg>\n", "</svg>" ] }`],
+    ['a script', { 'application/javascript': 'a\nb' }, String.raw`{ "application/javascript": [ "a\n", "b" ] }`],
+    ['a page', { 'text/html': '<b>\n' }, String.raw`{ "text/html": [ "<b>\n" ] }`],
+    ['an empty text', { 'text/plain': '' }, `{ "text/plain": [] }`],
+    ['another format', { 'application/pdf': 'a\nb' }, String.raw`{ "application/pdf": "a\nb" }`],
+    ['JSON that is a text', { 'application/json': 'a\nb' }, String.raw`{ "application/json": "a\nb" }`],
+    ['returns and form feeds', { 'text/plain': 'a\rb\r\nc\fd\ve' }, String.raw`{ "text/plain": [ "a\r", "b\r\n", "c\f", "d\u000b", "e" ] }`],
+    ['rare line ends', { 'text/plain': 'a\u2028b\u0085c\x1cd' }, `{ "text/plain": [ "a\u2028", "b\u0085", "c\\u001c", "d" ] }`],
+    ['small numbers', { 'application/json': [1e-9, 0.00012, 0.00001, -2.5e-7, 1e-12] }, `{ "application/json": [ 1e-09, 0.00012, 1e-05, -2.5e-07, 1e-12 ] }`],
+    ['large numbers', { 'application/json': [1e21, 1e100, 123456789012345, -0.1] }, `{ "application/json": [ 1e+21, 1e+100, 123456789012345, -0.1 ] }`],
+    ['nothing within', { 'application/json': { a: {}, b: [], c: null, d: true } }, `{ "application/json": { "a": {}, "b": [], "c": null, "d": true } }`],
+  ])('%s', (_, data, text) => {
+    expect(written(data)).toBe(text);
+  }); // prettier-ignore
 });
 
 describe('collecting outputs', () => {

@@ -69,7 +69,7 @@ function bootstrap(more: Record<string, string> = {}, cwd = root) {
   return { status, stdout, stderr, calls };
 }
 
-const CI = 'npm ci --include=dev --prefer-offline';
+const CI = 'npm ci --include=dev --prefer-offline --ignore-scripts';
 const TSC = 'tsc -b';
 
 test('a fresh clone: installs and builds, one line for each; then silence', () => {
@@ -177,4 +177,17 @@ test('a Node that is too old says so before anything else', () => {
   expect({ status, calls }).toEqual({ status: 1, calls: [] });
   expect(stderr).toContain(`needs Node 99.0 or newer; this is Node ${process.versions.node}`);
   expect(stderr).toContain('https://nodejs.org');
+});
+
+test('npm has nothing to say of our settings', async () => {
+  const folder = join(import.meta.dirname, '../../../app/setup/npm.mjs');
+  const { npmCommand } = (await import(folder)) as typeof import('../../../app/setup/npm.mjs');
+  const { command, before, shell } = npmCommand();
+  const project = join(import.meta.dirname, '../../..');
+  const { status, stdout, stderr } = spawnSync(command, [...before, 'config', 'get', 'save-exact'], {
+    cwd: project,
+    shell,
+    encoding: 'utf8',
+  });
+  expect([status, stdout.trim(), stderr]).toEqual([0, 'true', '']);
 });

@@ -313,4 +313,17 @@ describe('Chow–Liu', () => {
     expect(() => rootFirst([-1, 2, 1])).toThrow('2 of 3 variables do not lead to the root');
     expect(() => maximumSpanningTree([[0, 1]])).toThrow('weights must be [D][D]');
   });
+
+  test.each([
+    ['NaN', [[0, NaN], [NaN, 0]], 'got NaN at [1][0] and NaN at [0][1]'],
+    ['one half only', [[0, 1, 3], [0, 0, 4], [0, 0, 0]], 'got 0 at [1][0] and 1 at [0][1]'],
+    ['two weights for one edge', [[0, 1], [1.01, 0]], 'got 1.01 at [1][0] and 1 at [0][1]'],
+  ] as const)('a tree of weights with %s is refused', (_, weights, message) => {
+    expect(() => maximumSpanningTree(weights)).toThrow(message);
+  }); // prettier-ignore
+
+  test('a tree looks at no diagonal, and forgives the last digits', () => {
+    expect(maximumSpanningTree([[NaN, 1], [1 + 1e-7, NaN]])).toEqual([-1, 0]); // prettier-ignore
+    expect(maximumSpanningTree([[0, Infinity], [Infinity, 0]])).toEqual([-1, 0]); // prettier-ignore
+  });
 });

@@ -1,4 +1,5 @@
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
@@ -88,6 +89,50 @@ describe('load', () => {
     bytes[bytes.length - 2]! ^= 1; // the last label
     writeFileSync(join(folder, 'digits.csv'), bytes);
     expect(() => load('digits', folder)).toThrow(/digits\.csv is damaged or another version: expected sha256 067c897c/);
+  });
+
+  test.each([
+    ['CRLF, as Git for Windows writes by default', (text: string) => text.replaceAll('\n', '\r\n')],
+    ['CRLF in some lines', (text: string) => text.replace(/\n(.*)\n/, '\r\n$1\n')],
+    ['a CR before the end of the file', (text: string) => `${text.trimEnd()}\r\n`],
+  ])('reads the same numbers from a file with %s', (_, change) => {
+    writeFileSync(join(folder, 'digits.csv'), change(readFileSync(csv, 'utf8')));
+    const [here, there] = [load('digits'), load('digits', folder)];
+    expect(read(there.test.x)).toEqual(read(here.test.x));
+    expect(read(there.test.y)).toEqual(read(here.test.y));
+    here.dispose();
+    there.dispose();
+  });
+
+  test('names a remedy that helps: with Git, and without', () => {
+    writeFileSync(join(folder, 'digits.csv'), 'other');
+    expect(() => load('digits', folder)).toThrow(/; take the folder datasets again from where you have the workbook/);
+    const clone = join(folder, 'clone');
+    const git = (...args: string[]) => execFileSync('git', ['-C', clone, '-c', 'user.name=x', '-c', 'user.email=x', ...args]); // prettier-ignore
+    mkdirSync(join(clone, 'datasets'), { recursive: true });
+    copyFileSync(csv, join(clone, 'datasets', 'digits.csv'));
+    git('init', '-q');
+    git('add', '.');
+    git('commit', '-qm', 'data');
+    writeFileSync(join(clone, 'datasets', 'digits.csv'), 'other');
+    const at = clone.replace(/[\\.]/g, '.');
+    expect(() => load('digits', join(clone, 'datasets'))).toThrow(
+      new RegExp(`; delete it if it is there, then restore it in ${at} with: git checkout datasets$`),
+    );
+    rmSync(join(clone, 'datasets', 'digits.csv'));
+    git('checkout', '-q', 'datasets');
+    load('digits', join(clone, 'datasets')).dispose();
+    rmSync(clone, { recursive: true });
+  });
+
+  test('the committed bytes reach every system, whatever its Git is told to do with line ends', () => {
+    const root = join(import.meta.dirname, '../../..');
+    const files = ['datasets/digits.csv', 'lib/index.ts', 'package.json', 'notebooks/00-start.ipynb'];
+    const attributes = execFileSync('git', ['-C', root, 'check-attr', 'text', 'eol', '--', ...files], {
+      encoding: 'utf8',
+    });
+    expect(attributes).toContain('datasets/digits.csv: text: unset');
+    for (const file of files.slice(1)) expect(attributes).toContain(`${file}: eol: lf`);
   });
 
   test('reads from the folder that DGM_DATA names', () => {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { createRng, em, gaussianMixture, LOG_2PI, logNormalComponents } from 'dgm';
+import { categoricalMixture, createRng, em, gaussianMixture, LOG_2PI, logNormalComponents } from 'dgm';
 import { describe, expect, test } from 'vitest';
 import { expectClose, read, tensorsLeft } from '../../helpers';
 
@@ -134,4 +134,11 @@ describe('EM', () => {
     expectClose([mu!.dataSync()[0]!], [1001], { absolute: 1e-4 });
     expectClose([Math.exp(logVar!.dataSync()[0]!)], [1], { absolute: 1e-5 });
   });
+});
+
+test.each([0, -1, 1.5, NaN])('a mixture of %d components is refused, by name', (components) => {
+  for (const family of [gaussianMixture, categoricalMixture])
+    expect(() => family.create({ ...family.tiny.config, components } as never, createRng(1))).toThrow(
+      `Mixture: components must be an integer ≥ 1, got ${components}`,
+    );
 });

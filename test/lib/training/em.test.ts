@@ -278,6 +278,15 @@ describe('em', () => {
     await expect(em(create(), data, { ...options, tolerance: NaN })).rejects.toThrow('em: tolerance must be a number');
   });
 
+  test('names the example whose number is none', async () => {
+    const train = { x: tf.tensor2d([[0, 1], [2, NaN], [3, 4]]) }; // prettier-ignore
+    const { tiny } = gaussianMixture;
+    const model = gaussianMixture.create({ ...tiny.config, eventShape: [2] }, createRng(1));
+    await expect(em(model, { train }, options)).rejects.toThrow(
+      'em: train.x holds NaN in example 1 (of 0 … 2), coordinate 1; correct or leave out that example',
+    );
+  });
+
   test('refuses training data outside the support', async () => {
     const train = { x: tf.tensor2d([[0, 1, 2, 3]]) };
     await expect(em(create(), { train }, options)).rejects.toThrow('em: the training likelihood is Infinity');

@@ -396,8 +396,25 @@ describe('a loss that is not a number', () => {
     const model = noisyGaussian(createRng(1));
     const x = tf.tidy(() => data.train.x.mul(tf.tensor1d([NaN]).reshape(data.train.x.shape.map(() => 1))));
     const before = getWeights(model);
-    await expect(fit(model, { train: { x } }, { ...options, engine })).rejects.toThrow('is NaN in epoch 1, batch 1');
+    const failing = fit(model, { train: { x } }, { ...options, engine });
+    const cause = expect.objectContaining({ message: expect.stringContaining('is NaN in epoch 1, batch 1') });
+    await expect(failing).rejects.toMatchObject({ message: expect.stringContaining('NaN in example 0'), cause });
     expect(getWeights(model)).toEqual(before);
+  });
+
+  test.each([
+    ['train', 3, 1, NaN],
+    ['train', 7, 0, Infinity],
+    ['validation', 5, 1, NaN],
+  ] as const)('names the example of %s that is to blame: %i', async (part, example, coordinate, value) => {
+    const x = data[part].x.bufferSync();
+    const faulty = tf.tensor2d(Array.from(x.values), data[part].x.shape as [number, number]).bufferSync();
+    faulty.set(value, example, coordinate);
+    const failing = fit(noisyGaussian(createRng(1)), { ...data, [part]: { x: faulty.toTensor() } }, options);
+    const last = data[part].x.shape[0]! - 1;
+    await expect(failing).rejects.toThrow(
+      `fit: ${part}.x holds ${value} in example ${example} (of 0 … ${last}), coordinate ${coordinate}; correct or leave out`,
+    );
   });
 
   test('does not touch the weights of the step before', async () => {
