@@ -7,11 +7,11 @@
 //
 // That is the product rule, applied $D - 1$ times, and no assumption at all. An **autoregressive model** takes it at its word: *one* network reads the coordinates so far and predicts the next. Each factor is a softmax over a handful of values, which is normalised by construction, so $p(\mathbf{x})$ is exact; and the network may be as deep as one likes. Nothing so far models our digits better. The price comes with sampling: one value after the other.
 //
-// By the end of this chapter you have built what lets a network look back and never ahead, in one dimension and in two, drawn pictures pixel by pixel, made that hundreds of times as fast as a plain loop, and found a mistake that sits in libraries everybody uses. Everything printed below was computed by running this file (`npm run solutions -- 05`).
+// By the end of this chapter you have built what lets a network look back and never ahead, in one dimension and in two, drawn pictures pixel by pixel and all pixels at once, measured what a memory and a compiler are worth, and found a mistake that sits in libraries everybody uses. Everything printed below was computed by running this file (`npm run solutions -- 05`).
 
 // %% tags=["setup"] id="setup"
 import * as tf from '@tensorflow/tfjs';
-import { check, NotWritten } from 'grader';
+import { check, NotWritten, yours } from 'grader';
 import {
   adamW,
   baselines,
@@ -20,6 +20,7 @@ import {
   categorical,
   convolutionalAutoregressive,
   createRng,
+  dilatedConv1d,
   evaluate,
   figure,
   fit,
@@ -29,13 +30,16 @@ import {
   imageGrid,
   ladder,
   load,
+  logCategorical,
   lossCurve,
+  maskedConv2d,
   maskedPixelCnn,
   maskedPixelStack,
   muLaw,
   natsPerValue,
   oneHotValues,
   permutation,
+  permutationOf,
   rungsOf,
   sweep,
   table,
@@ -55,7 +59,7 @@ const V = digits.values; // 17 grey levels
 // %% [markdown] id="why"
 // ## Why one value after the other
 //
-// Below, digits that the model has never seen. It is given the upper half, which is the first 32 of 64 values in reading order, and goes on from there, three times. It was trained for some seconds on a thousand digits.
+// Below, digits that the model has never seen. It is given the upper half, which is the first 32 of 64 values in reading order, and goes on from there, three times. It was trained on a thousand digits, which takes some seconds, or with the full budget a minute.
 
 // %% id="why-picture"
 interface Member {
@@ -64,10 +68,12 @@ interface Member {
   readonly epochs: number;
 }
 
-async function train({ create, epochs }: Member, here: Rng, { quiet = true, full = false } = {}) {
+const LONGEST = 120; // epochs with the full budget, where every network trains until eight have passed without a better one
+
+async function train({ create, epochs }: Member, here: Rng, { quiet = true } = {}) {
   const model = create(here.fork('weights'));
   const run = await fit(model, digits, {
-    epochs: budgeted(epochs, full ? 2 * epochs : epochs),
+    epochs: budgeted(epochs, LONGEST),
     batchSize: 50,
     optimiser: adamW(0.003, { weightDecay: 0.5, clipNorm: 1 }), // section 4 says why
     ema: 0.99,
@@ -155,7 +161,7 @@ await check('ar.inOrder', logitsInOrder);
 //
 // ### Dilated causal convolutions
 //
-// A convolution over the last $K$ places, with zeros before the start, is causal. $L$ of them see $L (K - 1)$ steps back, which is not far. WaveNet (van den Oord et al., 2016) spreads the taps of layer $l$ over $2^l$ steps, and the view doubles with every layer: $1 + (K - 1)(1 + 2 + 4 + \dots)$.
+// A convolution over the last $K$ places, with zeros before the start, is causal. What an output depends on is its **receptive field**; of a few plain layers it is small. WaveNet (van den Oord et al., 2016) spreads the taps of layer $l$ over $2^l$ steps, and the view doubles with every layer.
 
 // %% id="dilation-picture"
 const dilations = [1, 2, 4, 8];
@@ -228,6 +234,61 @@ function causalConv(x: tf.Tensor, w: tf.Tensor, dilation: number): tf.Tensor {
 await check('ar.causalConv', causalConv);
 
 // %% [markdown] id="gate-text"
+// ### Predict: how far a stack hears
+//
+// Below, *your* convolution, stacked: a gradient asks what the last output of a long sequence depends on. *Before* you run it: how many steps back does a stack of layers with $K$ taps each hear, by the list of their dilations? The sequence has been moved by one step before the first layer, so entry $t$ of it is the value before value $t$.
+
+// %% id="steps-back"
+/**
+ * How many values before a late one its logits depend on.
+ * @param kernel taps of each layer @param dilations of the layers, in order
+ */
+function stepsBack(kernel: number, dilations: readonly number[]): number {
+  // BEGIN SOLUTION ar.stepsBack
+  // a layer of K taps reaches K − 1 dilations further back than it is asked for; the 1 is the move before the first
+  return 1 + (kernel - 1) * dilations.reduce((sum, dilation) => sum + dilation, 0);
+  // END SOLUTION
+}
+
+// %% id="own-stack"
+const ownConv = yours(causalConv, (x: tf.Tensor, w: tf.Tensor, dilation: number) =>
+  dilatedConv1d(
+    { inputs: w.shape[1]!, outputs: w.shape[2]!, kernel: w.shape[0], dilation },
+    rng.fork('library layer'), // its weights are random, and what it depends on is the same
+  ).apply(x),
+);
+const predicted = yours(stepsBack, () => NaN);
+/** What the last of 80 outputs depends on, by a gradient: how many steps lie between it and the oldest. */
+function measuredBack(kernel: number, list: readonly number[]): number {
+  return tf.tidy(() => {
+    const output = (x: tf.Tensor) => {
+      const moved = x.pad([[0, 0], [1, 0], [0, 0]]).slice([0, 0, 0], [1, 80, 1]); // prettier-ignore
+      const layer = (h: tf.Tensor, dilation: number) => ownConv(h, tf.ones([kernel, 1, 1]), dilation);
+      return list.reduce(layer, moved).slice([0, 79, 0], [1, 1, 1]).sum();
+    };
+    const gradient = Array.from(
+      tf
+        .grad(output)(tf.ones([1, 80, 1]))
+        .dataSync(),
+    );
+    return 79 - gradient.findIndex((value) => value !== 0);
+  });
+}
+measuredBack(2, [1]); // now it is known who answers
+predicted(2, [1]);
+table(
+  [[1], [1, 1, 1], [1, 2, 4], [1, 1, 1, 1, 1], [1, 2, 4, 8, 16]].map((list) => ({
+    dilations: list.join(', '),
+    [`predicted: ${predicted.by()}`]: predicted(3, list),
+    [`measured, by a gradient: ${ownConv.by()}`]: measuredBack(3, list),
+  })),
+  { caption: 'Steps back of stacks of three taps', digits: 0 },
+); // prettier-ignore
+
+// %% id="check-steps-back"
+await check('ar.stepsBack', stepsBack);
+
+// %% [markdown] id="gate-block-text"
 // WaveNet's block squashes twice, $\tanh(\mathbf{a}) \odot \sigma(\mathbf{b})$ with $\mathbf{a}$ and $\mathbf{b}$ two convolutions of the same input: one says what, the other how much. The result is mixed by a matrix and added to the input, as in every residual network. `convolutionalAutoregressive` stacks five such blocks, with $K = 3$ and dilations 1, 2, 4, 8, 16: together they see all 63 pixels before one.
 //
 // ### Masks in two dimensions
@@ -261,7 +322,9 @@ function kernelMask(size: number, kind: 'A' | 'B'): number[][] {
 await check('ar.kernelMask', kernelMask);
 
 // %% [markdown] id="blind-spot-text"
-// There is a catch, and a gradient finds it. Below, which pixels of a $15 \times 15$ picture a single output depends on (grey; the output's own pixel is white), for a fresh network with windows of $3 \times 3$. With masked windows, one can only go one column to the right for every row up: a wedge stays out of sight *however deep the network is*. The **gated PixelCNN** walks in two stacks. A vertical one sees the rows above, all columns, and needs no mask, because it starts from the picture moved down by one row; a horizontal one sees what is left of the pixel, and takes in the vertical one at every layer.
+// **PixelRNN** (van den Oord et al., 2016, in the paper of the masks) reads the picture by recurrent layers instead: a *Row LSTM*, which goes down row by row and sees a triangle above the pixel, or a *Diagonal BiLSTM*, which goes along diagonals and sees all of the past. It sees more than the masked network and computes its steps one after the other, also in training. **MADE** (Germain et al., 2015) is the fully connected relative: masks on the matrices of a multilayer perceptron, by numbers dealt to its units.
+//
+// There is a catch, and a gradient finds it. Below, which pixels of a $15 \times 15$ picture a single output depends on (grey; the output's own pixel is white), for a fresh network with windows of $3 \times 3$; the first picture is made with *your* masks, one layer A and five B. With masked windows, one can only go one column to the right for every row up: a wedge stays out of sight *however deep the network is*. The **gated PixelCNN** walks in two stacks. A vertical one sees the rows above, all columns within its reach, and needs no mask, because it starts from the picture moved down by one row; a horizontal one sees what is left of the pixel, and takes in the vertical one at every layer. Reach is limited by depth, though, as the pictures show: each layer widens the view by one column on either side. The table counts, for the digits' $8 \times 8$ pixels, how many of the $64 \cdot 63 / 2 = 2{,}016$ pairs of a pixel and an earlier one are out of sight.
 
 // %% id="blind-spot"
 function seenFrom(stack: Network, side: number, row: number, column: number): number[] {
@@ -280,9 +343,59 @@ const stacks = [
   { name: 'gated, 3 blocks', make: gatedPixelStack, blocks: 3 },
   { name: 'gated, 9 blocks', make: gatedPixelStack, blocks: 9 },
 ];
-imageGrid(
-  stacks.map(({ name, make, blocks }) => seenFrom(make({ ...fresh, blocks }, rng.fork(name)), 15, 9, 5)),
-  { height: 15, width: 15, levels: 3, titles: stacks.map(({ name }) => name), title: 'What one output sees' },
+const ownMask = yours(kernelMask, (size, kind) => {
+  // what a convolution of the library lets through
+  const layer = maskedConv2d({ inputs: 1, outputs: 1, kernel: size, mask: kind }, rng.fork('mask'));
+  const at = (size - 1) / 2;
+  const window = tf.tidy(() => {
+    const output = (x: tf.Tensor) => layer.apply(x).slice([0, at, at, 0], [1, 1, 1, 1]).sum();
+    return tf
+      .grad(output)(tf.ones([1, size, size, 1]))
+      .reshape([size, size])
+      .notEqual(0)
+      .arraySync();
+  });
+  return window as number[][];
+});
+const windows = (['A', 'B', 'B', 'B', 'B', 'B'] as const).map((kind) => tf.tensor4d(ownMask(3, kind).flat(), [3, 3, 1, 1])); // prettier-ignore
+const byOwnMasks: Network = {
+  variables: [],
+  apply: (x) => windows.reduce((h: tf.Tensor, mask) => tf.conv2d(h as tf.Tensor4D, mask, 1, 'same'), x),
+};
+const seen = stacks.map(({ name, make, blocks }) => ({
+  name,
+  picture: seenFrom(make({ ...fresh, blocks }, rng.fork(name)), 15, 9, 5),
+}));
+imageGrid([seenFrom(byOwnMasks, 15, 9, 5), ...seen.map(({ picture }) => picture)], {
+  height: 15,
+  width: 15,
+  levels: 3,
+  titles: [`masks: ${ownMask.by()}`, ...seen.map(({ name }) => name)],
+  title: 'What one output sees',
+});
+
+/** Pairs of a pixel and an earlier one, in reading order, that no gradient connects: one picture for each output. */
+function blindPairs(stack: Network, side: number): number {
+  return tf.tidy(() => {
+    const D = side * side;
+    const own = tf.eye(D).reshape([D, side, side, 1]); // of picture n, output n
+    const outputs = (x: tf.Tensor) => stack.apply(x).square().mul(own).sum();
+    const gradient = tf
+      .grad(outputs)(rng.fork('noise').normal([D, side, side, 1]))
+      .reshape([D, D]);
+    const rows = gradient.arraySync() as number[][];
+    return rows.reduce((blind, row, at) => blind + row.slice(0, at).filter((value) => value === 0).length, 0);
+  });
+}
+table(
+  [
+    { network: 'masked, 6 blocks', make: maskedPixelStack, blocks: 6 },
+    ...[5, 6].map((blocks) => ({ network: `gated, ${blocks} blocks`, make: gatedPixelStack, blocks })),
+  ].map(({ network, make, blocks }) => ({
+    network,
+    'pairs out of sight, of 2,016': blindPairs(make({ ...fresh, height: 8, width: 8, blocks }, rng.fork(network)), 8),
+  })),
+  { caption: 'Blind spots on 8 × 8 pixels, windows of 3 × 3', digits: 0 },
 );
 
 // %% [markdown] id="transformer-text"
@@ -292,7 +405,7 @@ imageGrid(
 //
 // $$\mathbf{y}_t = \sum_{s \le t} a_{ts} \mathbf{v}_s, \qquad a_{ts} = \frac{\exp(\mathbf{q}_t^\top \mathbf{k}_s / \sqrt{d})}{\sum_{r \le t} \exp(\mathbf{q}_t^\top \mathbf{k}_r / \sqrt{d})}.$$
 //
-// The sums end at $t$; that is the whole causality, and in code a matrix of $0$ and $-\infty$ that is added before the softmax. Attention does not know where anything is, so a vector for each position is added to the input. The bug at the end of this chapter lives here.
+// The sums end at $t$; that is the whole causality, and in code a matrix of $0$ and $-\infty$ that is added before the softmax. The scores do not know how far apart two steps are; a causal mask gives some of that away (the first step sees one key, the second two), and a vector for each position, added to the input, says it outright. The bug at the end of this chapter lives here.
 //
 // All four get the grey level as a **thermometer**, 16 inputs of which the first $x$ are 1, so that near levels have near codes, and a learnt vector for every position.
 
@@ -324,7 +437,7 @@ table(
 // %% [markdown] id="objective"
 // ## 3 Objective
 //
-// The exact negative log-likelihood, a cross-entropy for every pixel, all 64 of them in one pass: during training the picture is known, and each row of logits is compared with the pixel it predicts (*teacher forcing*). Training is parallel over pixels. Sampling is not.
+// The exact negative log-likelihood, a cross-entropy for every pixel, all 64 of them in one pass: during training the picture is known, and each row of logits is compared with the pixel it predicts (**teacher forcing**). Training is parallel over pixels. Sampling is not.
 
 // %% [markdown] id="optimiser"
 // ## 4 Optimiser
@@ -342,50 +455,83 @@ lossCurve(firstRun, { title: 'Dilated convolutions on the digits' });
 // %% [markdown] id="hyperparameters"
 // ## 6 Hyperparameters and the likelihood of new inputs
 //
-// The hyperparameter that matters most is the kind of network. Each is trained once, and judged on the validation set.
+// The hyperparameter that matters most is the kind of network. Each is trained once, and judged on the validation set. The budget is the same rule for all: until eight epochs have passed without a better validation loss; in the default budget also no more than 20 epochs (the transformer, which learns more slowly, 30), with the full one no more than 120. The column *ended by* says whether a training was over or was stopped: a network that was stopped might have come further.
+//
+// The last column is the validation loss by *your* `logLikelihood`, on the same logits.
 
 // %% id="sweep"
+const runs = new Map([[convolutions.name, firstRun]]);
 const results = await sweep(
   members,
-  async (member, here) => (member === convolutions ? first : (await train(member, here)).model),
+  async (member, here) => {
+    if (member === convolutions) return first;
+    const { model, run } = await train(member, here);
+    runs.set(member.name, run);
+    return model;
+  },
   digits.validation,
   rng.fork('sweep'),
 );
+const ownLikelihood = yours(logLikelihood, (logits: tf.Tensor, x: tf.Tensor) => logCategorical(x, logits));
+/** The model, judged by what `logLikelihood` makes of its logits. */
+const byOwn = (model: AutoregressiveModel) => ({
+  ...model,
+  likelihood: { kind: 'exact' as const, logProb: (x: tf.Tensor) => tf.tidy(() => ownLikelihood(model.logits(x), x)) },
+});
+ownLikelihood(tf.zeros([1, 1, V]), tf.zeros([1, 1])).dispose(); // now it is known who answers
 table(
-  results.map(({ setting, model, validation }) => ({
-    network: setting.name,
-    train: evaluate(model, digits.train, rng).nats,
-    validation: validation.nats,
-    standardError: validation.standardError,
-  })),
+  results.map(({ setting, model, validation }) => {
+    const { history, stopped, best: kept } = runs.get(setting.name)!;
+    return {
+      network: setting.name,
+      epochs: history.length,
+      'best at': kept!.epoch,
+      'ended by': stopped === 'patience' ? 'itself' : 'the budget',
+      train: evaluate(model, digits.train, rng).nats,
+      validation: validation.nats,
+      standardError: validation.standardError,
+      [`validation: ${ownLikelihood.by()}`]: evaluate(byOwn(model), digits.validation, rng).nats,
+    };
+  }),
   { caption: 'Networks, best on the validation set first: nats per image', digits: 2 },
 );
 
 // %% [markdown] id="ladder-text"
 // ### The ladder
 //
-// Now the test set. The rung to beat is *Chow–Liu tree*, the best model so far that needs no training: chapter 4's circuits went a little further. Of the best network on validation three are trained, from three seeds. With the full budget (`npm run solutions -- 05 --budget full`) the best two are trained from three seeds each, for up to twice as many epochs, and stand beside the short trainings above.
+// Now the test set. The rung to beat is *Chow–Liu tree*, the best model so far that needs no training: chapter 4's circuits went a little further. Of the best network on validation three are trained, from three seeds. With the full budget (`npm run solutions -- 05 --budget full`) *every* network is trained from three seeds by the same rule, until it stops getting better, so that what is compared is the networks and not how long each was let run.
+//
+// Two kinds of error: the standard error over the test images says how far a number would move with other images; the spread over seeds, how far if trained again. Differences from the best rung are paired, image by image.
 
 // %% id="ladder"
 const winner = results[0]!;
-const finalists = results.slice(0, fullBudget() ? 2 : 1).map(({ setting }) => setting);
+const finalists = fullBudget() ? results : results.slice(0, 1);
 const seeded = [];
-for (const member of finalists) {
-  const seeds = fullBudget() ? [] : [winner.model];
-  for (let seed = seeds.length + 1; seed <= 3; seed++)
-    seeds.push((await train(member, rng.fork(`${member.name}, seed ${seed}`), { full: true })).model);
-  seeded.push({ name: `${member.name}, three seeds`, model: seeds });
+for (const { setting, model } of finalists) {
+  const seeds = [model];
+  for (const seed of [2, 3]) seeds.push((await train(setting, rng.fork(`${setting.name}, seed ${seed}`))).model);
+  seeded.push({ name: `${setting.name}, three seeds`, model: seeds });
 }
-const short = results.map(({ setting, model }) => ({ name: setting.name, model }));
+const single = results
+  .filter((result) => !finalists.includes(result))
+  .map(({ setting, model }) => ({ name: setting.name, model }));
 const rungs = rungsOf(
-  [...(await baselines(digits, rng.fork('baselines'))), ...short, ...seeded],
+  [...(await baselines(digits, rng.fork('baselines'))), ...single, ...seeded],
   digits.test,
   rng.fork('test'),
 );
-ladder(rungs);
+ladder(rungs, { title: 'Nats per test image; bars: standard error over the images' });
 table(
-  rungs.map((rung) => ({ ...rung })),
-  { caption: 'Test set: nats per image (three seeds: their mean and spread)', digits: 1 },
+  rungs.map(({ name, nats, kind, error, spread, behind, behindError }) => ({
+    name,
+    nats,
+    kind,
+    'error over images': error,
+    'spread of 3 seeds': spread ?? '',
+    'above the best': behind,
+    'its error (paired)': behindError,
+  })),
+  { caption: 'Test set: nats per image (smaller is better)', digits: 1 },
 );
 
 // %% [markdown] id="map-text"
@@ -406,7 +552,7 @@ imageGrid([meanPerPixel(independent), meanPerPixel(natsPerValue(best, digits.tes
 });
 
 // %% [markdown] id="orders-text"
-// **Does the order matter?** To the product rule it does not; to a network of limited size, trained on limited data, it does. A small stack of dilated convolutions, in three orders: in the last one, neighbours are strangers. (The likelihoods compare as they are: putting pixels in another order changes no probability.)
+// **Does the order matter?** To the product rule it does not; to a network of limited size, trained on limited data, it does. A small stack of dilated convolutions, in three orders: in the last one, neighbours are strangers. (The likelihoods compare as they are: putting pixels in another order changes no probability.) The last column takes the pictures as they are and lets *your* `logitsInOrder` put them in order, and your `logLikelihood` add up: the same number, if both are right.
 
 // %% id="orders"
 const orders = [
@@ -414,6 +560,14 @@ const orders = [
   { order: 'columns', pixels: Array.from({ length: D }, (_, i) => 8 * (i % 8) + Math.floor(i / 8)) },
   { order: 'random', pixels: [...permutation(D, rng.fork('order'))] },
 ];
+const ownLogits = yours(
+  logitsInOrder,
+  (network: (y: tf.Tensor) => tf.Tensor, x: tf.Tensor, order: readonly number[]) => {
+    const { toLatent, toData } = permutationOf([...order]);
+    const columns = network(toLatent(x).z).unstack(2); // [B, D] for each value
+    return tf.stack(columns.map((column) => toData(column)), 2); // prettier-ignore
+  },
+);
 const byOrder = [];
 for (const { order, pixels } of orders) {
   const [train, validation, test] = [digits.train, digits.validation, digits.test].map(({ x }) => ({
@@ -424,7 +578,15 @@ for (const { order, pixels } of orders) {
   const optimiser = adamW(0.005, { weightDecay: 0.5, clipNorm: 1 });
   const options = { epochs: budgeted(15), batchSize: 50, optimiser, ema: 0.98, patience: 5, rng: here, quiet: true };
   await fit(model, { train: train!, validation: validation! }, options);
-  byOrder.push({ order, nats: evaluate(model, test!, here).nats });
+  const inThisOrder = (x: tf.Tensor) =>
+    tf.tidy(() =>
+      ownLikelihood(
+        ownLogits((y) => model.logits(y), x, pixels),
+        x,
+      ),
+    );
+  const mean = -tf.tidy(() => inThisOrder(digits.test.x).mean().dataSync()[0]!); // first, so that it is known who answers
+  byOrder.push({ order, nats: evaluate(model, test!, here).nats, [`pictures as they are: ${ownLogits.by()}`]: mean });
 }
 table(byOrder, { caption: 'The same small network, test set, nats per image', digits: 1 });
 
@@ -433,7 +595,7 @@ table(byOrder, { caption: 'The same small network, test set, nats per image', di
 //
 // WaveNet was made for sound: 16,000 numbers a second, each in µ-law code, which spends its levels where ears are fine, $f(s) = \operatorname{sign}(s) \ln(1 + \mu |s|) / \ln(1 + \mu)$ with $\mu = 255$. Our tones are short: 64 steps of 32 levels; one of eight pitches, from one of eight places, and in the code a little noise, one level up or down. Which tone it is must be heard. Since the source is known, so is its entropy $H$, and a model's distance from the truth is a number, $\mathrm{KL} = \text{NLL} - H$.
 //
-// Three stacks with as many weights in a block. They differ in how far they can hear.
+// Five stacks with as many weights in a block. A stack that is deeper has more weights *and* hears further, so each but the first comes twice: with dilations that double, and with dilations of 1 throughout, which has the same weights and hears less far. What differs between the two of a pair is the receptive field alone.
 
 // %% id="tones"
 const tones = toneSource();
@@ -454,7 +616,7 @@ figure(
 // %% id="tones-train"
 const hearing = [];
 const perStep: { name: string; nats: ArrayLike<number> }[] = [];
-for (const list of [[1], [1, 2, 4], [1, 2, 4, 8, 16]]) {
+for (const list of [[1], [1, 1, 1], [1, 2, 4], [1, 1, 1, 1, 1], [1, 2, 4, 8, 16]]) {
   const here = rng.fork(`dilations ${list.join(' ')}`);
   const config = { ...convolutionalAutoregressive.defaults, values: 32, width: 32, dilations: list };
   const model = convolutionalAutoregressive.create(config, here.fork('weights'));
@@ -462,15 +624,16 @@ for (const list of [[1], [1, 2, 4], [1, 2, 4, 8, 16]]) {
   const options = { epochs: budgeted(12, 20), batchSize: 50, optimiser, ema: 0.98, patience: 6, quiet: true };
   await fit(model, sound, { ...options, rng: here.fork('fit') });
   const { nats } = evaluate(model, heard, here);
-  const back = 2 * list.reduce((a, b) => a + b) + 1;
+  const back = predicted(3, list);
   hearing.push({
     dilations: list.join(', '),
-    'steps back': back,
+    weights: weightsOf(model),
+    [`steps back: ${predicted.by()}`]: back,
     'NLL, nats': nats,
     'KL = NLL − H': nats - tones.entropy,
   });
   perStep.push({
-    name: `${back} steps back`,
+    name: `dilations ${list.join(', ')}`,
     nats: tf.tidy(() => natsPerValue(model, heard.x).mean(0).dataSync()),
   });
 }
@@ -519,6 +682,65 @@ function drawInOrder(network: (x: tf.Tensor) => tf.Tensor, u: tf.Tensor): tf.Ten
 // %% id="check-draw"
 await check('ar.draw', drawInOrder);
 
+// %% [markdown] id="at-once-text"
+// ### Exercise: design a sampler that draws all places at once
+//
+// Fix the noise $\mathbf{u}$. Ancestral sampling then has exactly one outcome, the picture that explains itself: every $x_d$ is what $u_d$ draws *given the $x$ before it*. Such a fixed point can be looked for in other ways than place by place. Start with a guess, all zeros. In one pass, ask the network about the whole guess and draw *every* place from its row, each by its own $u_d$; that is the next guess. Which places are right after the first pass, and which after pass $k$, whatever the network? And why can it be done sooner? (The field knows this as **Jacobi** or **fixed-point iteration**: Song et al., 2021; drafting many steps cheaply and accepting those that hold is *speculative sampling*.)
+
+// %% id="at-once"
+/**
+ * Draws after so many passes, each of which draws all places, given the guess of the pass before; the first is zeros.
+ * @param network x [B, D] → logits [B, D, V], causal @param u uniform noise [B, D] @param passes 0, 1, 2 …
+ * @returns integers 0 … V − 1 as floats, [B, D]
+ */
+function drawAtOnce(network: (x: tf.Tensor) => tf.Tensor, u: tf.Tensor, passes: number): tf.Tensor {
+  // BEGIN SOLUTION ar.parallel
+  let x: tf.Tensor = tf.zerosLike(u);
+  for (let pass = 0; pass < passes; pass++) {
+    const p = tf.softmax(network(x)); // [B, D, V]
+    const passed = tf.cumsum(p, 2).lessEqual(u.expandDims(2)); // [B, D, V]
+    const drawn = passed
+      .sum(2)
+      .minimum(p.shape[2]! - 1)
+      .toFloat(); // [B, D]
+    x = drawn;
+  }
+  return x;
+  // END SOLUTION
+}
+
+// %% id="check-at-once"
+await check('ar.parallel', drawAtOnce);
+
+// %% [markdown] id="passes-text"
+// How many passes do the trained networks need? Below, five pictures from the same noise, drawn place by place by *your* `drawInOrder` and then by your `drawAtOnce`: how many of the 64 pixels still differ after so many passes. In the worst case it takes 64 of them; blank margins are guessed at once.
+
+// %% id="own-draws"
+const noiseOf = (label: string, count: number) => rng.fork(label).uniform([count, D]);
+const ownDraw = yours(drawInOrder, (_, u) => first.sample({ count: u.shape[0]!, rng: rng.fork('library draws') }));
+const inOrder = tf.tidy(() => ownDraw((x) => first.logits(x), noiseOf('own draws', 5)));
+const rightSoFar = [1, 2, 4, 8, 16, 32];
+const ownAtOnce = yours(drawAtOnce, () => tf.fill([5, D], NaN));
+const guesses = tf.tidy(() =>
+  rightSoFar.map((passes) => ownAtOnce((x) => first.logits(x), noiseOf('own draws', 5), passes).arraySync() as number[][]),
+); // prettier-ignore
+imageGrid(rowsOfPixels(inOrder), { ...pictures, columns: 5, title: `Place by place, 64 passes: ${ownDraw.by()}` });
+const end = rowsOfPixels(inOrder);
+if (ownAtOnce.by() === 'yours' && ownDraw.by() === 'yours') {
+  imageGrid(guesses.flat(), {
+    ...pictures,
+    columns: 5,
+    title: `All places at once: after ${rightSoFar.join(', ')} passes`,
+  });
+  table(
+    rightSoFar.map((passes, i) => ({
+      passes,
+      'pixels unlike the end, of 64': guesses[i]!.flatMap((row, n) => row.filter((v, d) => v !== end[n]![d])).length / 5,
+    })),
+    { caption: 'The first picture’s network, five pictures: a mean', digits: 1 },
+  ); // prettier-ignore
+}
+
 // %% id="samples"
 imageGrid(rowsOfPixels(best.sample({ count: 20, rng: rng.fork('samples') })), {
   ...pictures,
@@ -543,6 +765,29 @@ function tempered(logits: tf.Tensor, temperature: number): tf.Tensor {
 
 // %% id="check-tempered"
 await check('ar.temperature', tempered);
+
+// %% id="own-temperature"
+const ownTempered = yours(tempered, (logits: tf.Tensor, tau: number) => {
+  const draws = first.sample({ count: 1, rng: rng.fork('library'), temperature: tau }); // the library cools while it draws
+  draws.dispose();
+  return tf.fill(logits.shape, NaN);
+});
+const firstLogits = tf.tidy(() =>
+  first
+    .logits(tf.zeros([1, D]))
+    .slice([0, 2, 0], [1, 1, V])
+    .reshape([1, V]),
+);
+const cooledRows = [0.5, 1, 2].map((tau) => Array.from(tf.tidy(() => ownTempered(firstLogits, tau).dataSync())));
+figure(
+  [0.5, 1, 2].map((tau, i) => ({ type: 'bar', name: `τ = ${tau}`, x: cooledRows[i]!.map((_, v) => v), y: cooledRows[i]! })),
+  {
+    title: `p(third pixel | two blank ones) by temperature: ${ownTempered.by()}`,
+    xaxis: { title: 'grey level' },
+    yaxis: { title: 'probability', type: 'log' },
+  },
+  { height: 300 },
+); // prettier-ignore
 
 // %% id="temperatures"
 const temperatures = [0.5, 0.8, 1, 1.3];
@@ -578,7 +823,7 @@ imageGrid(
 );
 
 // %% [markdown] id="memory-text"
-// **Memory.** A loop over passes computes everything anew for each value, though only one row is new. A causal layer can remember: a convolution its last $(K - 1) \cdot \text{dilation}$ rows, attention the keys and values so far (the **KV cache**). Then a step costs one row and not $D$. The library's `sample` remembers, and its step is compiled once and kept running; `sampleByPasses` is the same without memory. Below, ten sequences of growing length from a fresh transformer, both ways compiled; then digits, also by the loop that one writes first, of eager passes. (The noise is the same, and so are the digits.)
+// **Memory.** A loop over passes computes everything anew for each value, though only one row is new. A causal layer can remember: a convolution its last $(K - 1) \cdot \text{dilation}$ rows, attention the keys and values so far (the **KV cache**). Then a step costs one row and not $D$. The library's `sample` remembers, and its step is compiled once and kept running; `sampleByPasses` is the same without memory. Below, ten sequences of growing length from a fresh transformer, both ways compiled; then digits, also by the loop that one writes first, of eager passes. (The noise is the same, and so are the digits.) Most of what a loop of eager passes loses, it loses to the interpreter; what memory is worth by itself is the difference between the two compiled columns.
 
 // %% id="memory"
 async function naiveSample(model: AutoregressiveModel, count: number, length: number, noise: Rng): Promise<tf.Tensor> {
@@ -641,7 +886,8 @@ for (const { setting, model } of results.filter(({ model: { sample, sampleByPass
     'eager loop, ms': naive,
     'compiled passes, ms': passes,
     '`sample`, ms': library,
-    'times as fast': naive / library,
+    'memory: times as fast': passes / library,
+    'both: times as fast': naive / library,
     'pixels that differ': tf.tidy(
       () =>
         byHand
@@ -744,7 +990,7 @@ table(costs, { caption: 'Cost on the digits (training with what compiling it too
 // %% [markdown] id="failures"
 // ## Where it fails
 //
-// **Sampling is serial.** $D$ steps, and nothing to be done about it within the family: memory makes a step cheap, and compiling makes it cheaper; a picture of a megapixel remains a million steps.
+// **Sampling is serial** in the worst case: $D$ steps. Memory makes a step cheap, and compiling makes it cheaper. Passes over all places draw the same values in fewer steps where the model is sure of itself, as in section 7; each of these steps costs as much as $D$ of the others, so they pay on hardware that does many things at once. A picture of a megapixel remains very many steps.
 //
 // **One question only.** The model answers "what comes next". Given the *lower* half of a digit, the upper half has a conditional distribution like any other, and a circuit (chapter 4) draws from it in one pass. Here it would take a sum over $17^{32}$ upper halves. The nearest thing is to draw many pictures and keep those whose lower half fits: how many of two thousand share even their last two rows with a given test digit?
 
@@ -765,6 +1011,25 @@ table(
 
 // %% [markdown] id="failure-temperature-text"
 // **Temperature is not what it seems.** Cooling every factor is *not* cooling the joint distribution, $p(\mathbf{x})^{1/\tau} / Z$: a first value is judged by its own probability, and not by how good the futures are to which it leads. Two steps of two values, with numbers: the first value 0 leads to an even choice, and the first value 1 to a sure thing.
+//
+// ### Predict: a choice between futures
+//
+// In general: the first value is 0 with probability $p$, and leads to $n_0$ equally likely futures; it is 1 otherwise, and leads to $n_1$. *Before* you run the tables: how probable is it that the first value is 0, once the joint is cooled to $\tau$, and once the factors are? (The second table compares your answers with draws: pairs are listed, cooled, and counted.)
+
+// %% id="cold-choice"
+/**
+ * p(x₁ = 0) at temperature tau.
+ * @param p p(x₁ = 0) at temperature 1 @param futures how many equally likely ones follow 0, and 1
+ * @param cooled the joint, p(x)^(1/τ) / Z, or every factor by itself
+ */
+function coldChoice(p: number, futures: readonly [number, number], tau: number, cooled: 'joint' | 'factors'): number {
+  // BEGIN SOLUTION ar.coldChoice
+  const counts = cooled === 'joint' ? futures : [1, 1]; // even futures stay even: they do not change the first factor
+  const weight = (v: number, n: number) => n * (v / n) ** (1 / tau); // n pairs of v / n each
+  const [a, b] = [weight(p, counts[0]!), weight(1 - p, counts[1]!)];
+  return a! / (a! + b!);
+  // END SOLUTION
+}
 
 // %% id="failure-temperature"
 const joint = [0.6 * 0.5, 0.6 * 0.5, 0.4 * 0.999, 0.4 * 0.001]; // p(00), p(01), p(10), p(11)
@@ -788,11 +1053,33 @@ table(
   { caption: 'The most probable pair is 10; cooling the factors makes it rarer', digits: 3 },
 );
 
+// %% id="cold-futures"
+const ownChoice = yours(coldChoice, () => NaN);
+ownChoice(0.5, [1, 1], 1, 'joint'); // now it is known who answers
+table(
+  ([[2, 1], [10, 1], [10, 10]] as const).map((futures) => {
+    const pairs = futures.flatMap((n, x1) => Array.from({ length: n }, () => ({ x1, p: [0.6, 0.4][x1]! / n })));
+    const shares = cooled(pairs.map(({ p }) => p), 0.5); // prettier-ignore
+    return {
+      'futures of 0': futures[0],
+      'of 1': futures[1],
+      'listed, joint cooled': pairs.reduce((sum, { x1 }, i) => (x1 === 0 ? sum + shares[i]! : sum), 0),
+      [`joint: ${ownChoice.by()}`]: ownChoice(0.6, futures, 0.5, 'joint'),
+      'listed, factors cooled': cooled([0.6, 0.4], 0.5)[0]!,
+      [`factors: ${ownChoice.by()}`]: ownChoice(0.6, futures, 0.5, 'factors'),
+    };
+  }),
+  { caption: 'p(x₁ = 0) at τ = 0.5, for p = 0.6', digits: 3 },
+); // prettier-ignore
+
+// %% id="check-cold-choice"
+await check('ar.coldChoice', coldChoice);
+
 // %% [markdown] id="failures-more"
-// **Mistakes are read back.** In training every prefix is a real one. A sampler that has drawn something odd goes on from it, in a place where the network was never trained.
+// **Mistakes are read back.** In training every prefix is a real one. A sampler that has drawn something odd goes on from it, in a place where the network was never trained: **exposure bias**.
 //
 // **No representation.** There is a feature vector for every prefix, and none for the picture. Chapters 8 to 10 are about that.
 //
 // ### Sources
 //
-// A. van den Oord et al., *WaveNet: a generative model for raw audio* (2016). A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu, *Pixel recurrent neural networks*, ICML 2016. A. van den Oord et al., *Conditional image generation with PixelCNN decoders*, NeurIPS 2016. A. Vaswani et al., *Attention is all you need*, NeurIPS 2017. A. Radford et al., *Improving language understanding by generative pre-training* (2018). I. Loshchilov, F. Hutter, *Decoupled weight decay regularization*, ICLR 2019. ITU-T Recommendation G.711 (1988), for the µ-law. J. Tomczak, *Deep Generative Modeling* (2024), chapter 3. The bug is in issues 103082 and 144858 of github.com/pytorch/pytorch; the temperature without effect in pull request 981 of github.com/google/gemma.cpp.
+// A. van den Oord et al., *WaveNet: a generative model for raw audio* (2016). A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu, *Pixel recurrent neural networks*, ICML 2016. A. van den Oord et al., *Conditional image generation with PixelCNN decoders*, NeurIPS 2016. A. Vaswani et al., *Attention is all you need*, NeurIPS 2017. A. Radford et al., *Improving language understanding by generative pre-training* (2018). I. Loshchilov, F. Hutter, *Decoupled weight decay regularization*, ICLR 2019. ITU-T Recommendation G.711 (1988), for the µ-law. M. Germain et al., *MADE: masked autoencoder for distribution estimation*, ICML 2015. Y. Song et al., *Accelerating feedforward computation via parallel nonlinear equation solving*, ICML 2021. J. Tomczak, *Deep Generative Modeling* (2024), chapter 3. The bug is in issues 103082 and 144858 of github.com/pytorch/pytorch; the temperature without effect in pull request 981 of github.com/google/gemma.cpp.

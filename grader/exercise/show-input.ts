@@ -4,9 +4,17 @@ import { Given, type Value } from './exercise';
 
 const NUMBERS = 8;
 
-/** "tensor [2, 2] of float32 [0.1, 0.2, 0.3, 0.4], 3" */
+/** A function whose text is longer stands after everything else, under a name: it would bury the numbers. */
+const SHORT = 60;
+
+/** "tensor [2, 2] of float32 [0.1, 0.2, 0.3, 0.4], 3"; of a long function "f, 3, where f = (x) => …" */
 export function showInput(args: readonly Value[]): string {
-  return args.map(show).join(', ');
+  const long = args.filter((value) => value instanceof Given && value.source.length > SHORT) as Given[];
+  const names = new Map(long.map((value, i) => [value, long.length === 1 ? 'f' : `f${i + 1}`]));
+  const shown = args.map((value) => names.get(value as Given) ?? show(value)).join(', ');
+  if (long.length === 0) return shown;
+  const meanings = [...names].map(([{ source }, name]) => `${name} = ${source.replace(/\s+/g, ' ')}`);
+  return `${shown}, where ${meanings.join('; ')}`;
 }
 
 function show(value: Value): string {

@@ -140,13 +140,16 @@ export type Orthogonality = 'orthogonal' | 'householder' | 'triangular';
  * z = x + Q R tanh(R̃ Qᵀx + b) with orthonormal columns Q [D, M] and upper triangular R, R̃ [M, M]: by Sylvester's
  * identity det(I_D + A B) = det(I_M + B A), ln |det| = Σ_i ln(1 + R_ii R̃_ii (1 − tanh_i²)). The diagonals are
  * hyperbolic tangents, so that R_ii R̃_ii > −1 (van den Berg et al., Sylvester Normalizing Flows, 2018).
- * @param kind of Q: M free columns made orthonormal, M = D reflections, or M = D coordinates in reverse order
+ * @param kind of Q: M free columns made orthonormal, M = D reflections, or M = D coordinates, in reverse order and in
+ * their own by turns
+ * @param layer its number in a chain, from 0: what decides whose turn it is. With one order for all, the product of the
+ * Jacobian matrices is triangular as each of them is, and the first coordinate sees no other one, however many layers
  */
-export function sylvester(D: number, M: number, kind: Orthogonality, rng: Rng): Bijection {
+export function sylvester(D: number, M: number, kind: Orthogonality, rng: Rng, layer = 0): Bijection {
   if (!(M >= 1 && M <= D)) throw new Error(`sylvester: expected 1 ≤ M ≤ D = ${D}, got ${M}`);
   if (kind !== 'orthogonal' && M !== D)
     throw new Error(`sylvester: a ${kind} Q is square; expected M = ${D}, got ${M}`);
-  const basis = basisOf(D, M, kind, rng.fork('basis'));
+  const basis = kind === 'triangular' ? permutedAxes(D, layer) : basisOf(D, M, kind, rng.fork('basis'));
   const above = M > 1 ? ['R', 'R tilde'] : []; // what lies above the diagonals
   const raw = above.map((name) => randomWeight([M, M], rng.fork(name), { scale: 1 / Math.sqrt(M) }));
   const diagonals = ['diagonal', 'diagonal tilde'].map((name) => randomWeight([M], rng.fork(name), { scale: 0.5 }));
@@ -190,16 +193,19 @@ export function sylvester(D: number, M: number, kind: Orthogonality, rng: Rng): 
   };
 }
 
-function basisOf(D: number, M: number, kind: Orthogonality, rng: Rng) {
+function basisOf(D: number, M: number, kind: 'orthogonal' | 'householder', rng: Rng) {
   if (kind === 'orthogonal') {
     const q = randomWeight([D, M], rng);
     return { variables: [q], matrix: () => orthonormal(q) };
   }
-  if (kind === 'householder') {
-    const reflections = householder(D, D, rng);
-    return { variables: reflections.variables, matrix: () => reflections.toLatent(tf.eye(D)).z };
-  }
-  return { variables: [], matrix: () => tf.reverse(tf.eye(D), 0) };
+  const reflections = householder(D, D, rng);
+  return { variables: reflections.variables, matrix: () => reflections.toLatent(tf.eye(D)).z };
+}
+
+/** Van den Berg et al. (2018), of triangular Sylvester flows: reversal and identity by turns. */
+function permutedAxes(D: number, layer: number) {
+  const reversed = layer % 2 === 0;
+  return { variables: [], matrix: (): tf.Tensor => (reversed ? tf.reverse(tf.eye(D), 0) : tf.eye(D)) };
 }
 
 const strictlyUpper = (M: number): tf.Tensor2D =>

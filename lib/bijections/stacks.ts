@@ -89,13 +89,16 @@ export function splineCouplings(options: SplineCouplingsOptions, rng: Rng): Bije
   return chain(...layers.reverse());
 }
 
-/** `steps` maps of one kind, between two normalisations. */
+/**
+ * `steps` maps of one kind, between two normalisations.
+ * @param layer is told its number, from 0: maps that mix in one direction have to know when to turn round
+ */
 export function repeated(
   { D, steps }: Pick<CouplingsOptions, 'D' | 'steps'>,
-  layer: (D: number, rng: Rng) => Bijection,
+  layer: (D: number, rng: Rng, index: number) => Bijection,
   rng: Rng,
 ): Bijection {
-  const layers = Array.from({ length: steps }, (_, i) => layer(D, rng.fork(`layer ${i}`)));
+  const layers = Array.from({ length: steps }, (_, i) => layer(D, rng.fork(`layer ${i}`), i));
   return chain(normalisation(D), ...layers, normalisation(D));
 }
 

@@ -88,7 +88,7 @@ const planarLayers = (config: Sized<FlowConfig>, rng: Rng): Bijection =>
   chain(prepared(config), repeated(config, planar, rng));
 
 function sylvesterLayers(config: Sized<SylvesterFlowConfig>, rng: Rng): Bijection {
-  const layer = (D: number, here: Rng) => sylvester(D, config.rank, config.orthogonality, here);
+  const layer = (D: number, here: Rng, i: number) => sylvester(D, config.rank, config.orthogonality, here, i);
   return chain(prepared(config), repeated(config, layer, rng));
 }
 
@@ -139,7 +139,7 @@ const card: Card = {
     sampling: 'fast or slow',
     lossyCompression: false,
     losslessCompression: true,
-    representation: false,
+    representation: true,
   },
 };
 

@@ -4,8 +4,11 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { permutation, type Rng } from 'dgm';
-import { expectArray, expectClose, expectTensor, expectTrue } from '../../exercise/compare';
+import { expectArray, expectClose, expectTensor } from '../../exercise/compare';
 import { given, type Exercise, type Value } from '../../exercise/exercise';
+import { expectAnswer, type KnownMistake } from './answer';
+import { causalOf, causalSource } from './autoregressive-networks';
+import { coldChoice, parallel, stepsBack } from './autoregressive-predictions';
 import {
   integers,
   logSumExp,
@@ -31,9 +34,40 @@ export function logLikelihoodOf(logits: Cube, x: Matrix): number[] {
   return x.map((row, n) => row.reduce((sum, v, d) => sum + logits[n]![d]![v]! - logSumExp(logits[n]![d]!), 0));
 }
 
+const wrongLikelihoods = (logits: Cube, x: Matrix): readonly KnownMistake[] => {
+  const D = x[0]!.length;
+  const each =
+    (of: (row: Vector, v: number, d: number, n: number) => number, share = 1) =>
+    () =>
+      tf.tensor1d(x.map((row, n) => row.reduce((sum, v, d) => sum + share * of(logits[n]![d]!, v, d, n), 0)));
+  const logP = (row: Vector, v: number) => row[v]! - logSumExp(row);
+  const largest = Math.max(...logits.flat(2));
+  const f = Math.fround;
+  const underflowing = (row: Vector, v: number) => Math.log(softmax(row)[v]! < 1e-45 ? 0 : softmax(row)[v]!);
+  const oneLargest = (row: Vector, v: number) =>
+    row[v]! -
+    largest -
+    Math.log(f(row.reduce((sum, l) => sum + (Math.exp(l - largest) < 1e-45 ? 0 : Math.exp(l - largest)), 0)));
+  return [
+    { hint: 'a sum over the places, not their mean', answer: each(logP, 1 / D) },
+    { hint: 'this is −ln p: mind the sign', answer: each((row, v) => -logP(row, v)) },
+    { hint: 'logits are not normalised: take the softmax over the values, in logarithms', answer: each((row, v) => row[v]!) },
+    { hint: 'normalise over the values of a place, and not over the places', answer: each((row, v, d, n) => row[v]! - logSumExp(logits[n]!.map((place) => place[v]!))) },
+    { hint: 'normalised twice: logits go into one softmax, not a softmax into another', answer: each((row, v) => logP(softmax(row), v)) },
+    { hint: 'these are probabilities: the logarithm of each is asked for', answer: each((row, v) => softmax(row)[v]!) },
+    { hint: 'this is p(x): its logarithm is asked for', answer: () => tf.tensor1d(logLikelihoodOf(logits, x).map(Math.exp)) },
+    { hint: 'the logarithm of a softmax underflows: tf.logSoftmax does not', answer: each(underflowing) },
+    { hint: 'take out the largest logit of each place, not one for all', answer: each(oneLargest) },
+    ...[1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12].map((floor) => ({ hint: 'nothing is added to a probability: tf.logSoftmax never takes the logarithm of 0', answer: each((row, v) => Math.log(softmax(row)[v]! + floor)) })),
+  ]; // prettier-ignore
+};
+
 export async function checkLogLikelihood(call: Call, logits: tf.Tensor, x: tf.Tensor, hint: string): Promise<void> {
-  const got = expectTensor(await call(logits, x), { what: 'ln p', shape: [x.shape[0]!], hint });
-  expectClose(got, tf.tensor1d(logLikelihoodOf(cube(logits), matrix(x))), { what: 'ln p', rtol: 1e-4, atol: 1e-3, hint }); // prettier-ignore
+  const about = { what: 'ln p', shape: [x.shape[0]!], hint, nonFinite: true };
+  const got = expectTensor(await call(logits, x), about);
+  const expected = tf.tensor1d(logLikelihoodOf(cube(logits), matrix(x)));
+  const mistakes = wrongLikelihoods(cube(logits), matrix(x));
+  expectAnswer(got, expected, { what: 'ln p', rtol: 1e-4, atol: 1e-3, hint }, mistakes);
 }
 
 const logLikelihood: Exercise = {
@@ -90,36 +124,35 @@ const logLikelihood: Exercise = {
   ],
 };
 
-// ar.inOrder, ar.draw: a causal network that mixes the whole past
+// ar.inOrder
 
-/** Row i of its answer: logits sin((v + 1) (i + 1) + Σ_{j<i} (j + 1) y_j), for V = 3 values, times `scale`. */
-export const causalSource = (scale = 2) => `(y) => {
-  const [B, D] = y.shape;
-  const past = tf.cumsum(y.mul(tf.range(1, D + 1)), 1, true).expandDims(2);
-  const steps = tf.range(1, D + 1).reshape([1, D, 1]);
-  return past.add(steps.mul(tf.range(1, 4).reshape([1, 1, 3]))).sin().mul(${scale});
-}`;
-
-export function causalOf(y: Vector, scale = 2): number[][] {
-  return y.map((_, i) => {
-    const past = y.slice(0, i).reduce((sum, value, j) => sum + (j + 1) * value, 0);
-    return [1, 2, 3].map((v) => scale * Math.sin(past + v * (i + 1)));
-  });
-}
-
-export function inOrderOf(x: Matrix, order: Vector): number[][][] {
+/** @param undo where row i of the network's answer goes @param read which pixel comes i-th */
+function inOrderOf(x: Matrix, V: number, read: Vector, undo: Vector): number[][][] {
   return x.map((row) => {
-    const rows = causalOf(order.map((pixel) => row[pixel]!));
+    const rows = causalOf(read.map((pixel) => row[pixel]!), 2, V); // prettier-ignore
     const result: number[][] = row.map(() => []);
-    order.forEach((pixel, i) => (result[pixel] = rows[i]!));
+    undo.forEach((pixel, i) => (result[pixel] = rows[i]!));
     return result;
   });
 }
 
-export async function checkInOrder(call: Call, x: tf.Tensor, order: Vector, hint: string): Promise<void> {
+export async function checkInOrder(call: Call, x: tf.Tensor, order: Vector, hint: string, V = 3): Promise<void> {
   const [B, D] = x.shape as [number, number];
-  const got = expectTensor(await call(given(causalSource()), x, order), { what: 'the logits', shape: [B, D, 3], hint });
-  expectClose(got, tf.tensor3d(inOrderOf(matrix(x), order), [B, D, 3]), { what: 'the logits', atol: 1e-3, hint });
+  const what = 'the logits';
+  const got = expectTensor(await call(given(causalSource(2, V)), x, order), { what, shape: [B, D, V], hint });
+  const asIs = order.map((_, i) => i);
+  const inverse = order.map((_, pixel) => order.indexOf(pixel));
+  const sorted = [...order.keys()].sort((a, b) => (`${order[a]},${a}` < `${order[b]},${b}` ? -1 : 1));
+  const by = (read: Vector, undo: Vector) => () => tf.tensor3d(inOrderOf(matrix(x), V, read, undo), [B, D, V]);
+  expectAnswer(got, by(order, order)(), { what, atol: 1e-3, hint }, [
+    { hint: 'row i of the answer is for the pixel that came i-th: put the rows back where they belong', answer: by(order, asIs) },
+    { hint: 'the picture has to be put in order before the network reads it', answer: by(asIs, order) },
+    { hint: 'the picture has to be put in order before the network reads it', answer: by(asIs, asIs) },
+    { hint: 'rows are put back by the inverse of the order, not by the order itself', answer: by(order, inverse) },
+    { hint: 'the two permutations are exchanged: order[i] is the pixel that comes i-th', answer: by(inverse, order) },
+    { hint: 'the two permutations are exchanged: order[i] is the pixel that comes i-th', answer: by(inverse, inverse) },
+    { hint: 'JavaScript sorts numbers as text, 10 before 2, unless it is told how', answer: by(order, sorted.map((_, place) => sorted.indexOf(place))) },
+  ]); // prettier-ignore
 }
 
 const inOrder: Exercise = {
@@ -149,10 +182,10 @@ const inOrder: Exercise = {
     {
       name: 'a random order: row d of the result is for pixel d',
       async run({ call, rng }) {
-        for (const [B, D] of smallestFirst([[1, 3], [5, 7], [2, 12]] as const)) {
+        for (const [B, D, V] of smallestFirst([[1, 3, 3], [5, 7, 2], [2, 12, 5]] as const)) {
           const order = [...permutation(D, rng.fork(`order ${D}`))];
-          const x = integers(rng, `x ${B} ${D}`, [B, D], 3);
-          await checkInOrder(call, x, order, 'undo the order in the result, by its inverse');
+          const x = integers(rng, `x ${B} ${D}`, [B, D], V);
+          await checkInOrder(call, x, order, 'undo the order in the result, by its inverse', V);
         }
       }, // prettier-ignore
     },
@@ -161,13 +194,14 @@ const inOrder: Exercise = {
 
 // ar.causalConv
 
-export function causalConvOf(x: Cube, w: Cube, dilation: number): number[][][] {
+/** @param when the step that tap k takes at step t */
+function tapped(x: Cube, w: Cube, when: (t: number, k: number) => number): number[][][] {
   return x.map((rows) =>
     rows.map((_, t) =>
       w[0]![0]!.map((__, o) =>
         w.reduce((sum, tap, k) => {
-          const past = rows[t - k * dilation];
-          return past ? sum + past.reduce((inner, value, c) => inner + value * tap[c]![o]!, 0) : sum;
+          const step = rows[when(t, k)];
+          return step ? sum + step.reduce((inner, value, c) => inner + value * tap[c]![o]!, 0) : sum;
         }, 0),
       ),
     ),
@@ -176,8 +210,23 @@ export function causalConvOf(x: Cube, w: Cube, dilation: number): number[][][] {
 
 export async function checkCausalConv(call: Call, x: tf.Tensor, w: tf.Tensor, dilation: number, hint: string) {
   const shape: [number, number, number] = [x.shape[0]!, x.shape[1]!, w.shape[2]!];
+  const [T, last] = [shape[1], w.shape[0]! - 1];
+  const half = Math.floor((last * dilation) / 2);
   const got = expectTensor(await call(x, w, dilation), { what: 'y', shape, hint });
-  expectClose(got, tf.tensor3d(causalConvOf(cube(x), cube(w), dilation), shape), { what: 'y', atol: 1e-4, hint });
+  const by = (when: (t: number, k: number) => number) => () => tf.tensor3d(tapped(cube(x), cube(w), when), shape);
+  expectAnswer(got, by((t, k) => t - k * dilation)(), { what: 'y', atol: 1e-4, hint }, [
+    { hint: 'the taps are in reverse: w[0] is for the present', answer: by((t, k) => t - (last - k) * dilation) },
+    { hint: 'nothing comes from the future: pad before the start only', answer: by((t, k) => t + k * dilation) },
+    { hint: 'nothing comes from the future: pad before the start only', answer: by((t, k) => t + (last - k) * dilation) },
+    { hint: 'nothing comes from the future: all of the padding goes before the start, and none after the end', answer: by((t, k) => t + half - k * dilation) },
+    { hint: 'nothing comes from the future: all of the padding goes before the start, and none after the end', answer: by((t, k) => t + last * dilation - half - k * dilation) },
+    { hint: 'taps lie one dilation apart, and not one step', answer: by((t, k) => t - k) },
+    { hint: 'the present counts: w[0] is for x_t', answer: by((t, k) => (k === 0 ? t - 1 : t - k * dilation)) },
+    { hint: 'the present counts: w[0] is for x_t', answer: by((t, k) => t - (k + 1) * dilation) },
+    { hint: 'the present counts: w[0] is for x_t', answer: by((t, k) => t - 1 - k * dilation) },
+    { hint: 'before the start there are zeros, and not the end of the sequence', answer: by((t, k) => (((t - k * dilation) % T) + T) % T) },
+    { hint: 'before the start there are zeros, and not the first step again', answer: by((t, k) => Math.max(0, t - k * dilation)) },
+  ]); // prettier-ignore
 }
 
 /** An impulse at a step: [1, T, 1]. */
@@ -228,22 +277,30 @@ const causalConv: Exercise = {
 
 // ar.kernelMask
 
+const maskOf = (size: number, counts: (row: number, column: number, centre: number) => boolean) =>
+  Array.from({ length: size }, (_, r) =>
+    Array.from({ length: size }, (__, c) => (counts(r, c, (size - 1) / 2) ? 1 : 0)),
+  );
+
 export async function checkMask(call: Call, size: number, kind: 'A' | 'B', hint: string): Promise<void> {
-  const rows = expectArray(await call(size, kind), { what: 'the mask', length: size, hint });
-  const centre = (size * size - 1) / 2; // of the window in reading order
-  rows.forEach((row, r) => {
-    const entries = expectArray(row, { what: `row ${r}`, length: size, hint });
-    entries.forEach((entry, c) => {
-      const at = r * size + c;
-      const wanted = at < centre || (at === centre && kind === 'B') ? 1 : 0;
-      expectTrue(
-        entry === wanted,
-        `mask ${kind} [${r}][${c}] of ${size} × ${size} to be ${wanted}`,
-        String(entry),
-        hint,
-      );
-    });
-  });
+  const what = `mask ${kind} of ${size} × ${size}`;
+  const got = expectArray(await call(size, kind), { what, length: size, hint });
+  const B = kind === 'B';
+  const before = (r: number, c: number, m: number) => r < m || (r === m && c < m);
+  const itself = (r: number, c: number, m: number) => r === m && c === m;
+  const mistakes = (
+    [
+      [B ? 'mask B counts the pixel itself: what later layers find at their own place has not seen it' : 'mask A hides the pixel itself', (r, c, m) => before(r, c, m) || (itself(r, c, m) && !B)],
+      ['the rows above count as a whole, also to the right of the centre', (r, c, m) => r <= m && c <= m && (B || !itself(r, c, m))],
+      ['what is left of the centre counts, in its own row', (r, c, m) => r < m || (itself(r, c, m) && B)],
+      ['in the centre’s row, only what is left of it counts', (r, c, m) => r <= m && (B || !itself(r, c, m))],
+      ['what comes before counts, not what comes after', (r, c, m) => !before(r, c, m) && (B || !itself(r, c, m))],
+      ['reading order goes along rows: [row][column]', (r, c, m) => before(c, r, m) || (itself(r, c, m) && B)],
+      ['the rows below the centre come later', (r, c, m) => r !== m || (c < m) || (itself(r, c, m) && B)],
+    ] as readonly (readonly [string, (r: number, c: number, m: number) => boolean])[]
+  ).map(([told, counts]) => ({ hint: told, answer: () => maskOf(size, counts) })); // prettier-ignore
+  const expected = maskOf(size, (r, c, m) => before(r, c, m) || (itself(r, c, m) && B));
+  expectAnswer(got, expected, { what, rtol: 0, atol: 0, hint }, mistakes);
 }
 
 const kernelMask: Exercise = {
@@ -273,26 +330,49 @@ const kernelMask: Exercise = {
 
 // ar.draw
 
-export function drawOf(u: Matrix, scale: number): number[][] {
-  return u.map((noise) => {
-    const x: number[] = noise.map(() => 0);
-    noise.forEach((value, d) => {
-      const p = softmax(causalOf(x, scale)[d]!);
-      let [sum, v] = [p[0]!, 0];
-      while (sum <= value && v < p.length - 1) sum += p[++v]!;
-      x[d] = v;
-    });
+interface DrawSlip {
+  /** What the network is asked about before place d is drawn. */
+  readonly asked?: (x: Vector, d: number) => Vector;
+  readonly row?: (d: number) => number;
+  readonly value?: (p: Vector, u: number) => number;
+  readonly noise?: (u: Vector, d: number) => number;
+}
+
+/** Counts the cumulative sums that are at most u: all but the last, which is 1 on paper. */
+function byInverse(p: Vector, u: number): number {
+  let [sum, v] = [p[0]!, 0];
+  while (sum <= u && v < p.length - 1) sum += p[++v]!;
+  return v;
+}
+
+export function drawOf(u: Matrix, scale: number, V = 3, slip: DrawSlip = {}): number[][] {
+  const { asked = (x) => x, row = (d) => d, value = byInverse, noise = (us, d) => us[d]! } = slip;
+  return u.map((us) => {
+    const x: number[] = us.map(() => 0);
+    us.forEach((_, d) => (x[d] = value(softmax(causalOf(asked(x, d), scale, V)[row(d)]!), noise(us, d))));
     return x;
   });
 }
 
+const DRAW_SLIPS: readonly (readonly [hint: string, slip: DrawSlip])[] = [
+  ['each value is drawn given those before it: ask the network anew, about what is drawn so far', { asked: (x) => x.map(() => 0) }],
+  ['row d of the answer predicts place d itself', { row: (d) => Math.max(0, d - 1) }],
+  ['a draw, and not the likeliest value', { value: (p) => p.indexOf(Math.max(...p)) }],
+  ['every place has noise of its own: column d of u', { noise: (u) => u[0]! }],
+  ['every place has noise of its own: column d of u, in order', { noise: (u, d) => u[u.length - 1 - d]! }],
+  ['count cumulative sums, and not probabilities', { value: (p, u) => Math.min(p.length - 1, p.filter((v) => v <= u).length) }],
+  ['values are counted from 0: the number of sums that are at most u', { value: (p, u) => byInverse(p, u) + 1 }],
+  ['small u gives small values: count the sums that are at most u', { value: (p, u) => p.length - 1 - byInverse(p, u) }],
+  ['a sum that is equal to u is passed: “at most u”', { value: (p, u) => { let [sum, v] = [p[0]!, 0]; while (sum < u && v < p.length - 1) sum += p[++v]!; return v; } }],
+]; // prettier-ignore
+
 /** Noise that stays away, by a tenth of p(x_d), from where the drawn value changes: rounding cannot change it. */
-export function noiseFor(rng: Rng, B: number, D: number, scale: number): tf.Tensor {
+export function noiseFor(rng: Rng, [B, D]: readonly [number, number], scale: number, V = 3): tf.Tensor {
   const u = matrix(rng.fork('u').uniform([B, D]));
-  const x = drawOf(u, scale);
+  const x = drawOf(u, scale, V);
   const safe = u.map((row, n) =>
     row.map((value, d) => {
-      const p = softmax(causalOf(x[n]!, scale)[d]!);
+      const p = softmax(causalOf(x[n]!, scale, V)[d]!);
       const low = p.slice(0, x[n]![d]).reduce((a, b) => a + b, 0);
       const width = p[x[n]![d]!]!;
       return low + width * (0.1 + (0.8 * (value - low)) / width); // further inside, where the same value is drawn
@@ -301,10 +381,13 @@ export function noiseFor(rng: Rng, B: number, D: number, scale: number): tf.Tens
   return tf.tensor2d(safe);
 }
 
-export async function checkDraw(call: Call, u: tf.Tensor, scale: number, hint: string): Promise<void> {
+export async function checkDraw(call: Call, u: tf.Tensor, scale: number, hint: string, V = 3): Promise<void> {
   const [B, D] = u.shape as [number, number];
-  const got = expectTensor(await call(given(causalSource(scale)), u), { what: 'the draws', shape: [B, D], hint });
-  expectClose(got, tf.tensor2d(drawOf(matrix(u), scale), [B, D]), { what: 'the draws', hint });
+  const what = 'the draws';
+  const got = expectTensor(await call(given(causalSource(scale, V)), u), { what, shape: [B, D], hint });
+  const by = (slip: DrawSlip) => tf.tensor2d(drawOf(matrix(u), scale, V, slip), [B, D]);
+  const mistakes = DRAW_SLIPS.map(([told, slip]) => ({ hint: told, answer: () => by(slip) }));
+  expectAnswer(got, by({}), { what, hint }, mistakes);
 }
 
 const draw: Exercise = {
@@ -338,8 +421,8 @@ const draw: Exercise = {
     {
       name: 'each value is drawn given those before it',
       async run({ call, rng }) {
-        for (const [B, D] of smallestFirst([[6, 2], [5, 5], [1, 8]] as const))
-          await checkDraw(call, noiseFor(rng.fork(`${B} ${D}`), B, D, 2), 2, 'ask the network anew after every value');
+        for (const [B, D, V] of smallestFirst([[6, 2, 3], [5, 5, 2], [1, 8, 7]] as const))
+          await checkDraw(call, noiseFor(rng.fork(`${B} ${D}`), [B, D], 2, V), 2, 'ask the network anew after every value', V);
         const hint = 'u = 1 − 2⁻²⁴: in 32 bits the last sum may lie below it, and the value is V − 1 all the same';
         await checkDraw(call, tf.fill([1, 24], 1 - 2 ** -24), 2, hint);
       }, // prettier-ignore
@@ -366,12 +449,20 @@ export function temperedOf(logits: Matrix, tau: number): number[][] {
 
 export async function checkTempered(call: Call, logits: tf.Tensor, tau: number, hint: string): Promise<void> {
   const shape = logits.shape as [number, number];
-  const got = expectTensor(await call(logits, tau), { what: 'the probabilities', shape, hint });
-  expectClose(got, tf.tensor2d(temperedOf(matrix(logits), tau), shape), {
-    what: 'the probabilities',
-    atol: 1e-5,
-    hint,
-  });
+  const what = 'the probabilities';
+  const got = expectTensor(await call(logits, tau), { what, shape, hint, nonFinite: true });
+  const by = (of: (row: Vector) => number[]) => tf.tensor2d(matrix(logits).map(of), shape);
+  const scaled = (factor: number) => (row: Vector) => softmax(row.map((l) => l * factor));
+  expectAnswer(got, by(scaled(1 / tau)), { what, atol: 1e-5, hint }, [
+    { hint: 'divide the logits: below τ = 1 the likely becomes likelier', answer: () => by(scaled(tau)) },
+    { hint: 'the temperature has no effect: a factor on probabilities cancels when they are normalised', answer: () => by(softmax) },
+    { hint: 'the temperature counts once', answer: () => by(scaled(1 / tau ** 2)) },
+    { hint: 'the powers have to be normalised again', answer: () => by((row) => softmax(row).map((p) => p ** (1 / tau))) },
+    { hint: 'these are logarithms: probabilities are asked for', answer: () => by((row) => scaled(1 / tau)(row).map(Math.log)) },
+    { hint: 'the softmax of probabilities is another thing: divide the logits', answer: () => by((row) => softmax(softmax(row).map((p) => p / tau))) },
+    { hint: 'however cold it is, the second likeliest keeps its odds: take no shortcut to the likeliest value', answer: () => by((row) => row.map((l) => (l === Math.max(...row) ? 1 : 0))) },
+    ...[0.01, 0.1, 1e-2].map((least) => ({ hint: 'τ as it is: no bound below it', answer: () => by(scaled(1 / Math.max(tau, least))) })),
+  ]); // prettier-ignore
 }
 
 const temperature: Exercise = {
@@ -425,18 +516,35 @@ const temperature: Exercise = {
 
 // ar.attend
 
-export function attendOf(q: Cube, k: Cube, v: Cube): number[][][] {
+interface AttendSlip {
+  /** The last key that query i may see, of P steps before and S new ones. */
+  readonly last?: (i: number, P: number, S: number) => number;
+  readonly scale?: (d: number) => number;
+}
+
+function attendOf(q: Cube, k: Cube, v: Cube, slip: AttendSlip = {}): number[][][] {
+  const { last = (i, P) => P + i, scale = (d) => Math.sqrt(d) } = slip;
   return q.map((queries, n) =>
     queries.map((query, i) => {
-      const last = k[n]!.length - queries.length + i; // the step that this query is
-      const scores = k[n]!.slice(0, last + 1).map(
-        (key) => key.reduce((sum, value, c) => sum + value * query[c]!, 0) / Math.sqrt(query.length),
-      );
+      const P = k[n]!.length - queries.length;
+      const seen = k[n]!.slice(0, last(i, P, queries.length) + 1);
+      const scores = seen.map((key) => key.reduce((sum, value, c) => sum + value * query[c]!, 0) / scale(query.length));
       const a = softmax(scores);
       return v[n]![0]!.map((_, c) => a.reduce((sum, weight, s) => sum + weight * v[n]![s]![c]!, 0));
     }),
   );
 }
+
+const ATTEND_SLIPS: readonly (readonly [hint: string, slip: AttendSlip])[] = [
+  ['query i of the new ones is step P + i of all: the triangle belongs in the lower right corner', { last: (i) => i }],
+  ['one new step sees everything; of several, none sees those that come after it', { last: (i, P, S) => (P > 0 ? P + S - 1 : i) }],
+  ['nothing is masked here: a step does not see those that come after it', { last: (_, P, S) => P + S - 1 }],
+  ['a step sees itself', { last: (i, P) => Math.max(0, P + i - 1) }],
+  ['the step after a query lies ahead of it', { last: (i, P, S) => Math.min(P + S - 1, P + i + 1) }],
+  ['new steps see each other’s past, and not only the steps before all of them', { last: (i, P) => (P > 0 ? P - 1 : i) }],
+  ['scores are divided by the root of d', { scale: () => 1 }],
+  ['scores are divided by the root of d, not by d', { scale: (d) => d }],
+]; // prettier-ignore
 
 export interface AttendInput {
   readonly q: tf.Tensor;
@@ -455,8 +563,17 @@ export function attendInput(rng: Rng, B: number, P: number, S: number, d: number
 
 export async function checkAttend(call: Call, { q, k, v }: AttendInput, hint: string): Promise<void> {
   const shape = q.shape as [number, number, number];
-  const got = expectTensor(await call(q, k, v), { what: 'y', shape, hint });
-  expectClose(got, tf.tensor3d(attendOf(cube(q), cube(k), cube(v)), shape), { what: 'y', atol: 1e-4, hint });
+  const got = expectTensor(await call(q, k, v), { what: 'y', shape, hint, nonFinite: true });
+  const by = (slip: AttendSlip) => tf.tensor3d(attendOf(cube(q), cube(k), cube(v), slip), shape);
+  const mistakes = ATTEND_SLIPS.map(([told, slip]) => ({ hint: told, answer: () => by(slip) }));
+  expectAnswer(got, by({}), { what: 'y', atol: 1e-4, hint }, mistakes);
+}
+
+/** What may be seen scores about −10¹⁰, and what lies ahead 0: a mask of some large number lets it through. */
+export function loudFuture(rng: Rng, P: number, S: number): AttendInput {
+  const steps = P + S;
+  const seen = tf.tensor3d([Array.from({ length: steps }, (_, s) => [s < steps - 1 ? -1e5 : 0])]);
+  return { q: tf.fill([1, S, 1], 1e5), k: seen, v: normal(rng, 'v', [1, steps, 1]) };
 }
 
 const attend: Exercise = {
@@ -492,6 +609,8 @@ const attend: Exercise = {
       async run({ call, rng }) {
         for (const [B, P, S] of smallestFirst([[1, 3, 2], [2, 2, 5], [2, 6, 3]] as const))
           await checkAttend(call, attendInput(rng.fork(`${P} ${S}`), B, P, S, 4), 'query i is step P + i');
+        const hint = 'what lies ahead has the weight 0, however low the other scores are: −Infinity, not a large number';
+        await checkAttend(call, loudFuture(rng, 2, 2), hint);
       }, // prettier-ignore
     },
   ],
@@ -503,7 +622,10 @@ export const exercises: readonly Exercise[] = [
   inOrder,
   causalConv,
   kernelMask,
+  stepsBack,
   draw,
+  parallel,
   temperature,
   attend,
+  coldChoice,
 ];

@@ -6,7 +6,20 @@ import * as tf from '@tensorflow/tfjs';
 import { ksTest, logAbsDet, type Rng } from 'dgm';
 import { expectArray, expectClose, expectFields, expectTensor, expectTrue } from '../../exercise/compare';
 import { given, type Exercise, type Given, type Value } from '../../exercise/exercise';
-import { LOG_2PI, matrix, matrixTensor, normal, smallestFirst, vector, type Matrix, type Vector } from './common';
+import { expectAnswer } from './answer';
+import { blindPairs, mixChannels, narrowClaim } from './flow-predictions';
+import {
+  LOG_2PI,
+  matrix,
+  matrixTensor,
+  meanOf,
+  normal,
+  smallestFirst,
+  softmax,
+  vector,
+  type Matrix,
+  type Vector,
+} from './common';
 
 const chapter = '06-flows';
 
@@ -26,12 +39,51 @@ export async function runToLatent(
   return { z: matrix(expectTensor(z, { what: 'z', shape: [B, D], hint })), logDet: vector(logDets) };
 }
 
-/** z and logDet against a reference example by example. */
-export async function checkToLatent(got: Value, expected: { z: Matrix; logDet: Vector }, hint: string): Promise<void> {
-  const { z, logDet } = await runToLatent(got, expected.z.length, expected.z[0]!.length, hint);
-  expectClose(z, expected.z as Value, { what: 'z', atol: 1e-4, hint });
-  expectClose(logDet, expected.logDet as Value, { what: 'logDet', atol: 1e-4, hint });
+interface Latents {
+  readonly z: Matrix;
+  readonly logDet: Vector;
 }
+
+/** A known mistake, by what it makes of z or of logDet. */
+interface LatentSlip {
+  readonly hint: string;
+  readonly z?: () => Matrix;
+  readonly logDet?: () => Vector;
+}
+
+/** z and logDet against a reference example by example. */
+export async function checkToLatent(
+  got: Value,
+  expected: Latents,
+  hint: string,
+  slips: readonly LatentSlip[] = [],
+): Promise<void> {
+  const { z, logDet } = await runToLatent(got, expected.z.length, expected.z[0]!.length, hint);
+  const ofZ = slips.flatMap(({ hint: told, z: of }) => (of ? [{ hint: told, answer: () => matrixTensor(of()) }] : []));
+  expectAnswer(matrixTensor(z), matrixTensor(expected.z), { what: 'z', atol: 1e-4, hint }, ofZ);
+  const list = (values: Vector) => tf.tensor1d([...values]);
+  const ofDet = slips.flatMap(({ hint: told, logDet: of }) => (of ? [{ hint: told, answer: () => list(of()) }] : []));
+  expectAnswer(list(logDet), list(expected.logDet), { what: 'logDet', atol: 1e-4, hint }, [
+    ...ofDet,
+    ...detSlips(expected),
+  ]);
+}
+
+/** What is done to log-determinants whatever the map. */
+const detSlips = ({ z, logDet }: Latents) => {
+  const D = z[0]!.length;
+  const of = (f: (v: number) => number) => () => tf.tensor1d(logDet.map(f));
+  return [
+    { hint: 'this is the log-determinant of the way back: mind the sign', answer: of((v) => -v) },
+    { hint: 'the log-determinant is missing: this is 0', answer: of(() => 0) },
+    { hint: 'log-determinants add up over the coordinates: a sum, not a mean', answer: of((v) => v / D) },
+    { hint: 'log-determinants add up over the coordinates: a sum, not a mean', answer: of((v) => (2 * v) / D) },
+    { hint: 'the log-determinant counts once, not once for every coordinate', answer: of((v) => v * D) },
+    { hint: 'the log-determinant counts once, not once for every coordinate', answer: of((v) => (v * D) / 2) },
+    { hint: 'this is the determinant: its logarithm is asked for', answer: of(Math.exp) },
+    { hint: 'one number for each example: here all have the mean', answer: of(() => meanOf(logDet)) },
+  ];
+};
 
 /** logDet against ln |det| of the Jacobian of z, by differences of the submission's own z. */
 export async function checkJacobian(
@@ -62,7 +114,20 @@ export const logDensities = (z: Vector, slope: Vector): number[] =>
 
 export async function checkDensities(call: Call, z: Vector, slope: Vector, hint: string): Promise<void> {
   const got = expectArray(await call(z, slope), { what: 'ln p', length: z.length, hint });
-  expectClose(got, logDensities(z, slope), { what: 'ln p', rtol: 1e-9, atol: 1e-9, hint });
+  const by = (of: (z: number, slope: number) => number) => () => z.map((value, n) => of(value, slope[n]!));
+  const bell = (v: number) => -0.5 * v * v - 0.5 * LOG_2PI;
+  expectAnswer(got, logDensities(z, slope), { what: 'ln p', rtol: 1e-9, atol: 1e-9, hint }, [
+    { hint: 'where f is steep, x is dense: ln |slope| is added, and not taken off', answer: by((v, s) => bell(v) - Math.log(Math.abs(s))) },
+    { hint: 'this is ln p(z): the logarithm of the slope’s length is missing', answer: by(bell) },
+    { hint: 'a slope may be negative: its length counts', answer: by((v, s) => bell(v) + Math.log(s)) },
+    { hint: 'the logarithm of |slope|, and not |slope|', answer: by((v, s) => bell(v) + Math.abs(s)) },
+    { hint: 'the Gaussian’s constant, ½ ln 2π, is missing', answer: by((v, s) => -0.5 * v * v + Math.log(Math.abs(s))) },
+    { hint: 'the Gaussian’s constant is ½ ln 2π for each point', answer: by((v, s) => -0.5 * v * v - LOG_2PI + Math.log(Math.abs(s))) },
+    { hint: 'the Gaussian has ½ z², not z²', answer: by((v, s) => -v * v - 0.5 * LOG_2PI + Math.log(Math.abs(s))) },
+    { hint: 'these are densities: their logarithms are asked for', answer: by((v, s) => Math.exp(bell(v)) * Math.abs(s)) },
+    { hint: 'a product underflows where its logarithm is a number still: add the logarithms of the factors', answer: by((v, s) => Math.log(Math.exp(-0.5 * v * v) * Math.abs(s)) - 0.5 * LOG_2PI) },
+    { hint: 'a product underflows where its logarithm is a number still: add the logarithms of the factors', answer: by((v, s) => Math.log(Math.exp(bell(v)) * Math.abs(s))) },
+  ]); // prettier-ignore
 }
 
 const changeOfVariables: Exercise = {
@@ -106,6 +171,13 @@ const changeOfVariables: Exercise = {
         expectClose(integral, 1, { what: '∫ p(x) dx', atol: 1e-4 });
       },
     },
+    {
+      name: 'far out, and where f is almost flat: logarithms of each factor, not of their product',
+      async run({ call }) {
+        await checkDensities(call, [30], [1e-150], 'exp(−450) · 10⁻¹⁵⁰ is 0, its logarithm is −796');
+        await checkDensities(call, [-40, 0.1], [1e-200, -1e200], 'any size');
+      },
+    },
   ],
 };
 
@@ -142,7 +214,28 @@ export function planarInput(rng: Rng, B: number, D: number, along?: number): Pla
 }
 
 export async function checkPlanar(call: Call, input: PlanarInput, hint: string): Promise<void> {
-  await checkToLatent(await call(input.x, input.w, input.u, input.b), planarOf(input), hint);
+  const { x, w, u, b } = input;
+  const [X, W, U] = [matrix(x), vector(w), vector(u)];
+  const { strength } = planarOf(input);
+  const [along, square] = [dot(W, U), dot(W, W)];
+  const inner = X.map((row) => dot(row, W) + b);
+  const pushed = (direction: Vector, by = Math.tanh) => () => X.map((row, n) => row.map((v, d) => v + direction[d]! * by(inner[n]!))); // prettier-ignore
+  const lifted = (over: number) => U.map((v, d) => v + ((strength - along) * W[d]!) / over);
+  const det = (of: (t: number) => number) => () => inner.map((a) => Math.log(of(Math.tanh(a))));
+  const slips: LatentSlip[] = [
+    { hint: 'û, and not u: without the condition the map may fold', z: pushed(U) },
+    { hint: 'û moves u along w over the squared length of w', z: pushed(lifted(1)) },
+    { hint: 'û moves u along w over the squared length of w, not over its length', z: pushed(lifted(Math.sqrt(square))) },
+    { hint: 'the push is û tanh(w·x + b): tanh is missing', z: pushed(lifted(square), (a) => a) },
+    { hint: 'b is inside tanh', z: () => X.map((row, n) => row.map((v, d) => v + lifted(square)[d]! * Math.tanh(inner[n]! - b))) },
+    { hint: 'x itself is missing: z = x + …', z: () => X.map((row, n) => row.map((_, d) => lifted(square)[d]! * Math.tanh(inner[n]!))) },
+    { hint: 'û is in the log-determinant, too: w·û = m(w·u)', logDet: det((t) => 1 + along * (1 - t * t)) },
+    { hint: 'the slope of tanh is 1 − tanh²', logDet: det((t) => 1 + strength * t) },
+    { hint: 'the slope of tanh is 1 − tanh²', logDet: det((t) => 1 + strength * (1 - t)) },
+    { hint: 'ln(1 + …): the 1 of the identity is missing', logDet: det((t) => Math.abs(strength * (1 - t * t))) },
+    { hint: 'the slope of tanh is missing', logDet: det(() => 1 + strength) },
+  ]; // prettier-ignore
+  await checkToLatent(await call(x, w, u, b), planarOf(input), hint, slips);
 }
 
 const planar: Exercise = {
@@ -184,6 +277,10 @@ const planar: Exercise = {
         await checkJacobian((points) => call(points, w, u, b), matrix(x), 'slope of tanh: 1 − tanh²');
       },
     },
+    {
+      name: 'works where w·u = 120, whose exponential is no float32',
+      run: ({ call, rng }) => checkPlanar(call, planarInput(rng, 2, 3, 120), 'ln(1 + e^a) is tf.softplus'),
+    },
   ],
 };
 
@@ -213,10 +310,50 @@ export function couplingOf(x: Matrix, network: NetworkOf): { z: number[][]; logD
   };
 }
 
+/** @param by what becomes of a moved coordinate */
+function coupledBy(
+  x: Matrix,
+  network: NetworkOf,
+  by: (v: number, s: number, t: number) => number,
+  seen: 'a' | 'b' = 'a',
+) {
+  const half = x[0]!.length / 2;
+  return () =>
+    x.map((row) => {
+      const [a, b] = [row.slice(0, half), row.slice(half)];
+      const said = network(seen === 'a' ? a : b);
+      return [...a, ...b.map((v, i) => by(v, said[i]!, said[half + i]!))];
+    });
+}
+
+export function couplingSlips(x: Matrix, network: NetworkOf): LatentSlip[] {
+  const half = x[0]!.length / 2;
+  const s = x.map((row) => network(row.slice(0, half)).slice(0, half));
+  const right = (v: number, scale: number, t: number) => v * Math.exp(scale) + t;
+  const sums = (of: (v: number) => number) => () => s.map((row) => row.reduce((sum, v) => sum + of(v), 0));
+  return [
+    { hint: 's is a logarithm: the scale is exp(s)', z: coupledBy(x, network, (v, a, t) => v * a + t) },
+    { hint: 'the first half of what the network says is s, the second is t', z: coupledBy(x, network, (v, a, t) => v * Math.exp(t) + a) },
+    { hint: 'first scaled, then shifted', z: coupledBy(x, network, (v, a, t) => (v + t) * Math.exp(a)) },
+    { hint: 'this is the way back', z: coupledBy(x, network, (v, a, t) => (v - t) * Math.exp(-a)) },
+    { hint: 'exp(s), and not exp(−s)', z: coupledBy(x, network, (v, a, t) => v * Math.exp(-a) + t) },
+    { hint: 'the shift is missing', z: coupledBy(x, network, (v, a) => v * Math.exp(a)) },
+    { hint: 'the network sees the half that is kept', z: coupledBy(x, network, right, 'b') },
+    { hint: 'take s as the network says it: a bound is the network’s own affair', z: coupledBy(x, network, (v, a, t) => right(v, Math.max(-2, Math.min(2, a)), t)) },
+    { hint: 'take s as the network says it: a bound is the network’s own affair', z: coupledBy(x, network, (v, a, t) => right(v, Math.tanh(a), t)) },
+    { hint: 'take s as the network says it: a bound is the network’s own affair', z: coupledBy(x, network, (v, a, t) => right(v, 2 * Math.tanh(a / 2), t)) },
+    { hint: 'the halves keep their places: first the one that is kept', z: () => coupledBy(x, network, right)().map((row) => [...row.slice(half), ...row.slice(0, half)]) },
+    { hint: 'ln |det| is the sum of s: the logarithms of the scales', logDet: sums(Math.exp) },
+    { hint: 'ln |det| is the sum of s alone', logDet: () => x.map((row) => network(row.slice(0, half)).reduce((sum, v) => sum + v, 0)) },
+    { hint: 'the scales are exp(s), so their logarithms are s, also where s is negative', logDet: sums(Math.abs) },
+  ]; // prettier-ignore
+}
+
 export async function checkCoupling(call: Call, rng: Rng, B: number, D: number, hint: string): Promise<void> {
   const network = networkOf(rng, D / 2);
   const x = normal(rng, 'x', [B, D]);
-  await checkToLatent(await call(x, network.given), couplingOf(matrix(x), network.of), hint);
+  const expected = couplingOf(matrix(x), network.of);
+  await checkToLatent(await call(x, network.given), expected, hint, couplingSlips(matrix(x), network.of));
 }
 
 const couplingExercise: Exercise = {
@@ -245,11 +382,9 @@ const couplingExercise: Exercise = {
         const x = matrixTensor([[1, 2, 3, 4]]);
         const constant = given('(a) => tf.tensor2d([[1, 1, 10, 10]])');
         const expected = { z: [[1, 2, 3 * Math.E + 10, 4 * Math.E + 10]], logDet: [2] };
-        await checkToLatent(
-          await call(x, constant),
-          expected,
-          's scales as exp(s), and each moved coordinate adds its s',
-        );
+        const hint = 's scales as exp(s), and each moved coordinate adds its s';
+        const slips = couplingSlips(matrix(x), () => [1, 1, 10, 10]);
+        await checkToLatent(await call(x, constant), expected, hint, slips);
       },
     },
     {
@@ -270,12 +405,48 @@ const couplingExercise: Exercise = {
   ],
 };
 
+/** The way back from z with something done otherwise. */
+function backSlips(z: Matrix, network: NetworkOf) {
+  const half = z[0]!.length / 2;
+  const reversed = (row: Vector) => [...row].reverse();
+  const undone = (
+    row: Vector,
+    by: (v: number, s: number, t: number) => number,
+    asked = (a: Vector, _: Vector) => a,
+  ) => {
+    const [a, b] = [row.slice(0, half), row.slice(half)];
+    const said = network(asked(a, b));
+    return [...a, ...b.map((v, i) => by(v, said[i]!, said[half + i]!))];
+  };
+  const right = (v: number, s: number, t: number) => (v - t) * Math.exp(-s);
+  const of = (back: (row: Vector) => Vector) => () => matrixTensor(z.map(back));
+  const with0 = (by: typeof right) => of((row) => undone(reversed(row), by));
+  return [
+    { hint: 'the reversal is never undone: it was done last, so it is undone first', answer: of((row) => undone(row, right)) },
+    { hint: 'undo the reversal before the coupling, not after it', answer: of((row) => reversed(undone(row, right))) },
+    { hint: 'undo the reversal before the coupling: the network sees the kept half as it was, and not backwards', answer: of((row) => undone(reversed(row), right, (a) => reversed(a))) },
+    { hint: 'first − t, then / exp(s)', answer: with0((v, s, t) => v * Math.exp(-s) - t) },
+    { hint: 'this is the way there once more: subtract and divide', answer: with0((v, s, t) => v * Math.exp(s) + t) },
+    { hint: 'divide by exp(s)', answer: with0((v, s, t) => (v - t) * Math.exp(s)) },
+    { hint: 's is a logarithm: divide by exp(s)', answer: with0((v, s, t) => (v - t) / s) },
+    { hint: 'the first half of what the network says is s, the second is t', answer: with0((v, s, t) => (v - s) * Math.exp(-t)) },
+    { hint: 'the network sees the half that was kept', answer: of((row) => undone(reversed(row), right, (_, b) => b)) },
+    { hint: 'reverse the coordinates of each example, and not the order of the examples', answer: () => matrixTensor(z.map((row) => undone(reversed(row), right)).reverse()) },
+    { hint: 'the coordinates are back in their order, and the coupling is still to be undone', answer: of(reversed) },
+  ]; // prettier-ignore
+}
+
 export async function checkToData(call: Call, rng: Rng, B: number, D: number, hint: string): Promise<void> {
   const network = networkOf(rng, D / 2);
   const x = matrix(normal(rng, 'x', [B, D]));
   const z = couplingOf(x, network.of).z.map((row) => [...row].reverse());
-  const got = expectTensor(await call(matrixTensor(z), network.given), { what: 'x', shape: [B, D], hint });
-  expectClose(got, matrixTensor(x), { what: 'x', atol: 1e-3, hint });
+  const got = expectTensor(await call(matrixTensor(z), network.given), {
+    what: 'x',
+    shape: [B, D],
+    hint,
+    nonFinite: true,
+  });
+  expectAnswer(got, matrixTensor(x), { what: 'x', atol: 1e-3, hint }, backSlips(z, network.of));
 }
 
 const toData: Exercise = {
@@ -294,10 +465,13 @@ const toData: Exercise = {
       name: 'a network that says 0: only the order is undone',
       async run({ call }) {
         const got = await call(matrixTensor([[1, 2, 3, 4]]), given('(a) => tf.zeros([1, 4])'));
-        expectClose(got, matrixTensor([[4, 3, 2, 1]]), {
-          what: 'x',
-          hint: 'the last coordinate becomes the first again',
-        });
+        const hint = 'the last coordinate becomes the first again';
+        expectAnswer(
+          got,
+          matrixTensor([[4, 3, 2, 1]]),
+          { what: 'x', hint },
+          backSlips([[1, 2, 3, 4]], () => [0, 0, 0, 0]),
+        );
       },
     },
     {
@@ -305,7 +479,13 @@ const toData: Exercise = {
       async run({ call }) {
         const z = matrixTensor([[4 * Math.E + 10, 3 * Math.E + 10, 2, 1]]);
         const got = await call(z, given('(a) => tf.tensor2d([[1, 1, 10, 10]])'));
-        expectClose(got, matrixTensor([[1, 2, 3, 4]]), { what: 'x', hint: 'first − t, then / exp(s)' });
+        const about = { what: 'x', atol: 1e-4, hint: 'first − t, then / exp(s)' };
+        expectAnswer(
+          got,
+          matrixTensor([[1, 2, 3, 4]]),
+          about,
+          backSlips(matrix(z), () => [1, 1, 10, 10]),
+        );
       },
     },
     {
@@ -321,11 +501,7 @@ const toData: Exercise = {
 // flow.spline
 
 export function histogramOf(x: Matrix, logits: Matrix): { z: number[][]; logDet: number[] } {
-  const p = logits.map((row) => {
-    const weights = row.map((v) => Math.exp(v));
-    const total = weights.reduce((a, b) => a + b);
-    return weights.map((weight) => weight / total);
-  });
+  const p = logits.map((row) => softmax(row));
   const before = (row: Vector, k: number) => row.slice(0, k).reduce((a, b) => a + b, 0);
   return {
     z: x.map((row) => row.map((v, d) => before(p[d]!, Math.floor(v)) + (v - Math.floor(v)) * p[d]![Math.floor(v)]!)),
@@ -345,7 +521,29 @@ export const insideBins = (rng: Rng, B: number, D: number, K: number) =>
   );
 
 export async function checkHistogram(call: Call, x: tf.Tensor, logits: tf.Tensor, hint: string): Promise<void> {
-  await checkToLatent(await call(x, logits), histogramOf(matrix(x), matrix(logits)), hint);
+  const [X, L] = [matrix(x), matrix(logits)];
+  const K = L[0]!.length;
+  const p = L.map((row) => softmax(row));
+  const binOf = (v: number) => Math.min(K - 1, Math.floor(v));
+  const det = (of: (d: number, v: number) => number) => () =>
+    X.map((row) => row.reduce((sum, v, d) => sum + of(d, v), 0)); // prettier-ignore
+  const points = (of: (d: number, v: number) => number) => () => X.map((row) => row.map((v, d) => of(d, v)));
+  const below = (d: number, k: number) => p[d]!.slice(0, k).reduce((a, b) => a + b, 0);
+  const across = L[0]!.map((_, k) => softmax(L.map((row) => row[k]!)));
+  const slips: LatentSlip[] = [
+    { hint: 'the bin that x is in counts up to x, and not as a whole', z: points((d, v) => below(d, binOf(v) + 1)) },
+    { hint: 'the bin that x is in counts, too: up to x', z: points((d, v) => below(d, binOf(v))) },
+    { hint: 'this is the slope: z is the part of the histogram that lies below x', z: points((d, v) => p[d]![binOf(v)]!) },
+    { hint: 'the part of the bin that lies below x, and not the one above it', z: points((d, v) => below(d, binOf(v)) + p[d]![binOf(v)]! * (1 - (v - binOf(v)))) },
+    { hint: 'each coordinate’s histogram is the softmax of its own row of logits', z: points((d, v) => across.slice(0, binOf(v)).reduce((sum, q) => sum + q[d]!, 0) + (across[binOf(v)]![d] ?? 0) * (v - binOf(v))) },
+    { hint: 'logits are not normalised: the softmax of each row is the histogram', logDet: det((d, v) => L[d]![binOf(v)]!) },
+    { hint: 'the logarithms of the slopes are added, not the slopes', logDet: det((d, v) => p[d]![binOf(v)]!) },
+    { hint: 'bins are [0, 1), [1, 2) …: floor(x) is the number of the bin, from 0', logDet: det((d, v) => Math.log(p[d]![Math.min(K - 1, Math.ceil(v))]!)) },
+    { hint: 'bins are [0, 1), [1, 2) …: a point on a knot belongs to the bin that begins there', logDet: det((d, v) => (v === 0 ? 0 : Math.log(p[d]![Math.ceil(v) - 1]!))) },
+    { hint: 'bins are [0, 1), [1, 2) …: a point on a knot belongs to the bin that begins there', logDet: det((d, v) => Math.log(p[d]![Math.max(0, Math.ceil(v) - 1)]!)) },
+    { hint: 'the bin is chosen by floor, not by rounding to the nearest', logDet: det((d, v) => Math.log(p[d]![Math.min(K - 1, Math.round(v))]!)) },
+  ]; // prettier-ignore
+  await checkToLatent(await call(x, logits), histogramOf(X, L), hint, slips);
 }
 
 const spline: Exercise = {
@@ -405,12 +603,15 @@ const spline: Exercise = {
           1,
           'use tf.logSoftmax',
         );
-        expectClose(logDet, [-120, 0], {
-          what: 'logDet',
-          rtol: 1e-4,
-          atol: 1e-3,
-          hint: 'the logarithm of a softmax underflows: tf.logSoftmax does not',
-        });
+        const hint = 'the logarithm of a softmax underflows: tf.logSoftmax does not';
+        expectClose(logDet, [-120, 0], { what: 'logDet', rtol: 1e-4, atol: 1e-3, hint });
+      },
+    },
+    {
+      name: 'logits around 100, whose exponentials are no float32',
+      async run({ call, rng }) {
+        const logits = tf.tidy(() => normal(rng, 'logits', [2, 4]).add(tf.tensor2d([[100], [-100]])));
+        await checkHistogram(call, insideBins(rng, 5, 2, 4), logits, 'tf.logSoftmax takes out the largest logit');
       },
     },
   ],
@@ -420,9 +621,19 @@ const spline: Exercise = {
 
 export async function checkReflection(call: Call, x: tf.Tensor, v: tf.Tensor, hint: string): Promise<void> {
   const V = vector(v);
-  const expected = matrix(x).map((row) => row.map((value, d) => value - (2 * dot(row, V) * V[d]!) / dot(V, V)));
+  const square = dot(V, V);
+  const by = (factor: number) => () =>
+    matrixTensor(matrix(x).map((row) => row.map((value, d) => value - factor * dot(row, V) * V[d]!)));
   const got = expectTensor(await call(x, v), { what: 'z', shape: x.shape, hint });
-  expectClose(got, matrixTensor(expected), { what: 'z', atol: 1e-4, hint });
+  expectAnswer(got, by(2 / square)(), { what: 'z', atol: 1e-4, hint }, [
+    { hint: 'this is the foot of the perpendicular: the mirror image is twice as far', answer: by(1 / square) },
+    { hint: 'taken away, not added: the image is on the other side', answer: by(-2 / square) },
+    { hint: 'v of any length: divide by v·v', answer: by(2) },
+    { hint: 'v of any length: divide by v·v, the squared length', answer: by(2 / Math.sqrt(square)) },
+    { hint: 'the part along v changes its sign, and not the rest', answer: () => matrixTensor(matrix(x).map((row) => row.map((value, d) => (2 * dot(row, V) * V[d]!) / square - value))) },
+    { hint: 'this is the part along v: take it away from x twice', answer: () => matrixTensor(matrix(x).map((row) => row.map((_, d) => (dot(row, V) * V[d]!) / square))) },
+    ...[1e-3, 1e-6, 1e-7, 1e-8, 1e-10].map((small) => ({ hint: 'nothing is added to v·v: for a short v that is no mirror', answer: by(2 / (square + small)) })),
+  ]); // prettier-ignore
 }
 
 const householder: Exercise = {
@@ -457,6 +668,14 @@ const householder: Exercise = {
         }
       }, // prettier-ignore
     },
+    {
+      name: 'a mirror for v of any length, from 10⁻⁴ to a million',
+      async run({ call, rng }) {
+        const [x, v] = [normal(rng, 'x', [2, 3]), normal(rng, 'v', [3])];
+        for (const scale of [1e-4, -7, 1e6])
+          await checkReflection(call, x, v.mul(scale), 'v of any length: divide by v·v');
+      },
+    },
   ],
 };
 
@@ -483,7 +702,32 @@ export async function checkExponential(
   terms: number,
   hint: string,
 ): Promise<void> {
-  await checkToLatent(await call(x, M, terms), exponentialOf(matrix(x), matrix(M), terms), hint);
+  const [X, W] = [matrix(x), matrix(M)];
+  const trace = W.reduce((sum, row, i) => sum + row[i]!, 0);
+  const columns = W.map((_, i) => W.map((row) => row[i]!));
+  const series = (matrixOf: Matrix, last: number, over: (k: number) => number) => () =>
+    X.map((row) => {
+      let term = [...row];
+      const sum = [...row];
+      for (let k = 1; k <= last; k++) {
+        term = matrixOf.map((m) => dot(m, term) / over(k));
+        term.forEach((v, d) => (sum[d]! += v));
+      }
+      return sum;
+    });
+  const all = (value: number) => () => X.map(() => value);
+  const slips: LatentSlip[] = [
+    { hint: 'row i of M gives coordinate i: examples are rows, so M x is x times M transposed', z: series(columns, terms, (k) => k) },
+    { hint: 'each term is divided by k: the factorial is missing', z: series(W, terms, () => 1) },
+    { hint: 'the last k is `terms`: this is one term too few', z: series(W, terms - 1, (k) => k) },
+    { hint: 'the last k is `terms`: this is one term too many', z: series(W, terms + 1, (k) => k) },
+    { hint: 'as many terms as asked for', z: series(W, 12, (k) => k) },
+    { hint: 'the series begins with x itself, for k = 0', z: () => series(W, terms, (k) => k)().map((row, n) => row.map((v, d) => v - X[n]![d]!)) },
+    { hint: 'the trace is the sum of the diagonal, not of all entries', logDet: all(W.flat().reduce((a, b) => a + b, 0)) },
+    { hint: 'ln det exp(M) is the trace itself, and not its logarithm', logDet: all(Math.log(Math.abs(trace))) },
+    { hint: 'ln det exp(M) is the trace of M, and not ln |det M|', logDet: all(logAbsDet(W)) },
+  ]; // prettier-ignore
+  await checkToLatent(await call(x, M, terms), exponentialOf(X, W, terms), hint, slips);
 }
 
 const exponential: Exercise = {
@@ -502,8 +746,9 @@ const exponential: Exercise = {
       name: 'diagonal matrices: e to the entries',
       async run({ call }) {
         const M = matrixTensor([[1, 0], [0, -0.5]]); // prettier-ignore
-        const expected = { z: [[Math.E, 3 * Math.exp(-0.5)]], logDet: [0.5] };
-        await checkToLatent(await call(matrixTensor([[1, 3]]), M, 15), expected, 'ln det is the trace, 1 − 0.5');
+        await checkExponential(call, matrixTensor([[1, 3]]), M, 15, 'e and 3 e^(−½); ln det is the trace, 1 − 0.5');
+        const hint = 'as many terms as asked for: a stretch by e⁶ takes thirty';
+        await checkExponential(call, matrixTensor([[1], [-2]]), matrixTensor([[6]]), 30, hint);
       },
     },
     {
@@ -559,6 +804,29 @@ export function expectUniform(u: Vector, what: string, hint: string): void {
   expectTrue(pValue > 1e-7, `${what} to be uniform on [0, 1)`, `values from ${low.toFixed(3)} to ${high.toFixed(3)} (p = ${pValue.toExponential(1)})`, hint); // prettier-ignore
 }
 
+/**
+ * The noise of all coordinates, uniform each; and of any two of them, at the same example, at the next one, and half of
+ * the batch further on, uncorrelated: noise that is tiled, mirrored or shared shows in one of these.
+ */
+export async function checkIndependence(call: Call, rng: Rng, B: number, D: number, hint: string): Promise<void> {
+  const columns: number[][] = [];
+  for (let d = 0; d < D; d++) columns.push(await noiseAt(call, rng.fork('u'), [B, D], d)); // prettier-ignore
+  columns.forEach((u, d) => expectUniform(u, `the noise of coordinate ${d}`, hint));
+  const pairs = columns.flatMap((_, i) => columns.flatMap((__, j) => [0, 1, B / 2].map((lag) => [i, j, lag] as const)));
+  for (const [i, j, lag] of pairs) {
+    if (lag === 0 && i >= j) continue;
+    const n = B - lag;
+    const products = columns[i]!.slice(0, n).map((u, at) => (u - 0.5) * (columns[j]![at + lag]! - 0.5));
+    const where = lag === 0 ? 'of the same example' : `of examples ${lag} apart`;
+    expectTrue(
+      Math.abs(meanOf(products)) < 6 / (12 * Math.sqrt(n)),
+      `independent noise in coordinates ${i} and ${j} ${where}`,
+      `a correlation of ${(12 * meanOf(products)).toFixed(2)}`,
+      hint,
+    );
+  }
+}
+
 const dequantise: Exercise = {
   id: 'flow.dequantise',
   chapter,
@@ -581,22 +849,8 @@ const dequantise: Exercise = {
     },
     {
       name: 'every coordinate of every example has noise of its own',
-      async run({ call, rng }) {
-        const [first, second] = [
-          await noiseAt(call, rng.fork('u'), [500, 2], 0),
-          await noiseAt(call, rng.fork('u'), [500, 2], 1),
-        ];
-        expectUniform(first, 'the noise of the first coordinate', 'one draw for each pixel of each example');
-        expectUniform(second, 'the noise of the second coordinate', 'one draw for each pixel of each example');
-        const n = first.length;
-        const covariance = first.reduce((sum, u, i) => sum + ((u - 0.5) * (second[i]! - 0.5)) / n, 0);
-        expectTrue(
-          Math.abs(covariance) < 6 / (12 * Math.sqrt(n)),
-          'independent noise in the two coordinates',
-          `covariance ${covariance.toFixed(3)}`,
-          'rng.uniform(x.shape)',
-        );
-      },
+      run: ({ call, rng }) =>
+        checkIndependence(call, rng, 600, 4, 'one draw for each pixel of each example: rng.uniform(x.shape)'),
     },
     {
       name: 'a density that is constant in each cell comes out exactly',
@@ -636,6 +890,9 @@ export const exercises: readonly Exercise[] = [
   toData,
   spline,
   householder,
+  mixChannels,
+  blindPairs,
   exponential,
   dequantise,
+  narrowClaim,
 ];

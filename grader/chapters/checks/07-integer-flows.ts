@@ -6,6 +6,8 @@ import * as tf from '@tensorflow/tfjs';
 import type { Rng } from 'dgm';
 import { expectClose, expectFields, expectTensor } from '../../exercise/compare';
 import { given, type Exercise, type Value } from '../../exercise/exercise';
+import { expectAnswer, type KnownMistake } from './answer';
+import { gather, exactUpTo, productGap } from './integer-predictions';
 import { logSumExp, matrix, matrixTensor, normal, smallestFirst, vector, type Matrix, type Vector } from './common';
 
 const chapter = '07-integer-flows';
@@ -47,6 +49,25 @@ export function logMassOf(x: number, mu: number, logScale: number): number {
   return high - softplus(high) + Math.log1p(-ratio);
 }
 
+type Mass = (x: number, mu: number, logScale: number) => number;
+
+const sigmoid = (v: number) => 1 / (1 + Math.exp(-v));
+const cellOf = (x: number, mu: number, s: number) => [(x - 0.5 - mu) / s, (x + 0.5 - mu) / s] as const;
+const difference = (a: number, b: number, floor = 0) => Math.log(sigmoid(b) - sigmoid(a) + floor);
+
+const wrongMasses: readonly (readonly [hint: string, mass: Mass])[] = [
+  ['this is the mass: its logarithm is asked for', (x, mu, l) => Math.exp(logMassOf(x, mu, l))],
+  ['this is the density at x: a mass is that of the cell from x − ½ to x + ½', (x, mu, l) => (mu - x) / Math.exp(l) - l - 2 * softplus((mu - x) / Math.exp(l))],
+  ['logScale is ln s: s = exp(logScale)', (x, mu, l) => difference(...cellOf(x, mu, l))],
+  ['the cell of x reaches from x − ½ to x + ½: it has width 1', (x, mu, l) => difference((x - 1 - mu) / Math.exp(l), (x + 1 - mu) / Math.exp(l))],
+  ['the cell of x reaches from x − ½ to x + ½, and not from x to x + 1', (x, mu, l) => logMassOf(x + 0.5, mu, l)],
+  ['the cell of x reaches from x − ½ to x + ½, and not from x − 1 to x', (x, mu, l) => logMassOf(x - 0.5, mu, l)],
+  ['the second factor is σ(−a), with a minus', (x, mu, l) => { const [a, b] = cellOf(x, mu, Math.exp(l)); return -softplus(-b) - softplus(-a) + Math.log(-Math.expm1(a - b)); }],
+  ['the third factor, 1 − e^(−1/s), is missing', (x, mu, l) => { const [a, b] = cellOf(x, mu, Math.exp(l)); return -softplus(-b) - softplus(a); }],
+  ...[1e-7, 1e-8, 1e-10, 1e-12].map((floor): readonly [string, Mass] => ['a small number added under the logarithm is a mass that the logistic does not have: in the tails it is all that is left', (x, mu, l) => difference(...cellOf(x, mu, Math.exp(l)), floor)]),
+  ['for a wide bell e^(−1/s) is 1 in float32: tf.expm1 keeps the digits that 1 − e^h loses', (x, mu, l) => { const [a, b] = cellOf(x, mu, Math.exp(l)); return -softplus(-b) - softplus(a) + Math.log(1 - Math.fround(Math.exp(a - b))); }],
+]; // prettier-ignore
+
 export async function checkMass(call: Call, x: tf.Tensor, mu: tf.Tensor, logScale: tf.Tensor, hint: string) {
   const shape = tf.tidy(() => x.add(mu).add(logScale).shape);
   const [xs, ms, ls] = [x, mu, logScale].map((v) => Array.from(tf.broadcastTo(v, shape).dataSync())) as [
@@ -54,9 +75,11 @@ export async function checkMass(call: Call, x: tf.Tensor, mu: tf.Tensor, logScal
     number[],
     number[],
   ];
-  const wanted = xs.map((v, i) => logMassOf(v, ms[i]!, ls[i]!));
-  const got = expectTensor(await call(x, mu, logScale), { what: 'the ln mass', shape, hint });
-  expectClose(got, tf.tensor(wanted, shape), { what: 'the ln mass', rtol: 1e-4, atol: 2e-4, hint });
+  const by = (mass: Mass) => tf.tensor(xs.map((v, i) => mass(v, ms[i]!, ls[i]!)), shape); // prettier-ignore
+  const what = 'the ln mass';
+  const got = expectTensor(await call(x, mu, logScale), { what, shape, hint, nonFinite: true });
+  const mistakes = wrongMasses.map(([told, mass]) => ({ hint: told, answer: () => by(mass) }));
+  expectAnswer(got, by(logMassOf), { what, rtol: 1e-4, atol: 2e-4, hint }, mistakes);
 }
 
 const mass: Exercise = {
@@ -127,6 +150,14 @@ const mass: Exercise = {
         );
       },
     },
+    {
+      name: 'keeps its digits for scales from e^−8 to three million',
+      async run({ call, rng }) {
+        const x = integersAround(rng, 'x', [6, 1], 50);
+        const scales = tf.tensor2d([[-8, -2, 2, 4.6, 15]]);
+        await checkMass(call, x, tf.zeros([1, 5]), scales, 'no term may be 1 minus something that is almost 1');
+      },
+    },
   ],
 };
 
@@ -155,10 +186,33 @@ export function priorInput(rng: Rng, B: number, D: number, K: number): PriorInpu
   };
 }
 
-export async function checkPrior(call: Call, { z, logits, mu, logScale }: PriorInput, hint: string): Promise<void> {
+const wrongPriors = ({ z, logits, mu, logScale }: PriorInput): readonly KnownMistake[] => {
+  const [Z, L, M, S] = [matrix(z), matrix(logits), matrix(mu), matrix(logScale)];
+  const joint = (row: Vector, d: number, weight: (d: number, k: number) => number) =>
+    L[d]!.map((_, k) => weight(d, k) + logMassOf(row[d]!, M[d]![k]!, S[d]![k]!));
+  const normalised = (d: number, k: number) => L[d]![k]! - logSumExp(L[d]!);
+  const total = (values: Vector) => values.reduce((a, b) => a + b, 0);
+  const perCoordinate = (of: (terms: number[]) => number, weight = normalised) =>
+    tf.tensor1d(Z.map((row) => total(row.map((_, d) => of(joint(row, d, weight)))))); // prettier-ignore
+  const overD = (d: number, k: number) => L[d]![k]! - logSumExp(L.map((row) => row[k]!));
+  return [
+    { hint: 'weights are softmax(logits): normalise them, in logarithms', answer: () => perCoordinate(logSumExp, (d, k) => L[d]![k]!) },
+    { hint: 'the weights of the components are missing', answer: () => perCoordinate(logSumExp, () => 0) },
+    { hint: 'the softmax of the weights is over the components of a coordinate, not over the coordinates', answer: () => perCoordinate(logSumExp, overD) },
+    { hint: 'a sum over the components, not the largest of them', answer: () => perCoordinate((terms) => Math.max(...terms)) },
+    { hint: 'every coordinate chooses its own component: the sum over k is inside the logarithm, that over d outside', answer: () => tf.tensor1d(Z.map((row) => logSumExp(L[0]!.map((_, k) => total(row.map((__, d) => joint(row, d, normalised)[k]!)))))) },
+    { hint: 'the sum over k is inside the logarithm', answer: () => perCoordinate(total) },
+    { hint: 'nats per example: a sum over the coordinates, not their mean', answer: () => perCoordinate((terms) => logSumExp(terms) / L.length) },
+    { hint: 'the logarithm of a softmax underflows: tf.logSoftmax does not', answer: () => perCoordinate(logSumExp, (d, k) => Math.log(Math.exp(normalised(d, k)) < 1e-45 ? 0 : Math.exp(normalised(d, k)))) },
+  ]; // prettier-ignore
+};
+
+export async function checkPrior(call: Call, input: PriorInput, hint: string): Promise<void> {
+  const { z, logits, mu, logScale } = input;
   const wanted = priorOf(matrix(z), matrix(logits), matrix(mu), matrix(logScale));
-  const got = expectTensor(await call(z, logits, mu, logScale), { what: 'ln p(z)', shape: [z.shape[0]!], hint });
-  expectClose(got, tf.tensor1d(wanted), { what: 'ln p(z)', rtol: 1e-4, atol: 1e-3, hint });
+  const about = { what: 'ln p(z)', shape: [z.shape[0]!], hint, nonFinite: true };
+  const got = expectTensor(await call(z, logits, mu, logScale), about);
+  expectAnswer(got, tf.tensor1d(wanted), { what: 'ln p(z)', rtol: 1e-4, atol: 1e-3, hint }, wrongPriors(input));
 }
 
 const prior: Exercise = {
@@ -209,6 +263,9 @@ const prior: Exercise = {
       async run({ call, rng }) {
         const input = priorInput(rng, 2, 3, 2);
         await checkPrior(call, { ...input, z: tf.fill([2, 3], 400) }, 'log-sum-exp with the largest taken out');
+        const [logits, mu] = [tf.tensor2d([[0, -120]]), tf.tensor2d([[0, 400]])];
+        const alone = { z: tf.tensor2d([[400]]), logits, mu, logScale: tf.zeros([1, 2]) };
+        await checkPrior(call, alone, 'a component of weight e^−120 that alone explains z');
       },
     },
   ],
@@ -225,13 +282,17 @@ export interface Net {
 export const NETS = {
   /** Many answers are halves. */
   half: { source: '(a) => a.div(2)', of: (row) => row.map((v) => v / 2) },
+  /** Each place has a weight of its own: a network that commutes with the reversal of its input hides where it was asked. */
   mixed: {
-    source: '(a) => a.square().div(8).sub(a.reverse(1).div(4))',
-    of: (row) => row.map((v, i) => (v * v) / 8 - row[row.length - 1 - i]! / 4),
+    source: '(a) => a.square().div(8).sub(a.reverse(1).mul(tf.range(1, a.shape[1] + 1)).div(4))',
+    of: (row) => row.map((v, i) => (v * v) / 8 - (row[row.length - 1 - i]! * (i + 1)) / 4),
   },
   group: {
-    source: '(h, g) => h.sum(1, true).div(4).add(h.reverse(1).mul(g + 1).div(8))',
-    of: (row, g) => row.map((_, i) => row.reduce((a, b) => a + b, 0) / 4 + (row[row.length - 1 - i]! * (g + 1)) / 8),
+    source: '(h, g) => h.sum(1, true).div(4).add(h.reverse(1).mul(tf.range(1, h.shape[1] + 1)).mul(g + 1).div(8))',
+    of: (row, g) => {
+      const total = row.reduce((a, b) => a + b, 0);
+      return row.map((_, i) => total / 4 + (row[row.length - 1 - i]! * (i + 1) * (g + 1)) / 8);
+    },
   },
 } as const satisfies Record<string, Net>;
 
@@ -245,13 +306,40 @@ export function coupled(x: Matrix, { of }: Net, sign: 1 | -1): number[][] {
   });
 }
 
+/** Halves a and b of every row, and the translation's raw answer. */
+function halves(x: Matrix, { of }: Net, seen: 'a' | 'b' = 'a') {
+  return x.map((row) => {
+    const [a, b] = [row.slice(0, row.length / 2), row.slice(row.length / 2)];
+    return { a, b, t: of(seen === 'a' ? a : b, 0) };
+  });
+}
+
+const wrongCouplings = (x: Matrix, net: Net, sign: 1 | -1): readonly KnownMistake[] => {
+  const by =
+    (moved: (b: number, t: number) => number, seen: 'a' | 'b' = 'a') =>
+    () =>
+      matrixTensor(halves(x, net, seen).map(({ a, b, t }) => [...a, ...b.map((v, i) => moved(v, t[i]!))]));
+  return [
+    { hint: 'round the translation, not the sum: x_b + t rounded lets two points meet', answer: by((b, t) => roundEven(b + sign * t)) },
+    { hint: 'the translation is a real number: round it before it moves an integer', answer: by((b, t) => b + sign * t) },
+    { hint: 'halves are rounded to the even neighbour, as tf.round does', answer: by((b, t) => b + sign * Math.floor(t + 0.5)) },
+    { hint: 'rounded, not rounded down', answer: by((b, t) => b + sign * Math.floor(t)) },
+    { hint: 'what is added on the way there is subtracted on the way back', answer: by((b, t) => b - sign * roundEven(t)) },
+    { hint: 'the network is asked about the half that stays: the half that moves is another one on the way back', answer: by((b, t) => b + sign * roundEven(t), 'b') },
+    { hint: 'the halves keep their places: first the one that stays', answer: () => matrixTensor(halves(x, net).map(({ a, b, t }) => [...b.map((v, i) => v + sign * roundEven(t[i]!)), ...a])) },
+    { hint: 'the second half moves, the first one says by how much', answer: () => matrixTensor(halves(x, net, 'b').map(({ a, b, t }) => [...a.map((v, i) => v + sign * roundEven(t[i]!)), ...b])) },
+    { hint: 'nothing has moved', answer: () => matrixTensor(x) },
+  ]; // prettier-ignore
+};
+
 export async function checkCoupling(call: Call, x: tf.Tensor, net: Net, hint: string): Promise<void> {
   for (const [direction, sign] of [
     ['toLatent', 1],
     ['toData', -1],
   ] as const) {
     const got = expectTensor(await call(x, given(net.source), direction), { what: direction, shape: x.shape, hint });
-    expectClose(got, matrixTensor(coupled(matrix(x), net, sign)), { what: direction, atol: 1e-6, hint });
+    const expected = matrixTensor(coupled(matrix(x), net, sign));
+    expectAnswer(got, expected, { what: direction, atol: 1e-6, hint }, wrongCouplings(matrix(x), net, sign));
   }
 }
 
@@ -320,11 +408,55 @@ export function generalOf(x: Matrix, groups: number, { of }: Net, direction: Dir
   });
 }
 
+interface GeneralSlip {
+  readonly turns?: (groups: number, direction: Direction) => number[];
+  readonly seen?: (h: Vector, x: Vector, inGroup: (d: number) => boolean) => number[];
+  readonly inGroup?: (d: number, g: number, groups: number, D: number) => boolean;
+  readonly moves?: (inGroup: boolean) => boolean;
+  readonly round?: (t: number) => number;
+  readonly sign?: (direction: Direction) => 1 | -1;
+}
+
+/** `generalOf` with one thing done otherwise. */
+function slipped(x: Matrix, groups: number, { of }: Net, direction: Direction, slip: GeneralSlip): number[][] {
+  const order = Array.from({ length: groups }, (_, i) => i);
+  const turns = slip.turns?.(groups, direction) ?? (direction === 'toLatent' ? order : order.reverse());
+  const sign = slip.sign?.(direction) ?? (direction === 'toLatent' ? 1 : -1);
+  return x.map((row) => {
+    let h = [...row];
+    for (const g of turns) {
+      const inGroup = (d: number) => slip.inGroup?.(d, g, groups, row.length) ?? d % groups === g;
+      const seen = slip.seen?.(h, row, inGroup) ?? h.map((v, d) => (inGroup(d) ? 0 : v));
+      const move = of(seen, g).map(slip.round ?? roundEven);
+      h = h.map((v, d) => ((slip.moves?.(inGroup(d)) ?? inGroup(d)) ? v + sign * move[d]! : v));
+    }
+    return h;
+  });
+}
+
+const GENERAL_SLIPS: readonly (readonly [hint: string, slip: GeneralSlip])[] = [
+  ['on the way back the last group comes first: what it saw is what is there now', { turns: (groups) => Array.from({ length: groups }, (_, i) => i) }],
+  ['group 0 first on the way there, and last on the way back', { turns: (groups, direction) => { const all = Array.from({ length: groups }, (_, i) => i); return direction === 'toLatent' ? all.reverse() : all; } }],
+  ['each group sees what has become of the groups before it, and not what they were', { seen: (_, x, inGroup) => x.map((v, d) => (inGroup(d) ? 0 : v)) }],
+  ['a group does not see itself: its coordinates are 0 in what the network gets', { seen: (h) => [...h] }],
+  ['only the group’s own coordinates move', { moves: () => true }],
+  ['all but the group moves here: the masks are exchanged', { moves: (inGroup) => !inGroup }],
+  ['coordinate d is in group d mod G: neighbours are in different groups', { inGroup: (d, g, groups, D) => Math.floor((d * groups) / D) === g }],
+  ['round the translation: the latents are no integers', { round: (t) => t }],
+  ['halves are rounded to the even neighbour, as tf.round does', { round: (t) => Math.floor(t + 0.5) }],
+  ['what is added on the way there is subtracted on the way back', { sign: () => 1 }],
+]; // prettier-ignore
+
 export async function checkGeneral(call: Call, x: tf.Tensor, groups: number, net: Net, hint: string): Promise<void> {
   for (const direction of ['toLatent', 'toData'] as const) {
     const what = `${direction}, ${groups} groups`;
     const got = expectTensor(await call(x, groups, given(net.source), direction), { what, shape: x.shape, hint });
-    expectClose(got, matrixTensor(generalOf(matrix(x), groups, net, direction)), { what, atol: 1e-6, hint });
+    const mistakes = GENERAL_SLIPS.map(([told, slip]) => ({
+      hint: told,
+      answer: () => matrixTensor(slipped(matrix(x), groups, net, direction, slip)),
+    }));
+    const expected = matrixTensor(generalOf(matrix(x), groups, net, direction));
+    expectAnswer(got, expected, { what, atol: 1e-6, hint }, mistakes);
   }
 }
 
@@ -399,16 +531,25 @@ export async function checkStraight(
   const values = Array.from(v.dataSync());
   const rounded = values.map((u) => roundEven(g.of(u)));
   const got = expectFields(await call(given(f.source), given(g.source), v), ['value', 'gradient'], { hint });
-  expectClose(
-    got.value,
-    rounded.reduce((sum, y) => sum + f.of(y), 0),
-    { what: 'the value', rtol: 1e-4, atol: 1e-3, hint },
-  );
-  const gradient = tf.tensor(
-    values.map((u, i) => f.slope(rounded[i]!) * g.slope(u)),
-    v.shape,
-  );
-  expectClose(got.gradient, gradient, { what: 'the gradient', rtol: 1e-4, atol: 1e-3, hint });
+  const total = (of: (u: number, i: number) => number) => values.reduce((sum, u, i) => sum + of(u, i), 0);
+  const tolerance = { rtol: 1e-4, atol: 1e-3, hint };
+  const values0 = (message: string, of: (u: number, i: number) => number) => ({
+    hint: message,
+    answer: () => total(of),
+  });
+  expectAnswer(got.value, total((_, i) => f.of(rounded[i]!)), { ...tolerance, what: 'the value' }, [
+    values0('f sees the rounded numbers: this is f(g(v))', (u) => f.of(g.of(u))),
+    values0('round g(v), not v', (u) => f.of(g.of(roundEven(u)))),
+    values0('this is the sum of the rounded numbers: f of them is asked for', (_, i) => rounded[i]!),
+  ]); // prettier-ignore
+  const slopes = (of: (u: number, i: number) => number) => tf.tensor(values.map(of), v.shape);
+  expectAnswer(got.gradient, slopes((u, i) => f.slope(rounded[i]!) * g.slope(u)), { ...tolerance, what: 'the gradient' }, [
+    { hint: 'this is 0: rounding has no slope of its own, so pass the gradient around it', answer: () => slopes(() => 0) },
+    { hint: 'f’s slope is taken at the rounded number', answer: () => slopes((u) => f.slope(g.of(u)) * g.slope(u)) },
+    { hint: 'the chain rule: g’s slope is missing', answer: () => slopes((_, i) => f.slope(rounded[i]!)) },
+    { hint: 'the chain rule: f’s slope is missing', answer: () => slopes((u) => g.slope(u)) },
+    { hint: 'g’s slope is taken where v is, and not at its rounding', answer: () => slopes((u, i) => f.slope(rounded[i]!) * g.slope(roundEven(u))) },
+  ]); // prettier-ignore
 }
 
 /** Numbers whose image under every inner function is far from a half: eighths, no halves of squares. */
@@ -483,11 +624,39 @@ export function permutedOf(x: Matrix, { of }: Net, beta: number, direction: Dire
   });
 }
 
+const wrongPermuted = (x: Matrix, net: Net, beta: number, direction: Direction): readonly KnownMistake[] => {
+  const there = direction === 'toLatent';
+  const sign = there ? 1 : -1;
+  const reversed = (row: Vector) => [...row].reverse();
+  const by = (move: (t: number) => number, before = !there, after = there, ask = net.of) =>
+    () => matrixTensor(x.map((row) => {
+      const start = before ? reversed(row) : [...row];
+      const half = row.length / 2;
+      const moves = ask(start.slice(0, half), 0).map(move);
+      const moved = start.map((v, d) => (d < half ? v : v + sign * moves[d - half]!));
+      return after ? reversed(moved) : moved;
+    })); // prettier-ignore
+  const right = (t: number) => roundEven(t * beta);
+  return [
+    { hint: 'β times a rounded number is no integer: round last', answer: by((t) => roundEven(t) * beta) },
+    { hint: 'β is a real number: it scales the translation before the rounding, and is not rounded itself', answer: by((t) => roundEven(t) * Math.round(beta)) },
+    { hint: 'round β t: what moves an integer is an integer', answer: by((t) => t * beta) },
+    { hint: 'round to the nearest, halves to the even neighbour, as tf.round does', answer: by((t) => Math.floor(t * beta + 0.5)) },
+    { hint: 'β is missing', answer: by(roundEven) },
+    { hint: there ? 'the reversal is part of the function: after the coupling, all coordinates' : 'the reversal is never undone: it was done last, so it is undone first', answer: by(right, false, false) },
+    { hint: there ? 'first the coupling, then the reversal' : 'the last thing done is the first to be undone: reverse before the coupling', answer: by(right, there, !there) },
+    { hint: 'the network has to see the kept half as it saw it on the way there, in the same order', answer: by(right, !there, there, (a, g) => reversed(net.of(reversed(a), g))) },
+    { hint: 'added on the way there, subtracted on the way back', answer: by((t) => -right(t)) },
+    { hint: 'β = 0 moves nothing, and the coordinates are reversed all the same', answer: () => matrixTensor(x) },
+  ]; // prettier-ignore
+};
+
 export async function checkPermuted(call: Call, x: tf.Tensor, net: Net, beta: number, hint: string): Promise<void> {
   for (const direction of ['toLatent', 'toData'] as const) {
     const what = `${direction}, β = ${beta}`;
     const got = expectTensor(await call(x, given(net.source), beta, direction), { what, shape: x.shape, hint });
-    expectClose(got, matrixTensor(permutedOf(matrix(x), net, beta, direction)), { what, atol: 1e-6, hint });
+    const expected = matrixTensor(permutedOf(matrix(x), net, beta, direction));
+    expectAnswer(got, expected, { what, atol: 1e-6, hint }, wrongPermuted(matrix(x), net, beta, direction));
   }
 }
 
@@ -541,6 +710,7 @@ const permuted: Exercise = {
   ],
 };
 
+/** In the order of the chapter. */
 export const exercises: readonly Exercise[] = [
   mass,
   prior,
@@ -548,4 +718,7 @@ export const exercises: readonly Exercise[] = [
   generalExercise,
   straightExercise,
   permuted,
+  productGap,
+  gather,
+  exactUpTo,
 ];

@@ -13,6 +13,7 @@ import {
   noiseFor,
 } from '../checks/05-autoregressive';
 import { integers, normal } from '../checks/common';
+import { coldChoice, parallel, stepsBack } from './autoregressive-predictions';
 import { expectClose, expectTensor } from '../../exercise/compare';
 import type { Check, Hidden, Mistake } from '../../exercise/exercise';
 
@@ -95,7 +96,7 @@ const inOrderChecks: readonly Check[] = [
       for (const label of ['a', 'b', 'c']) {
         const here = rng.fork(label);
         const order = [...permutation(9, here.fork('order'))];
-        await checkInOrder(call, integers(here, 'x', [3, 9], 3), order, 'the inverse takes rows back to pixels');
+        await checkInOrder(call, integers(here, 'x', [3, 9], 4), order, 'the inverse takes rows back to pixels', 4);
       }
     },
   },
@@ -239,13 +240,16 @@ const kernelMaskMistakes: readonly Mistake[] = [
 const drawChecks: readonly Check[] = [
   {
     name: 'twelve places and a sharper network',
-    run: ({ call, rng }) => checkDraw(call, noiseFor(rng, 20, 12, 5), 5, 'each value given those before it'),
+    run: ({ call, rng }) => checkDraw(call, noiseFor(rng, [20, 12], 5, 6), 5, 'each value given those before it', 6),
   },
   {
     name: 'the first values do not depend on the noise of the later ones',
     async run({ call, rng }) {
-      const u = noiseFor(rng, 4, 6, 1);
-      const other = tf.concat([u.slice([0, 0], [4, 3]), noiseFor(rng.fork('other'), 4, 6, 1).slice([0, 3], [4, 3])], 1);
+      const u = noiseFor(rng, [4, 6], 1);
+      const other = tf.concat(
+        [u.slice([0, 0], [4, 3]), noiseFor(rng.fork('other'), [4, 6], 1).slice([0, 3], [4, 3])],
+        1,
+      );
       await checkDraw(call, u, 1, 'in order');
       await checkDraw(call, other, 1, 'in order');
     },
@@ -437,5 +441,8 @@ export const hidden: Readonly<Record<string, Hidden>> = {
   'ar.kernelMask': { checks: kernelMaskChecks, mistakes: kernelMaskMistakes },
   'ar.draw': { checks: drawChecks, mistakes: drawMistakes },
   'ar.temperature': { checks: temperatureChecks, mistakes: temperatureMistakes },
+  'ar.stepsBack': stepsBack,
+  'ar.parallel': parallel,
+  'ar.coldChoice': coldChoice,
   'ar.attend': { checks: attendChecks, mistakes: attendMistakes },
 };

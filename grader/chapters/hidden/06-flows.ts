@@ -19,6 +19,7 @@ import {
   runToLatent,
 } from '../checks/06-flows';
 import { matrix, matrixTensor, normal, vector } from '../checks/common';
+import { blindPairs, mixChannels, narrowClaim } from './flow-predictions';
 import { expectClose, expectTensor, expectTrue } from '../../exercise/compare';
 import { given, type Check, type Hidden, type Mistake } from '../../exercise/exercise';
 
@@ -140,7 +141,6 @@ const planarMistakes: readonly Mistake[] = [
     source: 'common: e^a overflows in float32 from a = 89 on',
     replace: 'tf.softplus(along)',
     by: 'along.exp().add(1).log()',
-    passesPublic: true,
   },
 ];
 
@@ -374,7 +374,6 @@ const splineMistakes: readonly Mistake[] = [
     source: 'common: right until a logit exceeds 88, where e to the power of it is no float32',
     replace: 'tf.logSoftmax(logits)',
     by: 'logits.sub(logits.exp().sum(1, true).log())',
-    passesPublic: true,
   },
   {
     name: 'the sign of the log-determinant',
@@ -432,7 +431,6 @@ const householderMistakes: readonly Mistake[] = [
     source: 'common: a guard against a division by 0 that makes a short v no mirror',
     replace: 'v.square().sum()',
     by: 'v.square().sum().add(1e-8)',
-    passesPublic: true,
   },
 ];
 
@@ -591,6 +589,12 @@ const dequantiseMistakes: readonly Mistake[] = [
     by: 'rng.uniform([Math.ceil(x.shape[0]! / 2), x.shape[1]!]).tile([2, 1]).slice([0, 0], x.shape as [number, number])',
   },
   {
+    name: 'mirrored noise: 1 − u for the second half of the batch',
+    source: 'common: antithetic draws, whose mean is better, and which are not independent',
+    replace: 'rng.uniform(x.shape)',
+    by: '(([half]) => tf.concat([half!, tf.sub(1, half!)]).slice([0, 0], x.shape as [number, number]))([rng.uniform([Math.ceil(x.shape[0]! / 2), x.shape[1]!])])',
+  },
+  {
     name: 'the correction added for noise that needs none',
     source: 'common: D ln 2 subtracted with full noise',
     replace: 'return logDensity(x.add(u))',
@@ -605,6 +609,9 @@ export const hidden: Readonly<Record<string, Hidden>> = {
   'flow.toData': { checks: toDataChecks, mistakes: toDataMistakes },
   'flow.spline': { checks: splineChecks, mistakes: splineMistakes },
   'flow.householder': { checks: householderChecks, mistakes: householderMistakes },
+  'flow.mixChannels': mixChannels,
+  'flow.blindPairs': blindPairs,
   'flow.exponential': { checks: exponentialChecks, mistakes: exponentialMistakes },
   'flow.dequantise': { checks: dequantiseChecks, mistakes: dequantiseMistakes },
+  'flow.narrowClaim': narrowClaim,
 };

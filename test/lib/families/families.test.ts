@@ -53,6 +53,22 @@ describe.each(families.map((family) => [family.name, family] as const))('%s', (_
   });
 });
 
+// Table 1.1 of the lecture, in its order: training, likelihood, sampling, compression (lossy, lossless), representation
+const table = [
+  ['autoregressive models', /^(autoregressive|pixelcnn)/, 'stable exact slow false true false'],
+  ['flows', /flow$|^nice$|^realnvp$/, 'stable exact (fast|slow|fast or slow) false true true'],
+] as const;
+
+test.each(table)('the cards of %s agree with Table 1.1', (_, names, expected) => {
+  const rows = families.filter(({ name }) => names.test(name)).map(({ name, card }) => [name, card.row] as const);
+  expect(rows.length).toBeGreaterThan(1);
+  for (const [name, row] of rows) {
+    const { training, likelihood, sampling, lossyCompression, losslessCompression, representation } = row;
+    const said = [training, likelihood, sampling, lossyCompression, losslessCompression, representation].join(' ');
+    expect(said, name).toMatch(new RegExp(`^${expected}$`));
+  }
+});
+
 test('names are unique, in order, and each is said in one source file', () => {
   const names = families.map(({ name }) => name);
   expect(names).toEqual([...new Set(names)].sort());

@@ -27,6 +27,7 @@ import {
   others,
   permutationOf,
   planar,
+  planarFlow,
   rationalQuadraticSpline,
   realNvp,
   reversal,
@@ -36,6 +37,7 @@ import {
   sylvesterFlow,
   type Family,
   type FlowConfig,
+  type FlowModel,
   type GenerativeModel,
   type Rng,
   type Transform,
@@ -163,6 +165,31 @@ describe.each(members)('%s', (_, specimen) => {
   const model = specimen.create(createRng(1));
   const applying = lawsOf(model, specimen).map((law) => [law.name, law] as const);
   test.each(applying)('%s', (_, law) => law.check(specimen));
+});
+
+// A chain of layers mixes: with one order for all layers, maps that look one way only never look back
+
+const mixing: readonly (readonly [string, (config: Partial<FlowConfig>) => FlowModel])[] = [
+  ['NICE', (config) => nice.create({ ...nice.tiny.config, ...config }, createRng(1))],
+  ['RealNVP', (config) => realNvp.create({ ...realNvp.tiny.config, masks: [[0, 1], [2, 3]], ...config }, createRng(1))],
+  ['planar', (config) => planarFlow.create({ ...planarFlow.tiny.config, ...config }, createRng(1))],
+  ...(['orthogonal', 'householder', 'triangular'] as const).map(
+    (orthogonality) =>
+      [
+        `Sylvester, ${orthogonality}`,
+        (config: Partial<FlowConfig>) =>
+          sylvesterFlow.create({ ...sylvesterFlow.tiny.config, orthogonality, rank: D, ...config }, createRng(1)),
+      ] as const,
+  ),
+]; // prettier-ignore
+
+test.each(mixing)('%s: after some layers every latent depends on every coordinate', (_, create) => {
+  const model = create({ eventShape: [D], steps: 4 });
+  const { toLatent } = lively(() => model.bijection);
+  const f = (x: readonly number[]) => Array.from(toLatent(tf.tensor2d([[...x]])).z.dataSync());
+  const jacobians = (points(20, -2, 2).arraySync() as number[][]).map((row) => numericalJacobian(f, row, 0.05));
+  const largest = jacobians[0]!.map((row, i) => row.map((__, j) => Math.max(...jacobians.map((J) => Math.abs(J[i]![j]!))))); // prettier-ignore
+  expect(Math.min(...largest.flat()), JSON.stringify(largest)).toBeGreaterThan(1e-4);
 });
 
 // What is particular
