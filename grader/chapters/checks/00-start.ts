@@ -26,13 +26,22 @@ export type Call = (...args: Value[]) => Promise<Value>;
 
 const transposed = (rows: Matrix) => rows[0]!.map((_, d) => rows.map((row) => row[d]!));
 const squares = (values: Vector) => values.reduce((sum, v) => sum + v ** 2, 0);
-const shifted = (values: Vector) => values.map((v) => v - meanOf(values));
+function shifted(values: Vector): number[] {
+  const mean = meanOf(values);
+  return values.map((v) => v - mean);
+}
+const divided = (values: Vector, by: number) => values.map((v) => v / by);
 /** The root of the mean square. */
 const sizeOf = (values: Vector) => Math.sqrt(squares(values) / values.length);
 
 /** Each column less its mean, over that scale of it. */
 function standardised(x: Matrix, scale: (centred: Vector) => number = sizeOf): number[][] {
-  return transposed(transposed(x).map((column) => shifted(column).map((v) => v / scale(shifted(column)))));
+  return transposed(
+    transposed(x).map((column) => {
+      const centred = shifted(column);
+      return divided(centred, scale(centred));
+    }),
+  );
 }
 
 function wrongColumns(x: Matrix): readonly KnownMistake[] {
@@ -42,13 +51,13 @@ function wrongColumns(x: Matrix): readonly KnownMistake[] {
   const constant = 'no constant is added to the variance, nor to its root: no column is constant';
   const answers: readonly (readonly [hint: string, answer: () => Matrix])[] = [
     ['that is each row by itself: the axis of the examples is the first, mean(0)', () => transposed(standardised(columns))],
-    ['the mean of each row was subtracted: mean(0) averages over the examples', () => transposed(lessRowMeans.map((column) => column.map((v) => v / sizeOf(column))))],
+    ['the mean of each row was subtracted: mean(0) averages over the examples', () => transposed(lessRowMeans.map((column) => divided(column, sizeOf(column))))],
     ['one scale for all columns: each column has a variance of its own', () => standardised(x, () => overall)],
     ['divided by the variance: it has the unit squared, so take its square root', () => standardised(x, (c) => sizeOf(c) ** 2)],
     ['the variance of the data themselves is divided by N, not by N − 1', () => standardised(x, (c) => Math.sqrt(squares(c) / (c.length - 1)))],
     ['shifted, but not scaled', () => standardised(x, () => 1)],
     ['multiplied by the deviation: divide by it', () => standardised(x, (c) => 1 / sizeOf(c))],
-    ['scaled, but not shifted', () => transposed(columns.map((column) => column.map((v) => v / sizeOf(shifted(column)))))],
+    ['scaled, but not shifted', () => transposed(columns.map((column) => divided(column, sizeOf(shifted(column)))))],
     ...[1e-5, 1e-6, 1e-7, 1e-8].flatMap((epsilon) => [
       [constant, () => standardised(x, (c) => Math.sqrt(squares(c) / c.length + epsilon))] as const,
       [constant, () => standardised(x, (c) => sizeOf(c) + epsilon)] as const,

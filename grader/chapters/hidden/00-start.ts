@@ -96,8 +96,8 @@ const twoDiceChecks: readonly Check[] = [
     name: 'a single throw is the sum of two dice, and odd in half of all cases',
     async run({ call, rng }) {
       const seen = [];
-      for (let n = 0; n < 200; n++) seen.push((await throwTwo(call, rng.fork(`throw ${n}`), 1))[0]!);
-      expectWithin(meanOf(seen), 7, Math.sqrt(35 / 6 / seen.length), 'the mean of 200 single throws');
+      for (let n = 0; n < 800; n++) seen.push((await throwTwo(call, rng.fork(`throw ${n}`), 1))[0]!);
+      expectWithin(meanOf(seen), 7, Math.sqrt(35 / 6 / seen.length), 'the mean of 800 single throws');
       const odd = meanOf(seen.map((sum) => sum % 2));
       expectWithin(odd, 0.5, Math.sqrt(0.25 / seen.length), 'the share of odd ones', 'two dice, not one twice');
     },
