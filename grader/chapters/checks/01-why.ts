@@ -75,7 +75,7 @@ const decide: Exercise = {
       run: ({ call }) =>
         checkDecide(
           call,
-          tf.fill([2, 2], -3),
+          tf.tensor2d([[-3, -3], [-5, -5]]),
           [Math.log(0.9), Math.log(0.1)],
           'where all p(x | k) are equal, p(k) decides',
         ),
@@ -196,7 +196,7 @@ const decideOrDecline: Exercise = {
             ]),
             logP: tf.tensor1d([-1, -9]),
             heldOut: tf.tensor1d([-1, -2, -3, -4]),
-            alpha: 0.25,
+            alpha: 0.3,
           },
           'the share of held-out inputs whose ln p is at most that of x',
         ),
@@ -207,8 +207,8 @@ const decideOrDecline: Exercise = {
         checkDecline(
           call,
           {
-            posterior: tf.tensor2d([[0.6, 0.4]]),
-            logP: tf.tensor1d([-4]),
+            posterior: tf.tensor2d([[0.6, 0.4], [0.9, 0.1]]), // prettier-ignore
+            logP: tf.tensor1d([-4, -3.5]),
             heldOut: tf.tensor1d([-1, -2, -3, -4]),
             alpha: 0.25,
           },
@@ -370,12 +370,12 @@ export async function checkPartition(call: Call, b: Vector, J: Matrix, hint: str
     ['the pairs are missing', of({ pairs: 0 })],
     ['each pair in full: J_de x_d x_e for d < e, and ½ xᵀ J x is that already', of({ pairs: 0.5 })],
     ['pixels are 0 or 1, not −1 or 1', of({ values: [-1, 1] })],
-    ['a sum over the patterns, not their mean', () => tf.scalar(right - b.length * Math.LN2)],
+    ['a sum over all patterns, not their mean, nor the largest of them', () => tf.scalar(right - b.length * Math.LN2)],
     ['one pattern is missing: the empty one counts as well', of({ from: 1 })],
     ['one pattern is missing: the full one counts as well', of({ to: -1 })],
     ['ln Z, not −ln Z', () => tf.scalar(-right)],
     ['ln Z, not Z', () => tf.scalar(Math.exp(right))],
-    ['Σ exp f over all patterns, not the largest of them alone', () => tf.scalar(Math.max(...everyPattern(b, J)))],
+    ['a sum over all patterns, not the largest of them alone', () => tf.scalar(Math.max(...everyPattern(b, J)))],
   )); // prettier-ignore
 }
 

@@ -178,7 +178,7 @@ export const answers: TriedAnswers = {
       ['spins', `${ALL.replace('(n >> d) & 1)', '2 * ((n >> d) & 1) - 1)')} return logSumExp(${F}, 0);`, 'not −1 or 1'],
       ['the mean', `${ALL} return logSumExp(${F}, 0).sub(D * Math.LN2);`, 'not their mean'],
       ['the empty pattern left out', `${ALL} return logSumExp(${F}.slice(1), 0);`, 'the empty one'],
-      ['the largest', `${ALL} return ${F}.max();`, 'not the largest'],
+      ['the largest', `${ALL} return ${F}.max();`, 'the largest'],
       ['exp without a shift', `${ALL} return ${F}.exp().sum().log();`],
     ),
     ...answersTo(
