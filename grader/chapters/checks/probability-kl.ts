@@ -138,8 +138,8 @@ export const unitShift: Exercise = {
   ],
   checks: [
     {
-      name: 'two coordinates, in a unit ten times as large',
-      run: ({ call }) => checkUnitShift(call, 2, 10),
+      name: 'three coordinates, in a unit ten times as large',
+      run: ({ call }) => checkUnitShift(call, 3, 10),
     },
     {
       name: 'digits divided by 17, images by 255, and kilometres turned into metres',

@@ -76,7 +76,7 @@ export const answers: TriedAnswers = {
     ...answersTo(
       'probability.logMarginal',
       ['tf.logSumExp', 'return tf.logSumExp(a, 0).sub(Math.log(a.shape[0]!));'],
-      ['logMeanExp of the library', 'return logMeanExp(a, 0);'],
+      ['divided inside', 'return tf.logSumExp(a.sub(Math.log(a.shape[0]!)), 0);'],
       ['transposed', 'const t = a.transpose(); const m = t.max(1, true); return t.sub(m).exp().sum(1).div(t.shape[1]!).log().add(m.squeeze([1]));'],
     ),
     ...answersTo(
