@@ -237,7 +237,7 @@ export async function checkLoss(call: Call, logits: tf.Tensor, x: tf.Tensor, hin
 }
 
 /** What throws cost of a face that nearly always comes, and of three that hardly ever do: from 0 to 150 nats. */
-export const RARE = { logits: [60, 20, -40, -90], throws: [0, 1, 2, 3, 1] } as const;
+const RARE = { logits: [60, 20, -40, -90], throws: [0, 1, 2, 3, 1] } as const;
 
 const dieLoss: Exercise = {
   id: 'start.dieLoss',

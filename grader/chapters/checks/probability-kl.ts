@@ -152,7 +152,7 @@ export const unitShift: Exercise = {
 
 // probability.largerKl
 
-export type Larger = 'KL[p ‖ q]' | 'KL[q ‖ p]' | 'neither';
+type Larger = 'KL[p ‖ q]' | 'KL[q ‖ p]' | 'neither';
 
 /** Measured, on a fine grid. */
 function largerOf(sigma: number, tau: number): Larger {

@@ -4,15 +4,15 @@ import type { Exercise, Value } from '../../exercise/exercise';
 import { expectAnswer, type KnownMistake } from './answer';
 import { softmax, type Vector } from './common';
 
-export const chapter = '00-start';
+const chapter = '00-start';
 
-export type Call = (...args: Value[]) => Promise<Value>;
+type Call = (...args: Value[]) => Promise<Value>;
 
 const total = (values: Vector) => values.reduce((a, b) => a + b, 0);
 
 // start.shareOfSum
 
-export type Streams = 'two labels' | 'one label';
+type Streams = 'two labels' | 'one label';
 
 /** By counting: all 36 pairs of faces, or the 6 pairs of a face with itself. */
 function shareOf(sum: number, streams: Streams): number {

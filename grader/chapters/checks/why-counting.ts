@@ -161,7 +161,7 @@ export const chainLogPartition: Exercise = {
 
 // why.oddness
 
-export type Case = 'shuffled, histogram' | 'shuffled, mixture' | 'all black, histogram';
+type Case = 'shuffled, histogram' | 'shuffled, mixture' | 'all black, histogram';
 
 const ODDNESS: Readonly<Record<Case, { readonly right: number; readonly hint: string }>> = {
   'shuffled, histogram': {
