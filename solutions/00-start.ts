@@ -7,7 +7,7 @@
 
 // %% tags=["setup"] id="setup"
 import * as tf from '@tensorflow/tfjs';
-import { check, hint, NotWritten } from 'grader';
+import { check, hint, NotWritten, yours } from 'grader';
 import {
   adam,
   budgeted,
@@ -126,8 +126,67 @@ function twoDice(count: number, rng: Rng): tf.Tensor {
 // %% id="check-two-dice"
 await check('start.twoDice', twoDice);
 
+// %% [markdown] id="share-of-sum-text"
+// ### Predict: how often is the sum 7?
+//
+// Some exercises are **predictions**: say what a cell will show *before* you run it, as a function of what it depends on; a check and the picture answer. How often does a sum come, when the dice are independent, and when both were drawn from forks with one and the same label?
+
+// %% id="share-of-sum"
+/** The probability of that sum of two fair dice, which come from forks with two labels, or both with one label. */
+function shareOfSum(sum: number, streams: 'two labels' | 'one label'): number {
+  // BEGIN SOLUTION start.shareOfSum
+  if (sum < 2 || sum > 12) return 0;
+  if (streams === 'one label') return sum % 2 === 0 ? 1 / 6 : 0; // both dice show the same face
+  return (6 - Math.abs(sum - 7)) / 36; // that many of the 36 pairs
+  // END SOLUTION
+}
+
+// %% [markdown] id="own-dice-text"
+// Below, 6,000 throws by *your* `twoDice`, beside your prediction. `yours(own, library)` calls your function as soon as it is written; until then the library's stands in, and a line says so. Most chapters use what you write in this way: their figures are then yours, right or wrong.
+
+// %% id="own-dice"
+const dice = yours(twoDice, (count: number, noise: Rng): tf.Tensor => {
+  const fair = (label: string) => categorical(tf.zeros([count, 6]), noise.fork(label)).toFloat().add(1); // prettier-ignore
+  return fair('first').add(fair('second'));
+});
+const predicted = yours(
+  shareOfSum,
+  (sum: number, streams: string): number =>
+    [1, 2, 3, 4, 5, 6].filter((face) => (streams === 'one label' ? 2 * face === sum : sum - face >= 1 && sum - face <= 6)).length / (streams === 'one label' ? 6 : 36), // prettier-ignore
+);
+const sums = Array.from({ length: 11 }, (_, i) => i + 2);
+const thrown = tf.tidy(() => [...dice(6000, rng.fork('own dice')).dataSync()]);
+const expected = (streams: 'two labels' | 'one label') => ({
+  mode: 'markers',
+  name: `${streams}, predicted`,
+  x: sums,
+  y: sums.map((sum) => predicted(sum, streams)),
+  marker: { size: 11, symbol: streams === 'one label' ? 'x' : 'circle' },
+});
+figure(
+  [
+    { type: 'bar', name: '6,000 throws', x: sums, y: sums.map((sum) => thrown.filter((t) => t === sum).length / 6000) },
+    expected('two labels'),
+    expected('one label'),
+  ],
+  {
+    title: `Throws: ${dice.by()}; prediction: ${predicted.by()}`,
+    xaxis: { title: 'sum', dtick: 1 },
+    yaxis: { title: 'share' },
+  },
+);
+
+// %% id="check-share-of-sum"
+await check('start.shareOfSum', shareOfSum);
+
 // %% [markdown] id="seven-steps"
 // ## The seven steps
+//
+// In the lecture's notation a generative model is
+//
+// $$\mathbf{x} \sim p_{\boldsymbol\theta}\bigl(h_{\boldsymbol\omega}(\mathbf{x})\bigr):$$
+//
+// examples are drawn from a distribution $p$ of some family, whose numbers come out of a function $h$. What is learnt are the **parameters** $\boldsymbol\theta$; what is chosen beforehand (how large $h$ is, how fast it learns) are the **hyperparameters** $\boldsymbol\omega$. What $h$ reads depends on the family: the pixels so far (chapter 5), the whole example (6), a latent variable (8), or nothing at all, as here, where $h$ is a table of six numbers.
 //
 // Every family of models in this course is built in the same seven steps, and every notebook from chapter 3 on has them as its headings: (1) the **family** of distributions, (2) the **network** that gives its parameters, (3) the **objective**, (4) the **optimiser**, (5) **training** with an eye on held-out data, (6) **hyperparameters and the likelihood** of new inputs, (7) **sampling**.
 //
@@ -153,6 +212,32 @@ function dieLoss(logits: tf.Tensor, x: tf.Tensor): tf.Tensor {
 
 // %% id="check-loss"
 await check('start.dieLoss', dieLoss);
+
+// %% [markdown] id="die-gradient-text"
+// ### Derive: which way the loss falls
+//
+// Each chapter has a formula that you find yourself, on paper; the check judges what comes of it. Here: the derivative of the loss by each of the logits. Only the counts $c_v$ of the faces matter, $\mathcal L(\boldsymbol\theta) = -\frac1N \sum_v c_v \ln\mathrm{softmax}(\boldsymbol\theta)_v$ with $N = \sum_v c_v$. Mind that every logit sits in the normaliser of every probability. Plain numbers in, plain numbers out.
+
+// %% id="die-gradient"
+/**
+ * The derivative of the mean negative log-likelihood by each logit.
+ * @param logits θ_v @param counts how often each face was thrown, at least one throw in all @returns ∂L/∂θ_v
+ */
+function dieGradient(logits: readonly number[], counts: readonly number[]): number[] {
+  // BEGIN SOLUTION start.dieGradient
+  const largest = Math.max(...logits);
+  const weights = logits.map((l) => Math.exp(l - largest));
+  const norm = weights.reduce((a, b) => a + b);
+  const total = counts.reduce((a, b) => a + b);
+  return weights.map((weight, v) => {
+    const q = weight / norm;
+    return q - counts[v]! / total; // 0 where the model has the shares of the throws
+  });
+  // END SOLUTION
+}
+
+// %% id="check-die-gradient"
+await check('start.dieGradient', dieGradient);
 
 // %% [markdown] id="model-text"
 // The same model as the library wants it, with its own `logCategorical` for the formula. The die that we throw is known, so its **entropy** is, too: no model can have a mean loss below it on fresh throws, except by chance.
@@ -202,6 +287,37 @@ const run = await fit(die, data, {
   rng: rng.fork('fit'),
 });
 lossCurve(run, { title: 'A loaded die' });
+
+// %% [markdown] id="own-descent-text"
+// **Yours, without a library.** The loss goes down along minus its gradient, $\boldsymbol\theta \leftarrow \boldsymbol\theta - \eta\, \nabla\mathcal L$. The cell below takes such steps with your `dieGradient` and measures them with your `dieLoss`, on the same 600 throws, from $\boldsymbol\theta = \mathbf 0$ with $\eta = 1$. The last row is what `fit` has left in the model.
+
+// %% id="own-descent"
+const lossBy = yours(dieLoss, (logits: tf.Tensor, x: tf.Tensor): tf.Tensor =>
+  logCategorical(x.expandDims(1), logits.expandDims(0)).mean().neg(),
+);
+const slopeBy = yours(dieGradient, (logits: readonly number[], counts: readonly number[]): number[] => {
+  const loss = (t: tf.Tensor) => tf.logSoftmax(t).mul(tf.tensor1d([...counts])).sum().div(-counts.reduce((a, b) => a + b)); // prettier-ignore
+  return tf.tidy(() => [
+    ...tf
+      .grad(loss)(tf.tensor1d([...logits]))
+      .dataSync(),
+  ]);
+});
+const faceCounts = truth.map((_, v) => [...data.train.x.dataSync()].filter((face) => face === v).length);
+const lossAt = (logits: readonly number[]) =>
+  tf.tidy(() => lossBy(tf.tensor1d([...logits]), data.train.x.squeeze([1])).dataSync()[0]!);
+const steps = [];
+let theta = truth.map(() => 0);
+for (let step = 0; step <= 100; step++) {
+  const slope = slopeBy(theta, faceCounts);
+  if ([0, 1, 3, 10, 30, 100].includes(step))
+    steps.push({ step: `${step}`, 'training loss': lossAt(theta), 'steepest slope': Math.max(...slope.map(Math.abs)) });
+  theta = theta.map((t, v) => t - slope[v]!);
+}
+table([...steps, { step: 'fit', 'training loss': evaluate(die, data.train, rng).nats }], {
+  caption: `Gradient descent: the loss is ${lossBy.by()}, the gradient ${slopeBy.by()}`,
+  digits: 4,
+});
 
 // %% [markdown] id="results-text"
 // Step 6 for new inputs, beside what is known of the source; step 7 as a figure. Figures answer to the mouse: point at a bar to read it, drag to enlarge, double-click to go back.
@@ -336,7 +452,27 @@ table(timed, { caption: 'Training the die', digits: 1 });
 // %% [markdown] id="failures"
 // ## Where it fails
 //
-// Six numbers, and already one can learn too much. With twelve throws some face may never have come up. Maximum likelihood then calls it impossible, and the longer one trains, the closer it gets to that: the training loss falls, the true loss, which can be computed here as $-\sum_v p_v \ln q_v$, rises, and in the limit it is infinite. The validation loss, early stopping and imaginary counts (chapter 3) are the remedies.
+// Six numbers, and already one can learn too much. With twelve throws some face may never have come up. Maximum likelihood then calls it impossible, and the longer one trains, the closer it gets to that: the training loss falls, the true loss, which can be computed here as $-\sum_v p_v \ln q_v$, rises, and in the limit it is infinite. The validation loss and early stopping are one remedy, and imaginary throws another: give every face $\alpha$ of them. To maximise the likelihood alone is **maximum likelihood estimation (MLE)**; to maximise it times a prior that says "no face is impossible" is **maximum a posteriori (MAP)** estimation, and for a die it comes to just those imaginary throws (chapter 3 derives it).
+//
+// ### Predict: where training ends
+//
+// The cell below trains for a thousand passes on twelve throws. *Before* you run it: where do the training loss and the true loss go if one trains for ever? Write both as a function of the counts.
+
+// %% id="end-of-training"
+/**
+ * The losses in the limit of long training, in nats per throw.
+ * @param counts how often each face was thrown @param truth the probabilities of the die
+ * @returns training: the mean loss of the throws; truth: −Σ_v p_v ln q_v, which may be Infinity
+ */
+function endOfTraining(counts: readonly number[], truth: readonly number[]): { training: number; truth: number } {
+  // BEGIN SOLUTION start.endOfTraining
+  const total = counts.reduce((a, b) => a + b);
+  const q = counts.map((count) => count / total); // where the gradient is 0
+  const cost = (weights: readonly number[]) =>
+    weights.reduce((sum, p, v) => (p > 0 ? sum - p * Math.log(q[v]!) : sum), 0);
+  return { training: cost(q), truth: cost(truth) };
+  // END SOLUTION
+}
 
 // %% id="failure"
 const twelve = throwDie(12, 'twelve');
@@ -356,6 +492,24 @@ for (const epochs of [1, 9, 90, 900]) {
   });
 }
 table(growth, { caption: `Twelve throws, faces seen: ${new Set(twelve.x.dataSync()).size} of 6`, digits: 3 });
+const twelveCounts = truth.map((_, v) => [...twelve.x.dataSync()].filter((face) => face === v).length);
+table(
+  [0, 0.5, 1, 2].map((alpha) => {
+    const q = twelveCounts.map((count) => (count + alpha) / (12 + 6 * alpha));
+    const cost = (weights: readonly number[]) =>
+      weights.reduce((sum, p, v) => (p > 0 ? sum - p * Math.log(q[v]!) : sum), 0);
+    return {
+      'imaginary throws of each face': String(alpha),
+      estimate: alpha === 0 ? 'MLE' : 'MAP',
+      'training loss': cost(twelveCounts.map((count) => count / 12)),
+      'true loss': cost(truth),
+    };
+  }),
+  { caption: `The limits, in closed form; the die's own entropy is ${entropy.toFixed(3)}`, digits: 3 },
+);
+
+// %% id="check-end-of-training"
+await check('start.endOfTraining', endOfTraining);
 
 // %% [markdown] id="sources"
 // ### Where to go

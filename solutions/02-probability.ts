@@ -7,7 +7,7 @@
 
 // %% tags=["setup"] id="setup"
 import * as tf from '@tensorflow/tfjs';
-import { check, NotWritten } from 'grader';
+import { check, NotWritten, yours } from 'grader';
 import {
   bitsPerDim,
   createRng,
@@ -29,7 +29,7 @@ const rng = createRng(2); // the one seed of this chapter
 // %% [markdown] id="why"
 // ## Why: near in which sense?
 //
-// To learn a distribution is to find a $q$ near the distribution $p$ of the data. "Near" has to be a number, and the choice matters. Below, one Gaussian is fitted to a $p$ with two humps, twice: once it minimises $\mathrm{KL}[p\,\|\,q]$, once $\mathrm{KL}[q\,\|\,p]$. The first pays dearly for every place where $p$ has mass and $q$ has none, so it covers both humps and the empty valley between them. The second pays for every place where $q$ has mass and $p$ has none, so it settles on one hump and ignores the other.
+// To learn a distribution is to find a $q$ near the distribution $p$ of the data. "Near" has to be a number, and the choice matters. Below, one Gaussian is fitted to a $p$ with two humps, twice: once it minimises $\mathrm{KL}[p\,\|\,q]$, once $\mathrm{KL}[q\,\|\,p]$. The first pays dearly for every place where $p$ has mass and $q$ has none, so it covers both humps and the empty valley between them: **mode-covering** (zero-avoiding, the inclusive KL). The second pays for every place where $q$ has mass and $p$ has none, so it settles on one hump and ignores the other: **mode-seeking** (zero-forcing, the exclusive KL).
 //
 // Maximum likelihood minimises the first. Variational inference, from chapter 8 on, minimises the second.
 
@@ -63,6 +63,42 @@ figure(
   { title: 'Two Gaussians, each nearest to p in its own sense', xaxis: { title: 'x' }, yaxis: { title: 'density' } },
 );
 
+// %% [markdown] id="rules"
+// ## Four rules and one inequality
+//
+// Everything below follows from four rules of probability,
+//
+// $$\textbf{sum rule: } p(x) = \sum_y p(x, y), \qquad \textbf{product rule: } p(x, y) = p(x \mid y)\, p(y),$$
+//
+// the **conditional** $p(y \mid x) = p(x, y) / p(x)$, which with both rules is Bayes' rule, and **independence**: $p(x, y) = p(x)\, p(y)$, so that knowing the one says nothing of the other. For densities the sum is an integral. Forming $p(x)$ from $p(x, y)$ is called **marginalisation**.
+//
+// The inequality is **Jensen's**. The logarithm is concave: its graph bends downwards, so that the chord between two points of it lies below it. A mean of points on the graph lies on such a chord, or within a polygon of them, hence below the graph at the mean of the points:
+//
+// $$\ln \mathbb{E}[X] \;\ge\; \mathbb{E}[\ln X], \qquad X > 0,$$
+//
+// and with equality only if $X$ is constant. Every *bound* of this course is this one line.
+
+// %% id="jensen-picture"
+const alongLn = Array.from({ length: 96 }, (_, i) => 0.2 + 0.04 * i);
+const [few, many] = [0.4, 3.6];
+const middle = (few + many) / 2;
+figure(
+  [
+    { x: alongLn, y: alongLn.map(Math.log), mode: 'lines', name: 'ln x' },
+    { x: [few, many], y: [Math.log(few), Math.log(many)], mode: 'lines+markers', name: 'chord', line: { dash: 'dot' } },
+    {
+      x: [middle, middle],
+      y: [Math.log(middle), (Math.log(few) + Math.log(many)) / 2],
+      mode: 'markers+text',
+      name: 'X is either end, each with ½',
+      text: [`ln of the mean: ${Math.log(middle).toFixed(2)}`, `mean of the ln: ${((Math.log(few) + Math.log(many)) / 2).toFixed(2)}`],
+      textposition: ['top left', 'bottom right'],
+      marker: { size: 11 },
+    },
+  ],
+  { title: 'Jensen: the chord lies below the graph', xaxis: { title: 'x' }, yaxis: { title: 'ln x' } },
+); // prettier-ignore
+
 // %% [markdown] id="entropy"
 // ## Entropy, cross-entropy, divergence
 //
@@ -94,27 +130,47 @@ function crossEntropy(p: tf.Tensor, q: tf.Tensor): tf.Tensor {
 await check('probability.crossEntropy', crossEntropy);
 
 // %% [markdown] id="entropy-of-pixels"
-// Here is the entropy of every pixel of the digits, by itself, from the counts of its 17 grey levels: dark where the scans agree, bright where they differ. Independent pixels add up their entropies, and the sum is the training loss that the best model of independent pixels can reach. Chapter 3 calls that model the histogram.
+// Here is the entropy of every pixel of the digits, by itself, as the cross-entropy of its 17 shares of grey levels with themselves, by *your* function: dark where the scans agree, bright where they differ. Independent pixels add up their entropies, and the sum is the training loss that the best model of independent pixels can reach. Chapter 3 calls that model the histogram.
 
 // %% id="pixel-entropies"
 const digits = load('digits');
 const [V, D] = [digits.values, 64];
+const surpriseOf = yours(crossEntropy, (p: tf.Tensor, q: tf.Tensor): tf.Tensor => {
+  const terms = p.mul(q.log());
+  return tf.where(p.greater(0), terms, tf.zerosLike(terms)).sum(1).neg();
+});
 const pixelEntropies = tf.tidy(() => {
   const shares = tf
     .oneHot(digits.train.x.toInt() as tf.Tensor2D, V)
     .toFloat()
     .mean(0); // [D, V]
-  const surprise = tf.where(shares.greater(0), shares.log(), tf.zerosLike(shares));
-  return shares.mul(surprise).sum(1).neg().arraySync() as number[]; // [D]
+  return [...surpriseOf(shares, shares).dataSync()]; // [D]
 });
 const total = pixelEntropies.reduce((a, b) => a + b);
 const meanImage = tf.tidy(() => digits.train.x.mean(0).arraySync() as number[]);
-imageGrid([meanImage, pixelEntropies.map((nats) => (16 * nats) / Math.log(V))], {
-  height: 8,
-  width: 8,
-  levels: V,
-  titles: ['mean', 'entropy'],
-});
+const asRows = (image: readonly number[]) => Array.from({ length: 8 }, (_, row) => image.slice(8 * row, 8 * row + 8));
+const mapOf = (image: readonly number[], axis: string, x: number, zmax: number) => ({
+  type: 'heatmap',
+  z: asRows(image),
+  xaxis: `x${axis}`,
+  yaxis: `y${axis}`,
+  zmin: 0,
+  zmax,
+  colorscale: [[0, '#000000'], [1, '#ffffff']],
+  colorbar: { x, thickness: 10, len: 0.9 },
+}); // prettier-ignore
+const square = { visible: false, constrain: 'domain' };
+figure(
+  [mapOf(meanImage, '', 0.43, V - 1), mapOf(pixelEntropies, '2', 1, Math.log(V))],
+  {
+    title: `Mean grey level, and entropy in nats (by crossEntropy, ${surpriseOf.by()})`,
+    xaxis: { ...square, domain: [0, 0.42] },
+    yaxis: { ...square, autorange: 'reversed', scaleanchor: 'x' },
+    xaxis2: { ...square, domain: [0.57, 0.99], anchor: 'y2' },
+    yaxis2: { ...square, autorange: 'reversed', scaleanchor: 'x2', anchor: 'x2' },
+  },
+  { height: 320, alt: 'The mean image of the digits and the entropy of each pixel' },
+);
 table(
   [
     { what: 'a pixel that shows all grey levels equally often (white)', nats: Math.log(V) },
@@ -132,7 +188,7 @@ table(
 //
 // $$\ln p(\mathbf{x}) = \sum_{d=1}^{D} \bigl[ x_d \ln p_d + (1 - x_d) \ln (1 - p_d) \bigr] = \sum_{d=1}^{D} \bigl[ x_d\, l_d - \ln(1 + e^{l_d}) \bigr].$$
 //
-// A table of probabilities for every pixel with grey levels, $\ln p(\mathbf{x}) = \sum_d \ln \vartheta_{d x_d}$. And for real numbers the Gaussian, with $\lambda_d = \ln\sigma_d^2$: $\ln p(\mathbf{x}) = -\frac12 \sum_d [ \ln 2\pi + \lambda_d + (x_d - \mu_d)^2 e^{-\lambda_d} ]$. In all three, independent coordinates **multiply** their probabilities, so the logarithms are **summed** over $d$. The mean over $d$ is the logarithm of no probability of an image.
+// A table of probabilities for every pixel with grey levels, the **categorical** distribution, $\ln p(\mathbf{x}) = \sum_d \ln \vartheta_{d x_d}$. And for real numbers the Gaussian, with $\lambda_d = \ln\sigma_d^2$: $\ln p(\mathbf{x}) = -\frac12 \sum_d [ \ln 2\pi + \lambda_d + (x_d - \mu_d)^2 e^{-\lambda_d} ]$. In all three, independent coordinates **multiply** their probabilities, so the logarithms are **summed** over $d$. The mean over $d$ is the logarithm of no probability of an image.
 //
 // Half of the trouble is rounding. Code that computes $p = \mathrm{sigmoid}(l)$ first and $\ln(1 - p)$ second has lost the answer before it takes the logarithm:
 
@@ -173,11 +229,40 @@ function bernoulli(x: tf.Tensor, logits: tf.Tensor): tf.Tensor {
 await check('probability.bernoulli', bernoulli);
 
 // %% [markdown] id="units"
-// Now the other half of the trouble: what a reported number means. The same 447 test digits under three untrained models, coins for pixels of 8 and above, a histogram for each pixel, a Gaussian for each pixel, each in the units that papers use:
+// Now the other half of the trouble: what a reported number means.
+//
+// ### Predict: another unit
+//
+// Many programs divide pixels by the largest grey level before they do anything else. *Before* you run the table below: by how many nats does that change $-\ln p$ of an image under a density, fitted again to the data in the new unit?
+
+// %% id="unit-shift"
+/** What −ln p changes by, in nats per example, when all data [N, D] are divided by `factor` and the density with them. */
+function unitShift(D: number, factor: number): number {
+  // BEGIN SOLUTION probability.unitShift
+  return -D * Math.log(factor); // p(x) dx stays, and dx shrinks by the factor in each coordinate
+  // END SOLUTION
+}
+
+// %% [markdown] id="units-text"
+// The same 447 test digits under three untrained models, coins for pixels of 8 and above, a histogram for each pixel, a Gaussian for each pixel, each in the units that papers use:
 
 // %% id="units-table"
 const coins = (x: tf.Tensor) => ({ x: tf.tidy(() => x.greaterEqual(8).toFloat()) });
-const coinNats = evaluate(histogramBaseline(coins(digits.train.x), 2), coins(digits.test.x), rng).nats;
+const coinOf = yours(bernoulli, (x: tf.Tensor, logits: tf.Tensor): tf.Tensor => logBernoulli(x, logits));
+const coinNats = tf.tidy(() => {
+  const p = coins(digits.train.x).x.sum(0).add(0.5).div(1001); // [D], with half an imaginary example of each value
+  const seen = coins(digits.test.x).x;
+  return coinOf(seen, p.log().sub(tf.sub(1, p).log()).tile([447]).reshape([447, D]))
+    .mean()
+    .neg()
+    .dataSync()[0]!;
+});
+const shift = yours(unitShift, (count: number, factor: number): number => -count * Math.log(factor));
+const smallerUnit = tf.tidy(() => {
+  const [seen, unseen] = [digits.train.x, digits.test.x].map((x, i) => dequantise(x, rng.fork(`unit ${i}`)).div(V));
+  const { mean, variance } = tf.moments(seen!, 0);
+  return logNormal(unseen!, mean, variance.log()).mean().neg().dataSync()[0]!;
+});
 const greyNats = evaluate(histogramBaseline(digits.train, V), digits.test, rng).nats;
 const gaussianNats = tf.tidy(() => {
   const seen = dequantise(digits.train.x, rng.fork('train noise'));
@@ -190,7 +275,8 @@ table(
     { model: 'coins, black and white', nats: coinNats },
     { model: 'histograms, 17 grey levels', nats: greyNats },
     { model: 'Gaussians, x in [0, 17)', nats: gaussianNats },
-    { model: 'the same Gaussians, x / 17', nats: gaussianNats - D * Math.log(V) },
+    { model: 'Gaussians, fitted to x / 17', nats: smallerUnit },
+    { model: `the row before it, by unitShift, ${shift.by()}`, nats: gaussianNats + shift(D, V) },
   ].map(({ model, nats }) => ({
     model,
     'nats per image (sum over pixels)': nats,
@@ -199,6 +285,9 @@ table(
   })),
   { caption: '−ln p of the test digits', digits: 2 },
 );
+
+// %% id="check-unit-shift"
+await check('probability.unitShift', unitShift);
 
 // %% [markdown] id="units-reading"
 // Each row is right, and few of them may be compared. *Coins against histograms*: they describe other data, 2 values a pixel or 17, so the smaller number is no better model. *Gaussians, twice*: dividing the data by 17 divides no probability of any digit, but it multiplies the density by $17^{64}$; the number falls by $64 \ln 17 = 181$ nats and may turn negative. A negative number of nats is possible for a density, and for a probability never. *Histograms against Gaussians on $[0, 17)$*: this may be compared, because the noise of $U[0,1)$ gave every grey level a cell of volume 1, and the density is then a bound on a probability (chapter 3, section 5).
@@ -211,19 +300,43 @@ table(
 //
 // $$-\frac1N\sum_{n=1}^N \ln q(\mathbf{x}_n) = \mathbb{CE}[p_N \,\|\, q] = \mathrm{KL}[p_N\,\|\,q] + \mathbb{H}[p_N],$$
 //
-// and the last term does not depend on $q$. To maximise the likelihood is to minimise the first KL of the picture above. (For a density $q$ the entropy of the discrete $p_N$ is no help, since their KL is infinite. With the distribution $p$ that the points came from, the same identity holds on average.) For a source of known entropy $\mathbb{H}[p]$ it says more: no honest model has a mean loss below $\mathbb{H}[p]$, and what lies above is exactly the KL. Below: 50 draws from $N(0, 1)$, and models $N(\mu, 1)$.
+// and the last term does not depend on $q$. To maximise the likelihood is to minimise the first KL of the picture above. (For a density $q$ the entropy of the discrete $p_N$ is no help, since their KL is infinite. With the distribution $p$ that the points came from, the same identity holds on average.) For a source of known entropy $\mathbb{H}[p]$ it says more: no honest model has a mean loss below $\mathbb{H}[p]$, and what lies above is exactly the KL. Below: eight samples of 50 draws from $N(0, 1)$, each with its own curve of the loss of $N(\mu, 1)$, and a dot at its lowest point; and the average over 2,000 samples.
 
 // %% id="likelihood-and-kl"
-const draws = rng.fork('draws').normal([50, 1]);
+const samples = rng.fork('draws').normal([2000, 50]);
 const means = Array.from({ length: 41 }, (_, i) => -1 + i * 0.05);
-const losses = means.map((mu) =>
-  tf.tidy(() => logNormal(draws, tf.scalar(mu), tf.scalar(0)).mean().neg().dataSync()[0]!),
-);
+/** Mean loss of N(mu, 1) on one sample of 50: ½ ln 2π + ½ mean (x − mu)² */
+const [centres, ownLosses] = tf.tidy(() => {
+  const { mean, variance } = tf.moments(samples, 1); // [2000]
+  return [
+    [...mean.dataSync()],
+    [
+      ...variance
+        .add(Math.log(2 * Math.PI))
+        .div(2)
+        .dataSync(),
+    ],
+  ];
+}) as [number[], number[]];
 const sourceEntropy = 0.5 * Math.log(2 * Math.PI * Math.E);
-const lossOf = (name: string, y: readonly number[]) => ({ x: means, y, mode: 'lines', name });
+const lossOf = (name: string, y: readonly number[]) => ({ x: means, y, mode: 'lines', name, line: { width: 2.5 } });
 figure(
   [
-    lossOf('mean loss of the 50 draws', losses),
+    ...centres.slice(0, 8).map((centre, n) => ({
+      x: means,
+      y: means.map((mu) => ownLosses[n]! + 0.5 * (mu - centre) ** 2),
+      mode: 'lines',
+      name: 'losses of eight samples',
+      showlegend: n === 0,
+      line: { color: '#808080', width: 1 },
+    })),
+    {
+      x: centres.slice(0, 8),
+      y: ownLosses.slice(0, 8),
+      mode: 'markers',
+      name: 'their lowest points',
+      marker: { color: '#808080', size: 7 },
+    },
     lossOf(
       'entropy of the source + KL',
       means.map((mu) => sourceEntropy + 0.5 * mu ** 2),
@@ -235,13 +348,30 @@ figure(
   ],
   { title: 'Loss of N(μ, 1) on draws from N(0, 1)', xaxis: { title: 'μ' }, yaxis: { title: 'nats per example' } },
 );
+const average = (values: readonly number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
+const errorOf = (values: readonly number[]) =>
+  Math.sqrt(average(values.map((v) => (v - average(values)) ** 2)) / values.length);
+const judged = [
+  { 'at the lowest point of the sample': 'loss on the sample itself', values: ownLosses, exact: -1 / 100 },
+  { 'at the lowest point of the sample': 'loss on fresh draws', values: centres.map((c) => sourceEntropy + 0.5 * c ** 2), exact: 1 / 100 },
+]; // prettier-ignore
+table(
+  judged.map(({ values, exact, ...what }) => ({
+    ...what,
+    'mean of 2,000 samples': average(values),
+    'above the entropy': average(values) - sourceEntropy,
+    'its standard error': errorOf(values),
+    derived: exact,
+  })),
+  { caption: `Fitted on 50 draws; the entropy is ${sourceEntropy.toFixed(4)} nats`, digits: 4 },
+);
 
 // %% [markdown] id="closest-exercise"
-// The loss of a sample lies above or below the true curve by chance, and its lowest point is the sample's own mean, not that of the source: fitted and judged on the same draws, a model looks better than it is. That is why one judges on other data.
+// The curve of a single sample lies above or below the true one by chance, and its lowest point is the sample's own mean, not that of the source. *On average* the loss there is $1/2N$ below the entropy, and the same model has $1/2N$ above it on fresh draws (with $\hat\mu \sim N(0, 1/N)$, the first is $\frac12 \mathbb{E}[\hat\mu^2]$ less than that of the true $\mu$, the second as much more). Fitted and judged on the same draws, a model looks better than it is, by $1/N$ for each parameter of this kind. That is why one judges on other data.
 //
 // ### Exercise: the closest Gaussian
 //
-// The diagonal Gaussian $q$ that minimises $\mathrm{KL}[p\,\|\,q]$ has the means and the variances of $p$, whatever $p$ is. Write it for a $p$ on weighted points, which covers both uses: $w_n = 1/N$ is maximum likelihood, and densities on a grid give the covering Gaussian of the first picture.
+// The diagonal Gaussian $q$ that minimises $\mathrm{KL}[p\,\|\,q]$ has the means and the variances of $p$, whatever $p$ is: only $-\mathbb{E}_p \ln q = \frac12 \sum_d \bigl[\ln 2\pi + \lambda_d + \mathbb{E}_p (x_d - \mu_d)^2 e^{-\lambda_d}\bigr]$ depends on $q$; its derivative by $\mu_d$ is 0 where $\mathbb{E}_p (x_d - \mu_d) = 0$, and that by $\lambda_d$ where $1 - \mathbb{E}_p (x_d - \mu_d)^2 e^{-\lambda_d} = 0$. The field calls it **moment matching**, and $q$ the **M-projection** of $p$. Write it for a $p$ on weighted points, which covers both uses: $w_n = 1/N$ is maximum likelihood, and densities on a grid give the covering Gaussian of the first picture.
 //
 // $$\mu_d = \sum_n w_n x_{nd}, \qquad \sigma_d^2 = \sum_n w_n (x_{nd} - \mu_d)^2.$$
 //
@@ -264,10 +394,34 @@ function closestNormal(x: tf.Tensor, w: tf.Tensor): { mu: tf.Tensor; logVar: tf.
 // %% id="check-closest-normal"
 await check('probability.closestNormal', closestNormal);
 
+// %% [markdown] id="own-closest-text"
+// Yours, on the first picture: the grid's points, weighed by the density of $p$ there, need no search for the covering Gaussian.
+
+// %% id="own-closest"
+const nearest = yours(closestNormal, (x: tf.Tensor, w: tf.Tensor) => {
+  const mu = x.mul(w.expandDims(1)).sum(0);
+  return { mu, logVar: x.sub(mu).square().mul(w.expandDims(1)).sum(0).log() };
+});
+const [nearMu, nearSigma] = tf.tidy(() => {
+  const masses = logP.map((l) => 0.04 * Math.exp(l));
+  const mass = masses.reduce((a, b) => a + b);
+  const { mu, logVar } = nearest(tf.tensor2d(xs, [xs.length, 1]), tf.tensor1d(masses.map((m) => m / mass)));
+  return [mu.dataSync()[0]!, Math.exp(logVar.dataSync()[0]! / 2)] as const;
+});
+const nearLog = xs.map((x) => logDensity(x, nearMu, nearSigma));
+table(
+  [
+    { Gaussian: 'least KL[p ‖ q] of the 1,830 candidates', μ: covering.mu, σ: covering.sigma, 'KL[p ‖ q]': covering.forward },
+    { Gaussian: `closestNormal, ${nearest.by()}`, μ: nearMu, σ: nearSigma, 'KL[p ‖ q]': divergence(logP, nearLog) },
+    { Gaussian: 'by hand: 0.6 · (−2) + 0.4 · 2.5, and the variance', μ: -0.2, σ: Math.sqrt(0.6 * (0.49 + 1.8 ** 2) + 0.4 * (1 + 2.7 ** 2)), 'KL[p ‖ q]': NaN },
+  ].map((row) => ({ ...row, 'KL[p ‖ q]': Number.isNaN(row['KL[p ‖ q]']) ? '' : row['KL[p ‖ q]'].toFixed(4) })),
+  { caption: 'The covering Gaussian', digits: 3 },
+); // prettier-ignore
+
 // %% [markdown] id="closed-form"
 // ## Divergences in closed form
 //
-// Between two diagonal Gaussians the integral can be done. With $\lambda = \ln\sigma^2$,
+// Between two diagonal Gaussians the integral can be done, for all that it takes is $\mathbb{E}_q (z - \mu')^2 = \mathbb{E}_q (z - \mu + \mu - \mu')^2 = \sigma^2 + (\mu - \mu')^2$: the mixed term has mean 0. With it, $\mathbb{E}_q \ln q = -\frac12 (\ln 2\pi + \lambda + 1)$ and $\mathbb{E}_q \ln p = -\frac12 \bigl(\ln 2\pi + \lambda' + [\sigma^2 + (\mu-\mu')^2] / \sigma'^2\bigr)$ in each coordinate, where $\lambda = \ln\sigma^2$, and the difference is
 //
 // $$\mathrm{KL}\bigl[N(\boldsymbol\mu, \boldsymbol\sigma^2) \,\big\|\, N(\boldsymbol\mu', \boldsymbol\sigma'^2)\bigr] = \frac12 \sum_{d=1}^D \left[ \lambda'_d - \lambda_d - 1 + \frac{\sigma_d^2 + (\mu_d - \mu'_d)^2}{\sigma_d'^2} \right].$$
 //
@@ -290,6 +444,64 @@ function gaussianKl(mu: tf.Tensor, logVar: tf.Tensor, muP: tf.Tensor, logVarP: t
 // %% id="check-gaussian-kl"
 await check('probability.gaussianKl', gaussianKl);
 
+// %% [markdown] id="larger-kl-text"
+// ### Predict: which of the two is larger?
+//
+// Let $p = N(0, \sigma^2)$ and $q = N(0, \tau^2)$. *Before* you run the table below: is $\mathrm{KL}[p\,\|\,q]$ the larger one, or $\mathrm{KL}[q\,\|\,p]$?
+
+// %% id="larger-kl"
+/** The larger divergence between p = N(0, σ²) and q = N(0, τ²). */
+function largerKl(sigma: number, tau: number): 'KL[p ‖ q]' | 'KL[q ‖ p]' | 'neither' {
+  // BEGIN SOLUTION probability.largerKl
+  if (sigma === tau) return 'neither';
+  return sigma > tau ? 'KL[p ‖ q]' : 'KL[q ‖ p]'; // points of the wide one surprise the narrow one, by squares
+  // END SOLUTION
+}
+
+// %% id="own-kl"
+const klBetween = yours(gaussianKl, (mu: tf.Tensor, logVar: tf.Tensor, muP: tf.Tensor, logVarP: tf.Tensor): tf.Tensor =>
+  klNormal(mu, logVar, muP, logVarP),
+); // prettier-ignore
+const centred = (a: number, b: number) =>
+  tf.tidy(() => {
+    const [l, m] = [a, b].map((sigma) => tf.fill([1, 1], 2 * Math.log(sigma)));
+    return klBetween(tf.zeros([1, 1]), l!, tf.zeros([1, 1]), m!).dataSync()[0]!;
+  });
+table(
+  [[1, 1], [1, 1.5], [1, 3], [1, 10], [3, 1]].map(([sigma, tau]) => ({
+    σ: sigma!,
+    τ: tau!,
+    'KL[p ‖ q]': centred(sigma!, tau!),
+    'KL[q ‖ p]': centred(tau!, sigma!),
+  })),
+  { caption: `Nats, by gaussianKl, ${klBetween.by()}`, digits: 3 },
+); // prettier-ignore
+
+// %% id="check-larger-kl"
+await check('probability.largerKl', largerKl);
+
+// %% [markdown] id="bernoulli-kl-text"
+// ### Derive: the KL of two coins
+//
+// The other divergence of this course is that of **Bernoulli** distributions: of pixels that are black or white, of words that are there or not. Find it for two coins whose *logits* are $l$ and $m$, in a form that is right for logits of any size. No formula is given: write down the mean of $\ln p - \ln q$ over the two values, with $\ln p(x)$ from above.
+
+// %% id="bernoulli-kl"
+/**
+ * KL of independent coins from independent coins, in nats.
+ * @param logits of the first, which weighs [B, D] @param logitsP of the second [B, D] @returns [B], at least 0
+ */
+function bernoulliKl(logits: tf.Tensor, logitsP: tf.Tensor): tf.Tensor {
+  // BEGIN SOLUTION probability.bernoulliKl
+  // E[x l − softplus(l)] − E[x m − softplus(m)], and E x = sigmoid(l)
+  const mean = tf.sigmoid(logits); // [B, D]
+  const each = mean.mul(logits.sub(logitsP)).sub(tf.softplus(logits)).add(tf.softplus(logitsP)); // [B, D]
+  return each.sum(1); // [B]
+  // END SOLUTION
+}
+
+// %% id="check-bernoulli-kl"
+await check('probability.bernoulliKl', bernoulliKl);
+
 // %% [markdown] id="monte-carlo"
 // Where no closed form exists, one draws $\mathbf{z}_s \sim q$ and averages $\ln q(\mathbf{z}_s) - \ln p(\mathbf{z}_s)$. How far from the truth may that be? An average of $S$ independent numbers has the standard error (their standard deviation) $/\sqrt S$. For $q = N(\mu, \sigma^2)$ and $p = N(0, 1)$ even the deviation is known: with $z = \mu + \sigma\varepsilon$ the summand is $\frac12(\sigma^2 - 1)\varepsilon^2 + \mu\sigma\varepsilon$ plus a constant, and since $\mathrm{Var}[\varepsilon^2] = 2$ and $\mathrm{Cov}[\varepsilon^2, \varepsilon] = 0$,
 //
@@ -299,7 +511,7 @@ await check('probability.gaussianKl', gaussianKl);
 
 // %% id="monte-carlo-table"
 const q = { mu: tf.tensor2d([[0.5, -1, 2]]), logVar: tf.tensor2d([[0, 1, -1]]) };
-const exactKl = tf.tidy(() => klNormal(q.mu, q.logVar).dataSync()[0]!);
+const exactKl = tf.tidy(() => klBetween(q.mu, q.logVar, tf.zeros([1, 3]), tf.zeros([1, 3])).dataSync()[0]!); // yours, once written
 const [qMeans, qVariances] = [q.mu, q.logVar.exp()].map((t) => [...t.dataSync()]);
 const summandVariances = qMeans!.map((mu, d) => 0.5 * (qVariances![d]! - 1) ** 2 + mu ** 2 * qVariances![d]!);
 const summandVariance = summandVariances.reduce((a, b) => a + b);
@@ -319,9 +531,11 @@ table(
 // %% [markdown] id="control-signals"
 // ## Control signals
 //
-// A good way to make something complicated is to decide first what it should be, and then to make it: draw a **latent variable** $\mathbf{z}$, which steers, then $\mathbf{x}$ from a simple distribution that $\mathbf{z}$ controls,
+// A good way to make something complicated is to decide first what it should be, and then to make it: draw a **latent variable** $\mathbf{z}$, which steers (the lecture's *control signal*), then $\mathbf{x}$ from a simple distribution that $\mathbf{z}$ controls,
 //
 // $$p(\mathbf{x}) = \int p(\mathbf{x}\mid\mathbf{z})\, p(\mathbf{z})\, d\mathbf{z} = \mathbb{E}_{\mathbf{z}\sim p(\mathbf{z})}\bigl[p(\mathbf{x} \mid \mathbf{z})\bigr].$$
+//
+// The hope is that $\mathbf z$ then holds one by one what varies in the data, such as shape, colour or position, each in a number of its own: that it **disentangles** the factors of variation.
 //
 // Sampling is easy, two draws. The likelihood is an integral, and its plainest estimate an average over $S$ draws of $\mathbf z$. On the log scale that is
 //
@@ -353,18 +567,24 @@ await check('probability.logMarginal', logMarginal);
 // A model whose integral is known: $z \sim N(0,1)$ and $x \mid z \sim N(2z, 0.5^2)$ make $x \sim N(0, 2^2 + 0.5^2)$. Both averages for $x = 3$, each the mean of 200 repetitions:
 
 // %% id="marginal-picture"
+const averageOf = yours(logMarginal, (a: tf.Tensor): tf.Tensor => logMeanExp(a, 0));
 const counts = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 const averages = counts.map((S) =>
   tf.tidy(() => {
     const z = rng.fork(`draws ${S}`).normal([S * 200, 1]);
     const a = logNormal(tf.fill([S * 200, 1], 3), z.mul(2), tf.scalar(2 * Math.log(0.5))).reshape([S, 200]);
-    return { ofLog: a.mean().dataSync()[0]!, logOf: logMeanExp(a, 0).mean().dataSync()[0]! };
+    return { ofLog: a.mean().dataSync()[0]!, logOf: averageOf(a).mean().dataSync()[0]! };
   }),
 );
 const exactMarginal = logDensity(3, 0, Math.hypot(2, 0.5));
 figure(
   [
-    { x: counts, y: averages.map(({ logOf }) => logOf), mode: 'lines+markers', name: 'ln of the mean' },
+    {
+      x: counts,
+      y: averages.map(({ logOf }) => logOf),
+      mode: 'lines+markers',
+      name: `ln of the mean, ${averageOf.by()}`,
+    },
     { x: counts, y: averages.map(({ ofLog }) => ofLog), mode: 'lines+markers', name: 'mean of the ln' },
     { x: counts, y: counts.map(() => exactMarginal), mode: 'lines', name: 'exact' },
   ],
@@ -372,9 +592,9 @@ figure(
 );
 
 // %% [markdown] id="bound"
-// A better proposal than the prior is a $q(\mathbf{z})$ that knows $\mathbf{x}$. The bound then reads
+// A better proposal than the prior is a $q(\mathbf{z})$ that knows $\mathbf{x}$. Write the integral as a mean under $q$, and let Jensen take the logarithm inside:
 //
-// $$\ln p(\mathbf{x}) \ge \mathbb{E}_{q(\mathbf{z})}[\ln p(\mathbf{x} \mid \mathbf{z})] - \mathrm{KL}[q(\mathbf{z}) \,\|\, p(\mathbf{z})],$$
+// $$\ln p(\mathbf{x}) = \ln \mathbb{E}_{q(\mathbf{z})}\!\left[\frac{p(\mathbf{x}, \mathbf{z})}{q(\mathbf{z})}\right] \ge \mathbb{E}_{q(\mathbf{z})}\!\left[\ln \frac{p(\mathbf{x}, \mathbf{z})}{q(\mathbf{z})}\right] = \mathbb{E}_{q(\mathbf{z})}[\ln p(\mathbf{x} \mid \mathbf{z})] - \mathrm{KL}[q(\mathbf{z}) \,\|\, p(\mathbf{z})],$$
 //
 // the **evidence lower bound**, ELBO. Chapter 8 trains it, and the bug below lives in it.
 //
@@ -386,7 +606,7 @@ figure(
 //
 // $$\frac{\partial}{\partial\mu} \leadsto f'(z), \qquad \frac{\partial}{\partial\lambda} \leadsto f'(z) \cdot \tfrac12 e^{\lambda/2}\, \varepsilon.$$
 //
-// **Score function** (Williams, 1992): since $\nabla q = q \nabla \ln q$,
+// **Score function** (Williams, 1992, who called it **REINFORCE**): since $\nabla q = q \nabla \ln q$,
 //
 // $$\frac{\partial}{\partial\mu} \leadsto f(z) \cdot \frac{z - \mu}{\sigma^2}, \qquad \frac{\partial}{\partial\lambda} \leadsto f(z) \cdot \tfrac12\left[\frac{(z-\mu)^2}{\sigma^2} - 1\right].$$
 //
@@ -414,7 +634,7 @@ function pathwise(f: (z: tf.Tensor) => tf.Tensor, eps: tf.Tensor, mu: number, lo
 await check('probability.pathwise', pathwise);
 
 // %% [markdown] id="baselines"
-// The score has mean 0, so subtracting a constant $b$ from $f$ changes no mean, and a good $b$ removes most of the variance. The mean of $f$ is a good one, but it is not known, and a mean that includes the draw itself is correlated with its score: the gradient comes out too small, by the factor $(S-1)/S$. The remedy is to leave the draw out (Kool, van Hoof and Welling, 2019),
+// The score has mean 0, so subtracting a constant $b$ from $f$ changes no mean, and a good $b$ removes most of the variance: a **baseline**, in statistics a **control variate**. The mean of $f$ is a good one, but it is not known, and a mean that includes the draw itself is correlated with its score: the gradient comes out too small, by the factor $(S-1)/S$. The remedy is to leave the draw out (Kool, van Hoof and Welling, 2019),
 //
 // $$b_s = \frac{1}{S-1} \sum_{r \ne s} f(z_r).$$
 //
@@ -442,7 +662,7 @@ function scoreFunction(f: tf.Tensor, z: tf.Tensor, mu: number, logVar: number): 
 await check('probability.scoreFunction', scoreFunction);
 
 // %% [markdown] id="variance-text"
-// Now measure. For $f(z) = z^2$ and $\sigma = 1$ the gradient with respect to $\mu$ is $2\mu$, and the variances of one draw can be derived from the moments of $\varepsilon$ (1, 3 and 15 for the second, fourth and sixth): along the path 4; by the score $\mu^4 + 14\mu^2 + 15$; with the baseline $b = \mathbb{E} f$ it is $8\mu^2 + 10$; and with the best constant, $b = \mu^2 + 3$, it is $8\mu^2 + 6$. Lines are these formulas, markers 20,000 draws.
+// Now measure. For $f(z) = z^2$ and $\sigma = 1$ the gradient with respect to $\mu$ is $2\mu$, and the variances of one draw can be derived from the moments of $\varepsilon$ (1, 3 and 15 for the second, fourth and sixth): along the path 4; by the score $\mu^4 + 14\mu^2 + 15$; with the baseline $b = \mathbb{E} f$ it is $8\mu^2 + 10$; and with the best constant, $b = \mu^2 + 3$, it is $8\mu^2 + 6$. Lines are these formulas, markers 20,000 draws; crosses are *yours*, 1,000 draws each, the score with the mean of the other draws as baseline.
 
 // %% id="variance-picture"
 const estimators = [
@@ -461,10 +681,43 @@ const measured = estimators.map(({ each, baseline }) =>
     }),
   ),
 );
+const ownDraws = 1000; // one's own functions may take their time
+const ownPath = yours(
+  pathwise,
+  (f: (z: tf.Tensor) => tf.Tensor, eps: tf.Tensor, mu: number, logVar: number): tf.Tensor => {
+    const sigma = Math.exp(logVar / 2);
+    const slope = tf.grad(f)(eps.mul(sigma).add(mu));
+    return tf.stack([slope, slope.mul(eps).mul(sigma / 2)], 1);
+  },
+);
+const ownScore = yours(scoreFunction, (f: tf.Tensor, z: tf.Tensor, mu: number, logVar: number): tf.Tensor => {
+  const u = z.sub(mu).div(Math.exp(logVar / 2));
+  const rest = f
+    .sub(
+      f
+        .sum()
+        .sub(f)
+        .div(f.size - 1),
+    )
+    .expandDims(1);
+  return tf.stack([u.div(Math.exp(logVar / 2)), u.square().sub(1).div(2)], 1).mul(rest);
+});
+const variancesOf = (gradients: (eps: tf.Tensor, mu: number) => tf.Tensor) =>
+  places.map((mu) =>
+    tf.tidy(() => {
+      const byMu = gradients(rng.fork(`own ${mu}`).normal([ownDraws]), mu).slice([0, 0], [-1, 1]);
+      return tf.moments(byMu).variance.dataSync()[0]!;
+    }),
+  );
+const own = [
+  { name: `path, ${ownPath.by()}`, y: variancesOf((eps, mu) => ownPath((z) => z.square(), eps, mu, 0)) },
+  { name: `score, ${ownScore.by()}`, y: variancesOf((eps, mu) => ownScore(eps.add(mu).square(), eps.add(mu), mu, 0)) },
+];
 const fine = Array.from({ length: 101 }, (_, i) => i * 0.05);
 figure(
   [
     ...estimators.map(({ name }, i) => ({ x: places, y: measured[i]!, mode: 'markers', name, marker: { size: 9 } })),
+    ...own.map(({ name, y }) => ({ x: places, y, mode: 'markers', name, marker: { size: 11, symbol: 'x-thin-open' } })),
     ...estimators.map(({ name, exact }) => ({
       x: fine,
       y: fine.map(exact),
@@ -528,30 +781,51 @@ const world = tf.tidy(() => {
   const z = tf.tensor2d(axis.flatMap((a) => axis.map((b) => [a, b]))); // [G, 2]
   const logPrior = logNormal(z, tf.scalar(0), tf.scalar(0)).add(2 * Math.log(0.2)); // [G], of the cell around z
   const logits = z.matMul(controls); // [G, 4]
-  const rows = tf.unstack(patterns).map((x) => logBernoulli(tf.tile(x.expandDims(0), [z.shape[0], 1]), logits));
+  const rows = tf.unstack(patterns).map((x) => coinOf(tf.tile(x.expandDims(0), [z.shape[0], 1]), logits)); // yours
   const joint = tf.stack(rows).add(logPrior); // ln p(x, z): [16, G]
   const logX = tf.logSumExp(joint, 1); // [16]
   const posterior = joint.sub(logX.expandDims(1)).exp(); // [16, G]
   const mu = posterior.matMul(z); // [16, 2]
   const variance = posterior.matMul(z.square()).sub(mu.square()); // [16, 2]
-  return { patterns, logX, mu, logVar: variance.log() };
+  const logVar = variance.log();
+  // the expectation of ln p(x | z) under N(mu, exp logVar), on the same grid
+  const logQ = tf.stack(tf.unstack(mu).map((m, n) => logNormal(z, m, tf.unstack(logVar)[n]!))); // [16, G]
+  const expected = tf
+    .stack(rows)
+    .mul(logQ.exp())
+    .sum(1)
+    .mul(0.2 ** 2); // [16]
+  const gap = logX
+    .exp()
+    .mul(logX.sub(expected).add(klNormal(mu, logVar)))
+    .sum(); // E [ln p(x) − ELBO]
+  return { patterns, logX, mu, logVar, gap };
 });
-const [worldNats, yourNats, worldSum] = tf.tidy(() => {
+const { worldNats, yourNats, worldSum, yourError } = tf.tidy(() => {
   const repeats = 500;
   const again = (t: tf.Tensor) => tf.tile(t, [repeats, 1]); // [16, …] → [repeats · 16, …]
   const noise = rng.fork('world').normal([repeats * 16, 2]);
   const z = again(world.mu).add(noise.mul(again(world.logVar).mul(0.5).exp()));
   const each = negElbo(again(world.patterns), z.matMul(controls), again(world.mu), again(world.logVar));
-  const yours = each.reshape([repeats, 16]).mean(0); // [16]
-  const probabilities = world.logX.exp();
-  return [world.logX.neg(), yours, tf.ones([16])].map((t) => probabilities.mul(t).sum().dataSync()[0]!);
+  const probabilities = world.logX.exp(); // [16]
+  const means = each.reshape([repeats, 16]).mul(probabilities).sum(1); // [repeats], each a mean over the world
+  const { mean, variance } = tf.moments(means);
+  const number = (t: tf.Tensor) => t.dataSync()[0]!;
+  return {
+    worldSum: number(probabilities.sum()),
+    worldNats: number(probabilities.mul(world.logX).sum().neg()),
+    yourNats: number(mean),
+    yourError: Math.sqrt(number(variance) / repeats),
+  };
 });
 table(
   [
     { what: 'the probabilities of the 16 patterns sum to', value: worldSum },
     { what: 'entropy of the world: the least possible mean of −ln p(x), nats', value: worldNats },
     { what: 'your −ELBO, averaged over the world, nats', value: yourNats },
-    { what: 'above the entropy by (negative: impossible)', value: yourNats! - worldNats! },
+    { what: 'above the entropy by (negative: impossible)', value: yourNats - worldNats },
+    { what: 'its standard error, from 500 repetitions', value: yourError },
+    { what: 'exactly, by quadrature: the mean KL of q from the posterior', value: world.gap.dataSync()[0]! },
   ],
   { caption: 'A bound must lie above' },
 );
@@ -612,7 +886,7 @@ table(
     σ: sigma,
     'KL[N(0, σ²) ‖ N(1, σ²)], nats': tf.tidy(() => {
       const logVar = tf.fill([1, 1], 2 * Math.log(sigma));
-      return klNormal(tf.zeros([1, 1]), logVar, tf.ones([1, 1]), logVar).dataSync()[0]!;
+      return klBetween(tf.zeros([1, 1]), logVar, tf.ones([1, 1]), logVar).dataSync()[0]!;
     }),
   })),
   { caption: 'One unit apart', digits: 2 },

@@ -641,7 +641,7 @@ const gradientRun = await fit(byGradient, digits, {
 lossCurve(gradientRun, { title: 'The same circuit by gradient' });
 
 // %% [markdown] id="train-reading"
-// @@TRAIN@@
+// Two things differ besides the way: EM has pseudo-counts and 60 passes, the gradient neither. EM has 95.9 on the validation set at its last pass and the gradient 97.0 at its 39th of 40: neither has turned round yet, and EM asked for no learning rate.
 
 // %% [markdown] id="hyperparameters"
 // ## 6 Hyperparameters and the likelihood of new inputs
@@ -768,7 +768,7 @@ table(
 );
 
 // %% [markdown] id="ladder-reading"
-// @@LADDER@@
+// The circuit passes the tree over the pixels by 4.1 nats, with a spread over seeds of 0.1, and the gradient's circuit by 3.3. The sum of four is best by another 0.5: its weights say to whom it listens, mostly to the two circuits, a little to the histogram of each class, which knows the labels. A sum unit costs nothing and can only gain on the images that its weights were learnt from; that it gains on the test images as well is the news. Two kinds of error stand in the table: *over images*, how far a rung would move with other test images, and *paired*, that of its difference from the best, image by image, which is several times smaller.
 
 // %% [markdown] id="new-inputs-text"
 // **Any question about a new input.** A likelihood splits exactly, $\ln p(\mathbf{x}) = \ln p(\text{upper}) + \ln p(\text{lower} \mid \text{upper})$, and each marginal is one pass. What the halves of one picture tell of each other is their **pointwise mutual information (PMI)**, $\ln \frac{p(\text{upper}, \text{lower})}{p(\text{upper})\, p(\text{lower})}$. It can have either sign: below 0, the halves contradict each other; each is likely alone, and together they are not. Only its mean over pairs drawn from the model itself is the model's mutual information.

@@ -135,7 +135,11 @@ const matrix = (rows: readonly (readonly number[])[]): tf.Tensor2D => tf.tensor2
 const isIdentity = (select: readonly (readonly number[])[]) =>
   select.length === select[0]!.length && select.every((row, g) => row.every((v, h) => v === (g === h ? 1 : 0)));
 
-/** ln Σ_j w_kj exp a_j: a [G, B, J], ln w [G, K, J] → [G, B, K]. */
+/**
+ * ln Σ_j w_kj exp a_j: a [G, B, J], ln w [G, K, J] → [G, B, K]. The largest a is taken out, not the largest ln w + a, so
+ * that one matrix product serves all k: exact while the weight of the largest input is above e^-80 or so, as pseudo-counts
+ * see to. `evaluateCircuit` takes any weights.
+ */
 function mixed(a: tf.Tensor, logW: tf.Tensor): tf.Tensor {
   const top = detach(a.max(2, true).maximum(LOWEST)); // [G, B, 1]
   return a.sub(top).exp().matMul(logW.exp(), false, true).maximum(TINY).log().add(top); // prettier-ignore

@@ -281,12 +281,18 @@ export const gaussianMixture: MixtureFamily<GaussianMixtureConfig> = {
 export const categoricalMixture: MixtureFamily<CategoricalMixtureConfig> = {
   name: 'categorical-mixture',
   reference: 'McLachlan and Peel, Finite Mixture Models (2000): latent class analysis',
-  card: { title: 'Mixture of categorical variables', ...card },
+  card: {
+    title: 'Mixture of categorical variables',
+    ...card,
+    forward: 'O(B K D V): every component looks at every example, as V indicators a coordinate',
+    inference: 'O(B K D V), exact: the responsibilities p(k | x)',
+    sampling: 'O(K + D V) for one example: draw k, then each coordinate from its table',
+  },
   defaults: {
     components: 5,
     eventShape: [64],
     values: 17,
-    pseudoCount: 0.2, // chosen on the validation set, see chapter 03
+    pseudoCount: 0.2, // for five components; chapter 3 tries four of them on the validation set, and ten like 0.5 better
     learningRate: 0.05, // logits travel a few units; ten times Adam's usual rate gets there in some hundred steps
     batchSize: 100,
   },

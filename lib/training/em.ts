@@ -22,7 +22,11 @@ export interface EmOptions {
    * model that has a `start`.
    */
   readonly start?: 'data' | 'weights';
-  /** Stop when an iteration gains less than this, in nats per training example. Default: 0.001. */
+  /**
+   * Stop when the likelihood gains less than this in an iteration, in nats per training example. Default: 0.001. With
+   * pseudo-counts EM climbs likelihood + log-prior and may trade a little of the one for the other: a negative
+   * tolerance never stops for that.
+   */
   readonly tolerance?: number;
   /**
    * Stop after this many iterations without a better validation likelihood, the first finite one being better than none.

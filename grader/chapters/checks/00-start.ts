@@ -2,9 +2,9 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Rng } from 'dgm';
 import { expectClose, expectNumber, expectTensor, expectTrue } from '../../exercise/compare';
-import type { Exercise, Value } from '../../exercise/exercise';
+import { Mismatch, type Exercise, type Value } from '../../exercise/exercise';
+import { expectAnswer, type KnownMistake } from './answer';
 import {
-  expectWithin,
   integers,
   logSumExp,
   matrix,
@@ -16,6 +16,7 @@ import {
   type Matrix,
   type Vector,
 } from './common';
+import { dieGradient, endOfTraining, shareOfSum } from './start-die';
 
 const chapter = '00-start';
 
@@ -23,20 +24,56 @@ export type Call = (...args: Value[]) => Promise<Value>;
 
 // start.standardise
 
-function standardised(x: Matrix): number[][] {
-  const columns = x[0]!.map((_, d) => x.map((row) => row[d]!));
-  const moments = columns.map((column) => {
-    const mean = meanOf(column);
-    return { mean, deviation: Math.sqrt(meanOf(column.map((v) => (v - mean) ** 2))) };
-  });
-  return x.map((row) => row.map((v, d) => (v - moments[d]!.mean) / moments[d]!.deviation));
+const transposed = (rows: Matrix) => rows[0]!.map((_, d) => rows.map((row) => row[d]!));
+const squares = (values: Vector) => values.reduce((sum, v) => sum + v ** 2, 0);
+function shifted(values: Vector): number[] {
+  const mean = meanOf(values);
+  return values.map((v) => v - mean);
+}
+const divided = (values: Vector, by: number) => values.map((v) => v / by);
+/** The root of the mean square. */
+const sizeOf = (values: Vector) => Math.sqrt(squares(values) / values.length);
+
+/** Each column less its mean, over that scale of it. */
+function standardised(x: Matrix, scale: (centred: Vector) => number = sizeOf): number[][] {
+  return transposed(
+    transposed(x).map((column) => {
+      const centred = shifted(column);
+      return divided(centred, scale(centred));
+    }),
+  );
 }
 
-export async function checkStandardise(call: Call, x: tf.Tensor, hint: string): Promise<void> {
-  const got = await call(x);
-  expectTensor(got, { what: 'the columns', shape: x.shape, hint });
-  expectClose(got, matrixTensor(standardised(matrix(x))), { what: 'the columns', rtol: 1e-3, atol: 1e-3, hint });
+function wrongColumns(x: Matrix): readonly KnownMistake[] {
+  const columns = transposed(x);
+  const overall = sizeOf(columns.flatMap(shifted));
+  const lessRowMeans = transposed(x.map(shifted));
+  const constant = 'no constant is added to the variance, nor to its root: no column is constant';
+  const answers: readonly (readonly [hint: string, answer: () => Matrix])[] = [
+    ['that is each row by itself: the axis of the examples is the first, mean(0)', () => transposed(standardised(columns))],
+    ['the mean of each row was subtracted: mean(0) averages over the examples', () => transposed(lessRowMeans.map((column) => divided(column, sizeOf(column))))],
+    ['one scale for all columns: each column has a variance of its own', () => standardised(x, () => overall)],
+    ['divided by the variance: it has the unit squared, so take its square root', () => standardised(x, (c) => sizeOf(c) ** 2)],
+    ['the variance of the data themselves is divided by N, not by N − 1', () => standardised(x, (c) => Math.sqrt(squares(c) / (c.length - 1)))],
+    ['shifted, but not scaled', () => standardised(x, () => 1)],
+    ['multiplied by the deviation: divide by it', () => standardised(x, (c) => 1 / sizeOf(c))],
+    ['scaled, but not shifted', () => transposed(columns.map((column) => divided(column, sizeOf(shifted(column)))))],
+    ...[1e-5, 1e-6, 1e-7, 1e-8].flatMap((epsilon) => [
+      [constant, () => standardised(x, (c) => Math.sqrt(squares(c) / c.length + epsilon))] as const,
+      [constant, () => standardised(x, (c) => sizeOf(c) + epsilon)] as const,
+    ]),
+  ]; // prettier-ignore
+  return answers.map(([hint, answer]) => ({ hint, answer: () => matrixTensor(answer()) }));
 }
+
+export async function checkStandardise(call: Call, x: tf.Tensor, hint?: string): Promise<void> {
+  const got = expectTensor(await call(x), { what: 'the columns', shape: x.shape });
+  const tolerance = { what: 'the columns', rtol: 1e-3, atol: 1e-3, ...(hint !== undefined && { hint }) };
+  expectAnswer(got, matrixTensor(standardised(matrix(x))), tolerance, wrongColumns(matrix(x)));
+}
+
+/** Three columns of eight numbers between −1 and 1, the same for everybody: what decides must not hang on a seed. */
+export const FIXED: Matrix = Array.from({ length: 8 }, (_, n) => [1, 2, 3].map((d) => Math.sin(7 * n + d * (n + 1))));
 
 const standardise: Exercise = {
   id: 'start.standardise',
@@ -69,17 +106,24 @@ const standardise: Exercise = {
           [30, 1],
         ])) {
           const x = tf.tidy(() => normal(rng, `x ${shape.join(' ')}`, shape, 3).add(5));
-          await checkStandardise(call, x, 'the axis of the examples is the first');
+          await checkStandardise(call, x);
         }
       },
     },
     {
       name: 'works in any unit, however small the numbers',
-      run: ({ call, rng }) =>
+      async run({ call }) {
+        for (const unit of [1e-4, 1e-9])
+          await checkStandardise(call, matrixTensor(FIXED.map((row) => row.map((v) => v * unit))), 'any unit will do');
+      },
+    },
+    {
+      name: 'and anywhere: shifted first, then squared',
+      run: ({ call }) =>
         checkStandardise(
           call,
-          normal(rng, 'x', [8, 3], 1e-4),
-          'no constant is added to the variance: no column is constant',
+          matrixTensor(FIXED.map((row) => row.map((v) => 1000 + Math.round(256 * v) / 256))), // exact in float32
+          'a mean of squares less a square of the mean is a small difference of large numbers, and float32 has seven digits: subtract the mean first, then square',
         ),
     },
   ],
@@ -87,11 +131,45 @@ const standardise: Exercise = {
 
 // start.twoDice
 
-export const COUNT = 6000;
+/** So many that a bell curve, rounded to the sums, is twelve standard errors off. */
+export const COUNT = 60_000;
 
 export async function throwTwo(call: Call, rng: Rng, count: number): Promise<Vector> {
   const got = await call(count, rng);
   return vector(expectTensor(got, { what: 'the sums', shape: [count], hint: 'one number a throw' }));
+}
+
+/** The shares of the sums 0 … 16 of two independent dice whose faces 0 … 8 have these probabilities. */
+function sumsOf(die: Vector): number[] {
+  const shares = new Array<number>(17).fill(0);
+  die.forEach((p, a) => die.forEach((q, b) => (shares[a + b]! += p * q)));
+  return shares;
+}
+const FAIR = sumsOf([0, 1, 1, 1, 1, 1, 1].map((v) => v / 6));
+const DOUBLES = FAIR.map((_, sum) => (sum >= 2 && sum <= 12 && sum % 2 === 0 ? 1 / 6 : 0));
+
+/** Shares of the sums that known mistakes have. */
+const WRONG_DICE: readonly (readonly [hint: string, shares: Vector])[] = [
+  ['the two dice must not know of each other: fork with two labels', DOUBLES],
+  ['rounded, the outer faces are half as likely as the others: floor(6 u) + 1', sumsOf([0, 1, 2, 2, 2, 2, 1].map((v) => v / 10))],
+  ['rounded, there are seven faces: floor(6 u) + 1', sumsOf([0, 1, 2, 2, 2, 2, 2, 1].map((v) => v / 12))],
+  ['the faces are 1 … 6: floor(6 u) is 0 … 5', sumsOf([1, 1, 1, 1, 1, 1].map((v) => v / 6))],
+  ['six faces: the floor of 5 u has five, and the floor of 7 u seven', sumsOf([0, 1, 1, 1, 1, 1].map((v) => v / 5))],
+  ['the sums are not equally likely: throw two dice and add up', FAIR.map((p) => (p > 0 ? 1 / 11 : 0))],
+  ['one die alone: throw two and add up', FAIR.map((_, sum) => (sum >= 1 && sum <= 6 ? 1 / 6 : 0))],
+]; // prettier-ignore
+
+/** Six standard errors of a share, and the rounding of none. */
+const margin = (p: number) => 6 * Math.sqrt((p * (1 - p)) / COUNT) + 1e-9;
+
+function expectShares(sums: Vector): void {
+  const shares = FAIR.map((_, sum) => sums.reduce((count, s) => count + (s === sum ? 1 : 0), 0) / COUNT);
+  const isLike = (wanted: Vector) => wanted.every((p, sum) => Math.abs(shares[sum]! - p) <= margin(p));
+  const wrong = FAIR.findIndex((p, sum) => Math.abs(shares[sum]! - p) > margin(p));
+  if (wrong < 0) return;
+  const [hint = 'floor(6 u) + 1 for each of two dice, and their sum'] = WRONG_DICE.find(([, p]) => isLike(p)) ?? [];
+  const wanted = `the share of ${wrong} to be ${FAIR[wrong]!.toFixed(3)} ± ${margin(FAIR[wrong]!).toFixed(3)}`;
+  throw new Mismatch(wanted, shares[wrong]!.toFixed(3), hint);
 }
 
 const twoDice: Exercise = {
@@ -107,23 +185,17 @@ const twoDice: Exercise = {
   ],
   checks: [
     {
-      name: 'the sums are whole numbers from 2 to 12, and all of them occur',
+      name: 'the sums are whole numbers',
       async run({ call, rng }) {
-        const seen = [...new Set(await throwTwo(call, rng.fork('throws'), COUNT))].sort((a, b) => a - b);
-        const wanted = Array.from({ length: 11 }, (_, i) => i + 2).join(', ');
-        expectTrue(seen.join(', ') === wanted, wanted, seen.slice(0, 14).join(', '), 'floor(6 u) + 1 for each die');
+        const sums = await throwTwo(call, rng.fork('throws'), 500);
+        const broken = sums.find((sum) => !Number.isInteger(sum));
+        expectTrue(broken === undefined, 'whole numbers', `${broken}`, 'floor(6 u) + 1 for each die');
       },
     },
     {
-      name: 'every sum has its share: 7 in a sixth of the throws, 2 in one of 36',
+      name: 'every sum from 2 to 12 has its share: 7 in a sixth of the throws, 2 in one of 36',
       async run({ call, rng }) {
-        const sums = await throwTwo(call, rng.fork('throws'), COUNT);
-        for (let sum = 2; sum <= 12; sum++) {
-          const p = (6 - Math.abs(sum - 7)) / 36;
-          const share = meanOf(sums.map((s) => (s === sum ? 1 : 0)));
-          const hint = 'the two dice must not know of each other: fork with two labels';
-          expectWithin(share, p, Math.sqrt((p * (1 - p)) / COUNT), `the share of ${sum}`, hint);
-        }
+        expectShares(await throwTwo(call, rng.fork('throws'), COUNT));
       },
     },
     {
@@ -143,13 +215,29 @@ const twoDice: Exercise = {
 
 // start.dieLoss
 
-export async function checkLoss(call: Call, logits: tf.Tensor, x: tf.Tensor, hint: string): Promise<void> {
+export async function checkLoss(call: Call, logits: tf.Tensor, x: tf.Tensor, hint?: string): Promise<void> {
   const theta = vector(logits);
-  const expected = meanOf(vector(x).map((v) => logSumExp(theta) - theta[v]!));
+  const each = (cost: (v: number) => number) => vector(x).map(cost);
+  const logP = (v: number) => theta[v]! - logSumExp(theta);
+  const mistakes: readonly (readonly [hint: string, answer: number])[] = [
+    ['nats per throw: the mean, not the sum', -each(logP).reduce((a, b) => a + b, 0)],
+    ['the sign: a likely throw costs little, an impossible one much', meanOf(each(logP))],
+    ['logits are no log-probabilities yet: tf.logSoftmax', -meanOf(each((v) => theta[v]!))],
+    ['the logarithm of the probability, not the probability', -meanOf(each((v) => Math.exp(logP(v))))],
+    ['nats: the natural logarithm, not log₂', -meanOf(each(logP)) / Math.LN2],
+    ['the mean over all faces: a throw picks the one face that came', -meanOf(theta.map((_, v) => logP(v)))],
+    ['the logarithm of the mean probability: the mean of the logarithms is asked for', -Math.log(meanOf(each((v) => Math.exp(logP(v)))))],
+    ...[1e-6, 1e-7, 1e-8].map((floor) => ['clipping a probability makes a certain error cheap: tf.logSoftmax needs no clip', -meanOf(each((v) => Math.max(Math.log(floor), logP(v))))] as const),
+  ]; // prettier-ignore
   const got = await call(logits, x);
-  expectTensor(got, { what: 'the loss', shape: [], hint: 'a scalar: the mean over the throws' });
-  expectClose(got, tf.scalar(expected), { what: 'the loss', rtol: 1e-4, atol: 1e-4, hint });
+  expectTensor(got, { what: 'the loss', shape: [], nonFinite: true, hint: 'a scalar: the mean over the throws' });
+  const tolerance = { what: 'the loss', rtol: 1e-4, atol: 1e-4, ...(hint !== undefined && { hint }) };
+  const known = mistakes.map(([hint, answer]) => ({ hint, answer: () => tf.scalar(answer) }));
+  expectAnswer(got, tf.scalar(-meanOf(each(logP))), tolerance, known);
 }
+
+/** What throws cost of a face that nearly always comes, and of three that hardly ever do: from 0 to 150 nats. */
+const RARE = { logits: [60, 20, -40, -90], throws: [0, 1, 2, 3, 1] } as const;
 
 const dieLoss: Exercise = {
   id: 'start.dieLoss',
@@ -166,7 +254,7 @@ const dieLoss: Exercise = {
     {
       name: 'equal logits cost ln V a throw',
       run: ({ call }) =>
-        checkLoss(call, tf.zeros([6]), tf.tensor1d([0, 5, 2, 2]), 'nats per throw: the mean, not the sum'),
+        checkLoss(call, tf.zeros([6]), tf.tensor1d([0, 5, 2, 2]), 'softmax of equal logits is 1 / V for each face'),
     },
     {
       name: 'agrees with the formula for other logits and other numbers of faces',
@@ -189,6 +277,14 @@ const dieLoss: Exercise = {
         await checkLoss(call, logits.add(1000), x, hint);
       },
     },
+    {
+      name: 'a throw that the model calls impossible costs its full price',
+      async run({ call }) {
+        const hint = 'e to the −150 is 0 in 32 bits: stay on the log scale, with tf.logSoftmax';
+        for (const face of RARE.throws) await checkLoss(call, tf.tensor1d([...RARE.logits]), tf.tensor1d([face]), hint);
+        await checkLoss(call, tf.tensor1d([...RARE.logits]), tf.tensor1d([...RARE.throws]), hint);
+      },
+    },
   ],
 };
 
@@ -196,8 +292,19 @@ const dieLoss: Exercise = {
 
 export async function checkShare(call: Call, right: Vector, sizes: Vector, hint?: string): Promise<void> {
   const total = (counts: Vector) => counts.reduce((a, b) => a + b, 0);
+  const mistakes: readonly (readonly [hint: string, answer: number])[] = [
+    ['one success too many: before the first batch, how many have come?', (total(right) + 1) / total(sizes)],
+    ['an example too many in both counts: before the first batch, how many have come?', (total(right) + 1) / (total(sizes) + 1)],
+    ['the total starts at 0 as well', total(right) / (total(sizes) + 1)],
+    ['the mean of the batches’ shares: a small batch then counts as much as a large one', meanOf(right.map((count, b) => count / sizes[b]!))],
+    ['divided by the size of the last batch: the total of all is asked for', total(right) / sizes.at(-1)!],
+    ['divided by the number of batches', total(right) / sizes.length],
+    ['in percent: a share lies between 0 and 1', (100 * total(right)) / total(sizes)],
+  ]; // prettier-ignore
   const share = expectNumber(await call(right, sizes), { what: 'the share' });
-  expectClose(share, total(right) / total(sizes), { what: 'the share', rtol: 1e-6, atol: 1e-9, ...(hint && { hint }) });
+  const tolerance = { what: 'the share', rtol: 1e-6, atol: 1e-9, ...(hint !== undefined && { hint }) };
+  const known = mistakes.map(([hint, answer]) => ({ hint, answer: () => answer }));
+  expectAnswer(share, total(right) / total(sizes), tolerance, known);
 }
 
 const shareRight: Exercise = {
@@ -228,4 +335,12 @@ const shareRight: Exercise = {
 };
 
 /** In the order of the chapter. */
-export const exercises: readonly Exercise[] = [standardise, twoDice, dieLoss, shareRight];
+export const exercises: readonly Exercise[] = [
+  standardise,
+  twoDice,
+  shareOfSum,
+  dieLoss,
+  dieGradient,
+  endOfTraining,
+  shareRight,
+];

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Rng } from 'dgm';
 import { expectClose, expectFields, expectTensor } from '../../exercise/compare';
 import { given, type Exercise, type Value } from '../../exercise/exercise';
+import { expectAnswer, type KnownMistake } from './answer';
 import {
   logSumExp,
   matrix,
@@ -15,6 +16,7 @@ import {
   type Matrix,
   type Vector,
 } from './common';
+import { chainLogPartition, declinedShare, oddness } from './why-counting';
 
 const chapter = '01-why';
 
@@ -22,15 +24,34 @@ export type Call = (...args: Value[]) => Promise<Value>;
 
 // why.decide
 
+/** Mistakes, in the order in which they are looked for, of an answer that is a tensor. */
+const known = (...pairs: readonly (readonly [hint: string, answer: () => tf.Tensor])[]): readonly KnownMistake[] =>
+  pairs.map(([hint, answer]) => ({ hint, answer }));
+
 export async function checkDecide(call: Call, logGiven: tf.Tensor, logPrior: Vector, hint: string): Promise<void> {
   const [B, K] = logGiven.shape as [number, number];
   const got = await call(logGiven, tf.tensor1d([...logPrior]));
   const fields = expectFields(got, ['posterior', 'logP'], { what: 'the answer' });
-  const joint = matrix(logGiven).map((row) => row.map((a, k) => a + logPrior[k]!));
-  expectTensor(fields.logP, { what: 'logP', shape: [B], hint });
-  expectClose(fields.logP, tf.tensor1d(joint.map(logSumExp)), { what: 'logP', atol: 1e-3, hint });
-  expectTensor(fields.posterior, { what: 'posterior', shape: [B, K], hint });
-  expectClose(fields.posterior, matrixTensor(joint.map(softmax)), { what: 'posterior', atol: 1e-3, hint });
+  const given = matrix(logGiven);
+  const joint = given.map((row) => row.map((a, k) => a + logPrior[k]!));
+  const one = (of: (row: Vector) => number) => () => tf.tensor1d(joint.map(of));
+  const logP = expectTensor(fields.logP, { what: 'logP', shape: [B], nonFinite: true });
+  expectAnswer(logP, tf.tensor1d(joint.map(logSumExp)), { what: 'logP', atol: 1e-3, hint: `ln p(x) is ln Σ_k p(x | k) p(k); ${hint}` }, known(
+    ['p(x) is the sum over all classes, not its largest term', one((row) => Math.max(...row))],
+    ['the prior is missing: p(x) = Σ_k p(x | k) p(k)', () => tf.tensor1d(given.map(logSumExp))],
+    ['a sum over the classes, weighed by p(k), not their mean', one((row) => logSumExp(row) - Math.log(K))],
+    ['ln p(x), not −ln p(x)', one((row) => -logSumExp(row))],
+    ['ln p(x), not p(x)', one((row) => Math.exp(logSumExp(row)))],
+    ['probabilities add up, not their logarithms', one((row) => row.reduce((x, y) => x + y))],
+  )); // prettier-ignore
+  const rows = (of: (row: Vector, n: number) => Vector) => () => matrixTensor(joint.map(of));
+  const posterior = expectTensor(fields.posterior, { what: 'posterior', shape: [B, K], nonFinite: true });
+  expectAnswer(posterior, matrixTensor(joint.map(softmax)), { what: 'posterior', atol: 1e-3, hint }, known(
+    ['the prior is missing: p(k | x) ∝ p(x | k) p(k)', () => matrixTensor(given.map(softmax))],
+    ['normalise over the classes of each input, not over the inputs', rows((row, n) => row.map((_, k) => softmax(joint.map((other) => other[k]!))[n]!))],
+    ['the posterior, not its logarithm', rows((row) => softmax(row).map(Math.log))],
+    ['divide by p(x): the rows must sum to 1', rows((row) => row.map(Math.exp))],
+  )); // prettier-ignore
 }
 
 /** Log-frequencies of K classes, uneven. */
@@ -52,7 +73,12 @@ const decide: Exercise = {
     {
       name: 'equal evidence leaves the prior, and p(x) is the evidence itself',
       run: ({ call }) =>
-        checkDecide(call, tf.fill([2, 2], -3), [Math.log(0.9), Math.log(0.1)], 'p(k | x) ∝ p(x | k) p(k)'),
+        checkDecide(
+          call,
+          tf.tensor2d([[-3, -3], [-5, -5]]),
+          [Math.log(0.9), Math.log(0.1)],
+          'where all p(x | k) are equal, p(k) decides',
+        ),
     },
     {
       name: 'agrees with the formula for other sizes',
@@ -78,6 +104,16 @@ const decide: Exercise = {
           'exp(−1000) is 0: stay on the log scale',
         ),
     },
+    {
+      name: 'works for a batch whose inputs lie a thousand nats apart',
+      run: ({ call }) =>
+        checkDecide(
+          call,
+          tf.tensor2d([[-1000, -1002], [0, 1], [600, 598]]), // prettier-ignore
+          [Math.log(0.3), Math.log(0.7)],
+          'each input has a largest term of its own: take that out, row by row',
+        ),
+    },
   ],
 };
 
@@ -99,10 +135,31 @@ export interface DeclineInput {
 
 export async function checkDecline(call: Call, input: DeclineInput, hint: string): Promise<void> {
   const { posterior, logP, heldOut, alpha } = input;
-  const expected = declinedOf(matrix(posterior), vector(logP), vector(heldOut), alpha);
+  const [rows, values, held] = [matrix(posterior), vector(logP), vector(heldOut)];
+  const expected = declinedOf(rows, values, held, alpha);
   const got = await call(posterior, logP, heldOut, alpha);
-  expectTensor(got, { what: 'the decisions', shape: [expected.length], dtype: 'int32', hint });
-  expectClose(got, tf.tensor1d(expected, 'int32'), { what: 'the decisions', hint });
+  const whole = "classes are whole numbers: argMax gives int32, and tf.scalar(−1, 'int32') goes with it";
+  const isTensor = got instanceof tf.Tensor;
+  const shaped = { what: 'the decisions', shape: [expected.length], nonFinite: true };
+  if (isTensor && got.dtype !== 'int32') expectTensor(got, { ...shaped, dtype: 'int32', hint: whole });
+  const decisions = expectTensor(got, { ...shaped, dtype: 'int32', hint: 'one decision an input' });
+  const best = rows.map((row) => row.indexOf(Math.max(...row)));
+  const where = (decline: (n: number) => boolean, other: Vector = best) => () =>
+    tf.tensor1d(other.map((k, n) => (decline(n) ? -1 : k)), 'int32'); // prettier-ignore
+  const shareOf = (counts: (h: number, v: number) => boolean) => (n: number) =>
+    held.filter((h) => counts(h, values[n]!)).length / held.length;
+  const atMost = shareOf((h, v) => h <= v);
+  expectAnswer(decisions, tf.tensor1d(expected, 'int32'), { what: 'the decisions', atol: 0, rtol: 0, hint }, known(
+    ['an input as odd as the oddest is not odder than all: at most counts equals', where((n) => shareOf((h, v) => h < v)(n) < alpha)],
+    ['a share equal to alpha is allowed: decline where it is less', where((n) => atMost(n) <= alpha)],
+    ['a sure posterior is no reason to decide: it is ln p(x) that counts', where((n) => Math.max(...rows[n]!) < 1 - alpha)],
+    ['the wrong way round: r(x) is the share of held-out inputs that are at most as likely as x', where((n) => shareOf((h, v) => h >= v)(n) < alpha)],
+    ['declines the others: an odd input is one of small share', where((n) => atMost(n) >= alpha)],
+    ['the most probable class has the largest posterior', where((n) => atMost(n) < alpha, rows.map((row) => row.indexOf(Math.min(...row))))],
+    ['nothing is ever declined: compare the share with alpha', where(() => false)],
+    ['a share of the held-out inputs, not ln p(x) itself, is compared with alpha', where((n) => values[n]! < alpha)],
+    ['(1 + count) / (N + 1) is the conformal form; here the share is count / N', where((n) => (1 + atMost(n) * held.length) / (held.length + 1) < alpha)],
+  )); // prettier-ignore
 }
 
 /** Inputs of which about half are odder than most held-out ones; alpha lies between two shares of N. */
@@ -139,9 +196,9 @@ const decideOrDecline: Exercise = {
             ]),
             logP: tf.tensor1d([-1, -9]),
             heldOut: tf.tensor1d([-1, -2, -3, -4]),
-            alpha: 0.25,
+            alpha: 0.3,
           },
-          'a sure posterior is no reason to decide: it is ln p(x) that counts',
+          'the share of held-out inputs whose ln p is at most that of x',
         ),
     },
     {
@@ -150,8 +207,8 @@ const decideOrDecline: Exercise = {
         checkDecline(
           call,
           {
-            posterior: tf.tensor2d([[0.6, 0.4]]),
-            logP: tf.tensor1d([-4]),
+            posterior: tf.tensor2d([[0.6, 0.4], [0.9, 0.1]]), // prettier-ignore
+            logP: tf.tensor1d([-4, -3.5]),
             heldOut: tf.tensor1d([-1, -2, -3, -4]),
             alpha: 0.25,
           },
@@ -194,10 +251,22 @@ export interface Attack {
 export async function checkAdversarial(call: Call, { loss, x, epsilon, largest }: Attack, hint: string): Promise<void> {
   const { source, slope } = LOSSES[loss];
   const clip = (v: number) => Math.min(largest, Math.max(0, v));
-  const expected = matrix(x).map((row) => row.map((v) => clip(v + epsilon * Math.sign(slope(v)))));
+  const count = x.size / (loss === 'slope' ? 1 : x.size); // `slope` is a mean over all pixels
+  const each = (of: (v: number, slope: number) => number) => () =>
+    matrixTensor(matrix(x).map((row) => row.map((v) => of(v, slope(v) / count)))); // prettier-ignore
   const got = await call(given(source), x, epsilon, largest);
-  expectTensor(got, { what: 'the changed images', shape: x.shape, hint });
-  expectClose(got, matrixTensor(expected), { what: 'the changed images', atol: 1e-4, hint });
+  const changed = expectTensor(got, { what: 'the changed images', shape: x.shape, nonFinite: true });
+  const right = each((v, s) => clip(v + epsilon * Math.sign(s)))();
+  expectAnswer(changed, right, { what: 'the changed images', atol: 1e-4, hint }, known(
+    ['not clipped: the scale is 0 … largest', each((v, s) => v + epsilon * Math.sign(s))],
+    ['clip after the step, not before', each((v, s) => clip(v) + epsilon * Math.sign(s))],
+    ['clipped below only: the scale ends at largest', each((v, s) => Math.max(0, v + epsilon * Math.sign(s)))],
+    ['down the loss: an attack raises it', each((v, s) => clip(v - epsilon * Math.sign(s)))],
+    ['every pixel by epsilon: the sign of the gradient, not the gradient itself', each((v, s) => clip(v + epsilon * s))],
+    ['a pixel on which nothing depends stays: the sign of 0 is 0', each((v, s) => clip(v + epsilon * (s >= 0 ? 1 : -1)))],
+    ['0 / 0 where the loss does not depend on a pixel: tf.sign', each((v, s) => clip(v + (epsilon * s) / Math.abs(s)))],
+    ['that is the noise alone: add it to x', each((_, s) => epsilon * Math.sign(s))],
+  )); // prettier-ignore
 }
 
 /** Pixels at 0.3, 1.3, …: away from where the slopes change their sign. */
@@ -265,15 +334,24 @@ const adversarialExercise: Exercise = {
 
 // why.logPartition
 
-function logPartitionOf(b: Vector, J: Matrix): number {
-  const patterns = Array.from({ length: 2 ** b.length }, (_, n) => b.map((_, d) => (n >> d) & 1));
-  const f = patterns.map((x) =>
+interface Reading {
+  /** The two values of a pixel; 0 and 1 unless said. */
+  readonly values?: readonly [number, number];
+  /** How often each pair counts; once unless said. */
+  readonly pairs?: number;
+  readonly from?: number;
+  readonly to?: number;
+}
+
+/** f of every pattern, or of those from … to of them. */
+function everyPattern(b: Vector, J: Matrix, { values = [0, 1], pairs = 1, from, to }: Reading = {}): number[] {
+  const patterns = Array.from({ length: 2 ** b.length }, (_, n) => b.map((_, d) => values[((n >> d) & 1) as 0 | 1]));
+  return patterns.slice(from, to).map((x) =>
     x.reduce<number>((sum, xd, d) => {
-      const pairs = x.slice(d + 1).reduce<number>((s, xe, i) => s + J[d]![d + 1 + i]! * xe, 0);
-      return sum + xd * (b[d]! + pairs);
+      const right = x.slice(d + 1).reduce<number>((s, xe, i) => s + J[d]![d + 1 + i]! * xe, 0);
+      return sum + xd * (b[d]! + pairs * right);
     }, 0),
   );
-  return logSumExp(f);
 }
 
 /** Symmetric, 0 on the diagonal. */
@@ -284,8 +362,21 @@ export function couplings(rng: Rng, D: number, scale: number): number[][] {
 
 export async function checkPartition(call: Call, b: Vector, J: Matrix, hint: string): Promise<void> {
   const got = await call(tf.tensor1d([...b]), matrixTensor(J));
-  expectTensor(got, { what: 'ln Z', shape: [], hint: 'a scalar' });
-  expectClose(got, tf.scalar(logPartitionOf(b, J)), { what: 'ln Z', rtol: 1e-4, atol: 1e-3, hint });
+  const lnZ = expectTensor(got, { what: 'ln Z', shape: [], nonFinite: true, hint: 'a scalar' });
+  const right = logSumExp(everyPattern(b, J));
+  const of = (reading: Reading) => () => tf.scalar(logSumExp(everyPattern(b, J, reading)));
+  expectAnswer(lnZ, tf.scalar(right), { what: 'ln Z', rtol: 1e-4, atol: 1e-3, hint }, known(
+    ['every pair once: half of xᵀ J x, for each pair stands in J twice', of({ pairs: 2 })],
+    ['the pairs are missing', of({ pairs: 0 })],
+    ['each pair in full: J_de x_d x_e for d < e, and ½ xᵀ J x is that already', of({ pairs: 0.5 })],
+    ['pixels are 0 or 1, not −1 or 1', of({ values: [-1, 1] })],
+    ['a sum over all patterns, not their mean, nor the largest of them', () => tf.scalar(right - b.length * Math.LN2)],
+    ['one pattern is missing: the empty one counts as well', of({ from: 1 })],
+    ['one pattern is missing: the full one counts as well', of({ to: -1 })],
+    ['ln Z, not −ln Z', () => tf.scalar(-right)],
+    ['ln Z, not Z', () => tf.scalar(Math.exp(right))],
+    ['a sum over all patterns, not the largest of them alone', () => tf.scalar(Math.max(...everyPattern(b, J)))],
+  )); // prettier-ignore
 }
 
 const noCouplings = (D: number) => Array.from({ length: D }, () => new Array<number>(D).fill(0));
@@ -309,14 +400,14 @@ const logPartition: Exercise = {
     {
       name: 'without pairs it is the product of the single pixels: Σ ln(1 + exp b)',
       run: ({ call, rng }) =>
-        checkPartition(call, vector(normal(rng, 'b', [4], 2)), noCouplings(4), 'pixels are 0 or 1, not −1 or 1'),
+        checkPartition(call, vector(normal(rng, 'b', [4], 2)), noCouplings(4), 'a sum of 2^D terms, whatever b is'),
     },
     {
       name: 'agrees with the sum over all patterns, for one to seven pixels',
       async run({ call, rng }) {
         for (const D of [1, 2, 3, 7]) {
           const here = rng.fork(`D = ${D}`);
-          const hint = 'every pair once: half of xᵀ J x';
+          const hint = 'f has b_d for every pixel that is 1, and J_de for every pair of them';
           await checkPartition(call, vector(normal(here, 'b', [D])), couplings(here, D, 1), hint);
         }
       },
@@ -339,9 +430,18 @@ const logPartition: Exercise = {
 export async function checkGridDensity(call: Call, f: Vector, step: number, hint: string): Promise<void> {
   const norm = logSumExp(f) + Math.log(step);
   const got = await call(tf.tensor1d([...f]), step);
-  expectTensor(got, { what: 'the density', shape: [f.length], hint });
-  const expected = tf.tensor1d(f.map((v) => Math.exp(v - norm)));
-  expectClose(got, expected, { what: 'the density', rtol: 1e-3, atol: 1e-6, hint });
+  const density = expectTensor(got, { what: 'the density', shape: [f.length], nonFinite: true });
+  const each = (of: (v: number) => number) => () => tf.tensor1d(f.map(of));
+  const p = (v: number) => Math.exp(v - norm);
+  expectAnswer(density, each(p)(), { what: 'the density', rtol: 1e-3, atol: 1e-6, hint }, known(
+    ['these are probabilities of cells, and sum to 1: a density times the width of a cell is that', each((v) => p(v) * step)],
+    ['divide by the width: a finer grid must not give a lower curve', each((v) => p(v) * step ** 2)],
+    ['the width once: Z is Σ exp f · step', each((v) => p(v) / step)],
+    ['exp f, not exp(−f)', () => tf.tensor1d(softmax(f.map((v) => -v)).map((share) => share / step))],
+    ['the density, not its logarithm', each((v) => v - norm)],
+    ['divide by Z', each(Math.exp)],
+    ['take the largest f out: the constant drops out of the quotient, the peak is not 1', each((v) => Math.exp(v - Math.max(...f)))],
+  )); // prettier-ignore
 }
 
 /** −x² / 2 on −6 … 6. */
@@ -364,11 +464,7 @@ const gridDensity: Exercise = {
     {
       name: 'a standard normal peaks at 1/√(2π) on grids of any width',
       async run({ call }) {
-        for (const step of [0.5, 0.1, 0.02]) {
-          const got = expectTensor(await call(tf.tensor1d(bell(step)), step), { what: 'the density' });
-          const hint = 'divide by Σ exp f · step';
-          expectClose(got.max(), tf.scalar(1 / Math.sqrt(2 * Math.PI)), { what: 'the peak', rtol: 1e-3, hint });
-        }
+        for (const step of [0.5, 0.1, 0.02]) await checkGridDensity(call, bell(step), step, 'divide by Σ exp f · step');
       },
     },
     {
@@ -390,4 +486,13 @@ const gridDensity: Exercise = {
 };
 
 /** In the order of the chapter. */
-export const exercises: readonly Exercise[] = [decide, decideOrDecline, adversarialExercise, logPartition, gridDensity];
+export const exercises: readonly Exercise[] = [
+  decide,
+  declinedShare,
+  decideOrDecline,
+  adversarialExercise,
+  logPartition,
+  chainLogPartition,
+  gridDensity,
+  oddness,
+];

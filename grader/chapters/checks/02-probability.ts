@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Rng } from 'dgm';
 import { expectClose, expectFields, expectTensor, expectTrue } from '../../exercise/compare';
 import { given, type Exercise, type Value } from '../../exercise/exercise';
+import { expectAnswer, roundings, type KnownMistake } from './answer';
 import {
   integers,
   LOG_2PI,
@@ -17,10 +18,18 @@ import {
   type Matrix,
   type Vector,
 } from './common';
+import { bernoulliKl, largerKl, unitShift } from './probability-kl';
 
 const chapter = '02-probability';
 
 export type Call = (...args: Value[]) => Promise<Value>;
+
+/** Mistakes whose answer is a vector: one number an example. */
+const vectors = (...pairs: readonly (readonly [hint: string, answer: () => Vector])[]): readonly KnownMistake[] =>
+  pairs.map(([hint, answer]) => ({ hint, answer: () => tf.tensor1d([...answer()]) }));
+
+const matrices = (...pairs: readonly (readonly [hint: string, answer: () => Matrix])[]): readonly KnownMistake[] =>
+  pairs.map(([hint, answer]) => ({ hint, answer: () => matrixTensor(answer()) }));
 
 // probability.crossEntropy
 
@@ -32,10 +41,33 @@ export const distributions = (rng: Rng, label: string, B: number, V: number) =>
   tf.tidy(() => tf.softmax(normal(rng, label, [B, V], 1.5)));
 
 export async function checkCrossEntropy(call: Call, p: Matrix, q: Matrix, hint: string): Promise<void> {
-  const expected = p.map((row, n) => crossEntropyOf(row, q[n]!));
+  const each = (of: (p: Vector, q: Vector) => number) => p.map((row, n) => of(row, q[n]!));
+  const right = each(crossEntropyOf);
+  const clipped = (epsilon: number) => () =>
+    each((p, q) => -p.reduce((sum, pv, v) => sum + pv * Math.log(q[v]! + epsilon), 0)); // prettier-ignore
+  const floored = (epsilon: number) => () =>
+    each((p, q) => -p.reduce((sum, pv, v) => sum + pv * Math.log(Math.max(q[v]!, epsilon)), 0)); // prettier-ignore
   const got = await call(matrixTensor(p), matrixTensor(q));
-  expectTensor(got, { what: 'cross-entropies', shape: [p.length], nonFinite: true, hint });
-  expectClose(got, tf.tensor1d(expected), { what: 'cross-entropies', atol: 1e-4, hint });
+  const answer = expectTensor(got, {
+    what: 'cross-entropies',
+    shape: [p.length],
+    nonFinite: true,
+    hint: 'one number a row',
+  });
+  expectAnswer(answer, tf.tensor1d(right), { what: 'cross-entropies', atol: 1e-5, hint }, vectors(
+    ['nats: the natural logarithm, not log₂', () => right.map((v) => v / Math.LN2)],
+    ['p weighs, and the logarithm is that of q', () => each((p, q) => crossEntropyOf(q, p))],
+    ['a sum over the values, not their mean', () => right.map((v) => v / p[0]!.length)],
+    ['the sign: a surprise is −ln q', () => right.map((v) => -v)],
+    ['that is the KL: the entropy of p is not subtracted here', () => each((p, q) => crossEntropyOf(p, q) - crossEntropyOf(p, p))],
+    ['that is the entropy of p: the logarithm is that of q', () => each((p) => crossEntropyOf(p, p))],
+    ['that is the entropy of q: p weighs', () => each((_, q) => crossEntropyOf(q, q))],
+    ['0 · ln 0 is NaN in floating point, and 0 here: choose with tf.where', () => each((p, q) => -p.reduce((sum, pv, v) => sum + pv * Math.log(q[v]!), 0))],
+    ...[1e-6, 1e-7, 1e-8, 1e-10, 1e-12].flatMap((epsilon) => [
+      ['no ε: an impossible event that happens is infinitely surprising', clipped(epsilon)] as const,
+      ['no ε: an impossible event that happens is infinitely surprising', floored(epsilon)] as const,
+    ]),
+  )); // prettier-ignore
 }
 
 const crossEntropy: Exercise = {
@@ -112,10 +144,31 @@ function bernoulliOf(x: Vector, logits: Vector): number {
 }
 
 export async function checkBernoulli(call: Call, x: tf.Tensor, logits: tf.Tensor, hint: string): Promise<void> {
-  const expected = matrix(x).map((row, n) => bernoulliOf(row, matrix(logits)[n]!));
+  const [xs, ls] = [matrix(x), matrix(logits)];
+  const right = xs.map((row, n) => bernoulliOf(row, ls[n]!));
+  const sigmoid = (l: number) => 1 / (1 + Math.exp(-l));
+  const clipped = (epsilon: number) => () =>
+    xs.map((row, n) => row.reduce((sum, xd, d) => {
+      const p = Math.min(1 - epsilon, Math.max(epsilon, sigmoid(ls[n]![d]!)));
+      return sum + xd * Math.log(p) + (1 - xd) * Math.log(1 - p);
+    }, 0)); // prettier-ignore
   const got = await call(x, logits);
-  expectTensor(got, { what: 'log-likelihoods', shape: [x.shape[0]!], hint });
-  expectClose(got, tf.tensor1d(expected), { what: 'log-likelihoods', rtol: 1e-4, atol: 1e-6, hint });
+  const answer = expectTensor(got, {
+    what: 'log-likelihoods',
+    shape: [x.shape[0]!],
+    nonFinite: true,
+    hint: 'one number an example: summed over the coordinates',
+  });
+  expectAnswer(answer, tf.tensor1d(right), { what: 'log-likelihoods', rtol: 1e-4, atol: 1e-6, hint }, vectors(
+    ['a sum over the coordinates: probabilities of independent coins multiply', () => right.map((v) => v / xs[0]!.length)],
+    ['the sign: ln p is at most 0', () => right.map((v) => -v)],
+    ['x decides the wrong way round: the logit is that of a 1', () => xs.map((row, n) => bernoulliOf(row.map((v) => 1 - v), ls[n]!))],
+    ['nats: the natural logarithm, not log₂', () => right.map((v) => v / Math.LN2)],
+    ['the normaliser is missing: −ln(1 + exp l) for each coordinate', () => xs.map((row, n) => row.reduce((sum, xd, d) => sum + xd * ls[n]![d]!, 0))],
+    ['a 0 has a probability, too: 1 − p', () => xs.map((row, n) => row.reduce((sum, xd, d) => sum + xd * Math.log(sigmoid(ls[n]![d]!)), 0))],
+    ['the probability of the image, not its logarithm', () => right.map(Math.exp)],
+    ...[1e-6, 1e-7, 1e-8].map((epsilon) => ['clipping makes certain errors cheap: max(l, 0) + ln(1 + exp(−|l|)) needs no clip', clipped(epsilon)] as const),
+  )); // prettier-ignore
 }
 
 const bernoulli: Exercise = {
@@ -141,7 +194,7 @@ const bernoulli: Exercise = {
             [1, 1, 0],
           ]),
           tf.zeros([2, 3]),
-          'nats, and the sum over the coordinates, not their mean',
+          'ln ½ for each coordinate',
         ),
     },
     {
@@ -216,9 +269,25 @@ export async function gaussianFrom(call: Call, x: tf.Tensor, w: tf.Tensor) {
 
 export async function checkClosest(call: Call, x: tf.Tensor, w: tf.Tensor, hint: string): Promise<void> {
   const { mu, logVar } = await gaussianFrom(call, x, w);
-  const expected = closestOf(matrix(x), vector(w));
-  expectClose(mu, tf.tensor1d([...expected.mu]), { what: 'mu', atol: 1e-4, hint });
-  expectClose(logVar, tf.tensor1d([...expected.logVar]), { what: 'logVar', atol: 1e-3, hint });
+  const [rows, weights] = [matrix(x), vector(w)];
+  const expected = closestOf(rows, weights);
+  const N = rows.length;
+  const even = closestOf(rows, rows.map(() => 1 / N)); // prettier-ignore
+  const variances = (of: (variance: number) => number) => () => expected.logVar.map((l) => of(Math.exp(l)));
+  const size = Math.max(...rows.flat().map(Math.abs));
+  expectAnswer(mu, tf.tensor1d([...expected.mu]), { what: 'mu', rtol: 1e-4, atol: 1e-6 * size, hint }, vectors(
+    ['every point counts with its weight', () => even.mu],
+    ['the weights sum to 1 already: nothing is left to divide by', () => expected.mu.map((m) => m / N)],
+  )); // prettier-ignore
+  expectAnswer(logVar, tf.tensor1d([...expected.logVar]), { what: 'logVar', atol: 1e-3, hint }, vectors(
+    ['every point counts with its weight', () => even.logVar],
+    ['ln σ², not ln σ', () => expected.logVar.map((l) => l / 2)],
+    ['the logarithm of the variance', variances((v) => v)],
+    ['there is no N − 1: the unbiased variance is not the most likely one', () => expected.logVar.map((l) => l + Math.log(N / (N - 1)))],
+    ['the weights sum to 1 already: nothing is left to divide by', () => expected.logVar.map((l) => l - Math.log(N))],
+    ['squared distances from the mean, not from 0', () => expected.logVar.map((l, d) => Math.log(Math.exp(l) + expected.mu[d]! ** 2))],
+    ...[1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12].map((epsilon) => ['nothing is added to a variance: it is the variance of p, however small', variances((v) => Math.log(v + epsilon))] as const),
+  )); // prettier-ignore
 }
 
 export const uniformWeights = (N: number) => tf.fill([N], 1 / N);
@@ -236,13 +305,9 @@ const closestNormal: Exercise = {
   ],
   checks: [
     {
-      name: 'of two points with equal weights it takes the middle, and half their distance as deviation',
-      async run({ call }) {
-        const { mu, logVar } = await gaussianFrom(call, tf.tensor2d([[1], [5]]), uniformWeights(2));
-        expectClose(mu, tf.tensor1d([3]), { what: 'mu' });
-        const hint = 'the variance is 4: divided by N, and given as its logarithm';
-        expectClose(logVar, tf.tensor1d([Math.log(4)]), { what: 'logVar', hint });
-      },
+      name: 'of three points with equal weights it takes the middle, and their mean squared distance from it',
+      run: ({ call }) =>
+        checkClosest(call, tf.tensor2d([[1], [5], [9]]), uniformWeights(3), 'mean 5, variance 32/3, as its logarithm'),
     },
     {
       name: 'agrees with the formulas for uneven weights',
@@ -253,8 +318,8 @@ const closestNormal: Exercise = {
           [7, 1],
         ] as const)) {
           const here = rng.fork(`${N} ${D}`);
-          const w = tf.softmax(normal(here, 'w', [N], 2));
-          await checkClosest(call, normal(here, 'x', [N, D], 2), w, 'every point counts with its weight');
+          const w = tf.softmax(normal(here, 'w', [N], 0.7));
+          await checkClosest(call, normal(here, 'x', [N, D], 20), w, 'the weighted sum over the points');
         }
       },
     },
@@ -267,6 +332,14 @@ const closestNormal: Exercise = {
           uniformWeights(50),
           'subtract the mean before you square: E[x²] − μ² cancels',
         ),
+    },
+    {
+      name: 'works in any unit, however small the variance',
+      async run({ call }) {
+        const x = Array.from({ length: 9 }, (_, n) => [Math.sin(7 * n), Math.cos(5 * n + 1)]);
+        for (const unit of [1e-3, 1e-8])
+          await checkClosest(call, matrixTensor(x.map((row) => row.map((v) => v * unit))), uniformWeights(9), 'in any unit'); // prettier-ignore
+      },
     },
     {
       name: 'no Gaussian nearby has a lower cross-entropy',
@@ -302,14 +375,38 @@ function gaussianKlOf(mu: Vector, logVar: Vector, muP: Vector, logVarP: Vector):
 }
 
 export async function checkGaussianKl(call: Call, rng: Rng, B: number, D: number, hint: string): Promise<void> {
-  const [mu, muP] = [normal(rng, 'mu', [B, D], 1.5), normal(rng, 'muP', [B, D], 1.5)];
-  const [logVar, logVarP] = [normal(rng, 'logVar', [B, D]), normal(rng, 'logVarP', [B, D])];
-  const expected = matrix(mu).map((row, n) =>
-    gaussianKlOf(row, matrix(logVar)[n]!, matrix(muP)[n]!, matrix(logVarP)[n]!),
-  );
-  const got = await call(mu, logVar, muP, logVarP);
-  expectTensor(got, { what: 'divergences', shape: [B], hint });
-  expectClose(got, tf.tensor1d(expected), { what: 'divergences', rtol: 1e-4, atol: 1e-3, hint });
+  const inputs = [normal(rng, 'mu', [B, D], 1.5), normal(rng, 'logVar', [B, D]), normal(rng, 'muP', [B, D], 1.5), normal(rng, 'logVarP', [B, D])]; // prettier-ignore
+  await checkKlOf(call, inputs, hint);
+}
+
+/** mu, logVar, muP, logVarP */
+async function checkKlOf(call: Call, inputs: readonly tf.Tensor[], hint: string): Promise<void> {
+  const [mu, logVar, muP, logVarP] = inputs.map(matrix) as unknown as readonly [Matrix, Matrix, Matrix, Matrix];
+  const D = mu[0]!.length;
+  const each = (of: (m: number, l: number, mP: number, lP: number) => number) => () =>
+    mu.map((row, n) => row.reduce((sum, m, d) => sum + of(m, logVar[n]![d]!, muP[n]![d]!, logVarP[n]![d]!), 0));
+  const right = mu.map((row, n) => gaussianKlOf(row, logVar[n]!, muP[n]!, logVarP[n]!));
+  const got = await call(...inputs);
+  const answer = expectTensor(got, {
+    what: 'divergences',
+    shape: [mu.length],
+    nonFinite: true,
+    hint: 'one number an example',
+  });
+  expectAnswer(answer, tf.tensor1d(right), { what: 'divergences', rtol: 1e-4, atol: 1e-3, hint }, vectors(
+    ['a sum over the coordinates, not their mean', () => right.map((v) => v / D)],
+    ['half of the bracket', () => right.map((v) => 2 * v)],
+    ['that is the other direction: the second variance divides', () => mu.map((row, n) => gaussianKlOf(muP[n]!, logVarP[n]!, row, logVar[n]!))],
+    ['exp(logVar) is the variance: no half in the exponent', each((m, l, mP, lP) => 0.5 * (lP - l - 1 + (Math.exp(l / 2) + (m - mP) ** 2) / Math.exp(lP / 2)))],
+    ['exp(logVar) is the variance: no half in the exponent', each((m, l, mP, lP) => 0.5 * (lP - l - 1 + (Math.exp(l / 2) + (m - mP) ** 2) / Math.exp(lP)))],
+    ['exp(logVar) is the variance already: do not square it', each((m, l, mP, lP) => 0.5 * (lP - l - 1 + (Math.exp(2 * l) + (m - mP) ** 2) / Math.exp(2 * lP)))],
+    ['the 1 is missing: equal Gaussians must give 0', each((m, l, mP, lP) => 0.5 * (lP - l + (Math.exp(l) + (m - mP) ** 2) / Math.exp(lP)))],
+    ['the first variance is missing: E (z − μ′)² = σ² + (μ − μ′)²', each((m, l, mP, lP) => 0.5 * (lP - l - 1 + (m - mP) ** 2 / Math.exp(lP)))],
+    ['the second variance divides, not the first', each((m, l, mP, lP) => 0.5 * (lP - l - 1 + (Math.exp(l) + (m - mP) ** 2) / Math.exp(l)))],
+    ['the signs of the log-variances: λ′ − λ', each((m, l, mP, lP) => 0.5 * (l - lP - 1 + (Math.exp(l) + (m - mP) ** 2) / Math.exp(lP)))],
+    ['the means differ: their squared distance counts', each((_, l, __, lP) => 0.5 * (lP - l - 1 + Math.exp(l) / Math.exp(lP)))],
+    ['a distance squared', each((m, l, mP, lP) => 0.5 * (lP - l - 1 + (Math.exp(l) + Math.abs(m - mP)) / Math.exp(lP)))],
+  )); // prettier-ignore
 }
 
 const gaussianKl: Exercise = {
@@ -333,10 +430,8 @@ const gaussianKl: Exercise = {
           [0, 0, 0],
           [1, 2, -2],
         ]);
-        const got = await call(mu, zeros, zeros, zeros);
-        expectClose(got, tf.tensor1d([0, 4.5]), { what: 'divergences', hint: 'summed over the coordinates' });
-        const same = await call(mu, zeros.add(1.3), mu, zeros.add(1.3));
-        expectClose(same, tf.zeros([2]), { what: 'divergences of equal Gaussians', atol: 1e-5 });
+        await checkKlOf(call, [mu, zeros, zeros, zeros], 'summed over the coordinates');
+        await checkKlOf(call, [mu, zeros.add(1.3), mu, zeros.add(1.3)], 'equal Gaussians: 0');
       },
     },
     {
@@ -385,10 +480,21 @@ const gaussianKl: Exercise = {
 export async function checkLogMarginal(call: Call, a: tf.Tensor, hint: string): Promise<void> {
   const [S, B] = a.shape as [number, number];
   const columns = Array.from({ length: B }, (_, b) => matrix(a).map((row) => row[b]!));
-  const expected = columns.map((column) => logSumExp(column) - Math.log(S));
+  const right = columns.map((column) => logSumExp(column) - Math.log(S));
   const got = await call(a);
-  expectTensor(got, { what: 'estimates', shape: [B], hint });
-  expectClose(got, tf.tensor1d(expected), { what: 'estimates', atol: 1e-4, hint });
+  const answer = expectTensor(got, { what: 'estimates', shape: [B], nonFinite: true, hint: 'one number a column' });
+  const atol = 1e-4 + roundings(Math.max(...columns.flat().map(Math.abs)));
+  expectAnswer(answer, tf.tensor1d(right), { what: 'estimates', rtol: 1e-6, atol, hint }, vectors(
+    ['an average, not a sum: −ln S', () => columns.map(logSumExp)],
+    ['the mean of exp a, then ln: probabilities are averaged, not logarithms', () => columns.map(meanOf)],
+    ['the largest term alone: average all of them', () => columns.map((column) => Math.max(...column))],
+    ['the largest term alone, over S: average all of them', () => columns.map((column) => Math.max(...column) - Math.log(S))],
+    ['the maximum was taken out: add it again', () => right.map((v, b) => v - Math.max(...columns[b]!))],
+    ['ln S is subtracted', () => columns.map((column) => logSumExp(column) + Math.log(S))],
+    ['divided by S outside the logarithm: ln(Σ / S) is ln Σ − ln S', () => columns.map((column) => logSumExp(column) / S)],
+    ['the average runs over the S draws, not over the examples', () => columns.map((column) => logSumExp(column) - Math.log(B))],
+    ['the logarithm of it, not the probability', () => right.map(Math.exp)],
+  )); // prettier-ignore
 }
 
 const logMarginal: Exercise = {
@@ -405,7 +511,7 @@ const logMarginal: Exercise = {
   checks: [
     {
       name: 'equal draws give their own value, however many there are',
-      run: ({ call }) => checkLogMarginal(call, tf.fill([8, 2], -3), 'an average, not a sum: −ln S'),
+      run: ({ call }) => checkLogMarginal(call, tf.fill([8, 2], -3), 'the average of equal numbers is each of them'),
     },
     {
       name: 'averages probabilities, not logarithms',
@@ -462,15 +568,26 @@ export async function checkPathwise(call: Call, rng: Rng, { f, mu, logVar, S }: 
   const eps = normal(rng, 'eps', [S]);
   const deviation = Math.exp(logVar / 2);
   const { slope, source } = FUNCTIONS[f];
-  const expected = vector(eps).map((e) => {
-    const here = slope(mu + deviation * e);
-    return [here, (here * deviation * e) / 2];
-  });
+  const each =
+    (of: (e: number, slope: number) => readonly [number, number], sigma = deviation) =>
+    () =>
+      vector(eps).map((e) => [...of(e, slope(mu + sigma * e))]);
+  const right = each((e, s) => [s, (s * deviation * e) / 2])();
   const got = await call(given(source), eps, mu, logVar);
   const what = `gradients of ${f}`;
   const hint = 'z = μ + exp(λ/2) ε: the chain rule gives 1 for μ, and ½ exp(λ/2) ε for λ';
-  expectTensor(got, { what, shape: [S, 2], hint: 'one row a draw; first ∂μ, then ∂λ' });
-  expectClose(got, matrixTensor(expected), { what, rtol: 1e-3, atol: 1e-4, hint });
+  const answer = expectTensor(got, { what, shape: [S, 2], hint: 'one row a draw; first ∂μ, then ∂λ' });
+  const variance = deviation ** 2;
+  expectAnswer(answer, matrixTensor(right), { what, rtol: 1e-3, atol: 1e-4, hint }, matrices(
+    ['λ is ln σ², not ln σ: its chain rule has a ½', each((e, s) => [s, s * deviation * e])],
+    ['the deviation is exp(λ/2), not exp(λ)', each((e, s) => [s, (s * variance * e) / 2], variance)],
+    ['∂z/∂λ depends on the draw: ½ σ ε', each((_, s) => [s, (s * deviation) / 2])],
+    ['the slope at z, not at μ', each((e, s) => [s, (s * deviation * e) / 2], 0)],
+    ['the derivative of z by λ is ½ σ ε: σ is missing', each((e, s) => [s, (s * e) / 2])],
+    ['that is the derivative by σ: λ is ln σ²', each((e, s) => [s, s * e])],
+    ['first ∂μ, then ∂λ', each((e, s) => [(s * deviation * e) / 2, s])],
+    ['the gradient of each draw, not their mean', () => right.map(() => [0, 1].map((i) => meanOf(right.map((row) => row[i]!))))],
+  )); // prettier-ignore
 }
 
 const pathwise: Exercise = {
@@ -499,7 +616,7 @@ const pathwise: Exercise = {
     {
       name: 'on average it is the gradient of E z² = μ² + σ²',
       async run({ call, rng }) {
-        const [S, mu, logVar] = [3000, 1.5, 0.6]; // few enough for a loop with a tf.grad for each
+        const [S, mu, logVar] = [3000, 3, 0.6]; // few enough for a loop with a tf.grad for each
         const got = await call(given(FUNCTIONS.square.source), normal(rng, 'eps', [S]), mu, logVar);
         const rows = matrix(expectTensor(got, { what: 'gradients', shape: [S, 2] }));
         expectGradient(rows, [2 * mu, Math.exp(logVar)]);
@@ -533,9 +650,26 @@ function scoresOf(f: Vector, z: Vector, mu: number, logVar: number): number[][] 
 
 export async function checkScores(call: Call, f: Vector, z: Vector, mu: number, logVar: number): Promise<void> {
   const hint = 'f minus the mean of the other values, times the score; λ is ln σ²';
+  const S = f.length;
+  const total = f.reduce((a, b) => a + b);
+  const [sigma, others] = [Math.exp(logVar / 2), f.map((value) => (total - value) / (S - 1))];
+  const each = (advantage: (s: number) => number, scores: (u: number) => readonly [number, number] = (u) => [u / sigma, (u ** 2 - 1) / 2]) => () =>
+    z.map((zs, s) => scores((zs - mu) / sigma).map((score) => advantage(s) * score)); // prettier-ignore
+  const right = (s: number) => f[s]! - others[s]!;
   const got = await call(tf.tensor1d([...f]), tf.tensor1d([...z]), mu, logVar);
-  expectTensor(got, { what: 'gradients', shape: [f.length, 2], hint: 'one row a draw; first ∂μ, then ∂λ' });
-  expectClose(got, matrixTensor(scoresOf(f, z, mu, logVar)), { what: 'gradients', rtol: 1e-3, atol: 1e-3, hint });
+  const answer = expectTensor(got, { what: 'gradients', shape: [S, 2], hint: 'one row a draw; first ∂μ, then ∂λ' });
+  expectAnswer(answer, matrixTensor(scoresOf(f, z, mu, logVar)), { what: 'gradients', rtol: 1e-3, atol: 1e-3, hint }, matrices(
+    ['the draw itself stands in its baseline: leave it out, of S − 1 others', each((s) => f[s]! - total / S)],
+    ['the sum of the others over S − 1, not over S', each((s) => f[s]! - (total - f[s]!) / S)],
+    ['no baseline: subtract the mean of the other values', each((s) => f[s]!)],
+    ['the baseline is subtracted', each((s) => f[s]! + others[s]!)],
+    ['the sum of the others: their mean is asked for', each((s) => f[s]! - (total - f[s]!))],
+    ['the score of μ is (z − μ)/σ²: divided by σ once only', each(right, (u) => [u, (u ** 2 - 1) / 2])],
+    ['the score of λ has a −1: without it its mean is not 0', each(right, (u) => [u / sigma, u ** 2 / 2])],
+    ['λ is ln σ², not ln σ: its score has a ½', each(right, (u) => [u / sigma, u ** 2 - 1])],
+    ['first ∂μ, then ∂λ', each(right, (u) => [(u ** 2 - 1) / 2, u / sigma])],
+    ['the value less the baseline, not the baseline less the value', each((s) => others[s]! - f[s]!)],
+  )); // prettier-ignore
 }
 
 const scoreFunction: Exercise = {
@@ -571,7 +705,7 @@ const scoreFunction: Exercise = {
     {
       name: 'on average it is the gradient of E z² = μ² + σ², and a constant added to f changes nothing',
       async run({ call, rng }) {
-        const [S, mu, logVar] = [2000, 1.5, 0.6]; // few enough for a matrix [S, S] of the other draws
+        const [S, mu, logVar] = [4000, 0.5, 0]; // few enough for a matrix [S, S] of the other draws
         const z = tf.tidy(() => normal(rng, 'eps', [S], Math.exp(logVar / 2)).add(mu));
         const rows = matrix(expectTensor(await call(z.square(), z, mu, logVar), { what: 'gradients', shape: [S, 2] }));
         expectGradient(rows, [2 * mu, Math.exp(logVar)]);
@@ -602,18 +736,31 @@ export function elboInput(rng: Rng, B: number, D: number, L: number): ElboInput 
   };
 }
 
-function negElboOf({ x, logits, mu, logVar }: ElboInput): number[] {
-  const zeros = new Array<number>(mu.shape[1]!).fill(0);
-  return matrix(x).map(
-    (row, n) => gaussianKlOf(matrix(mu)[n]!, matrix(logVar)[n]!, zeros, zeros) - bernoulliOf(row, matrix(logits)[n]!),
-  );
-}
-
 export async function checkNegElbo(call: Call, input: ElboInput, hint: string): Promise<void> {
   const { x, logits, mu, logVar } = input;
+  const zeros = new Array<number>(mu.shape[1]!).fill(0);
+  const parts = matrix(x).map((row, n) => ({
+    pixels: -bernoulliOf(row, matrix(logits)[n]!),
+    kl: gaussianKlOf(matrix(mu)[n]!, matrix(logVar)[n]!, zeros, zeros),
+  }));
+  const each = (of: (pixels: number, kl: number) => number) => () => parts.map(({ pixels, kl }) => of(pixels, kl));
+  const [D, L] = [x.shape[1]!, mu.shape[1]!];
   const got = await call(x, logits, mu, logVar);
-  expectTensor(got, { what: 'bounds', shape: [x.shape[0]!], hint: 'one number an example' });
-  expectClose(got, tf.tensor1d(negElboOf(input)), { what: 'bounds', rtol: 1e-4, atol: 1e-3, hint });
+  const answer = expectTensor(got, {
+    what: 'bounds',
+    shape: [x.shape[0]!],
+    nonFinite: true,
+    hint: 'one number an example',
+  });
+  expectAnswer(answer, tf.tensor1d(each((pixels, kl) => pixels + kl)()), { what: 'bounds', rtol: 1e-4, atol: 1e-3, hint }, vectors(
+    ['neither mean belongs to a probability: sums over D and over L', each((pixels, kl) => pixels / D + kl / L)],
+    ['the pixels’ term is still a mean: probabilities of pixels multiply', each((pixels, kl) => pixels / D + kl)],
+    ['the KL is still a mean: that of independent coordinates adds up', each((pixels, kl) => pixels + kl / L)],
+    ['nats per pixel bound nothing: no division at all', each((pixels, kl) => (pixels + kl) / D)],
+    ['the KL is a price: added to the loss, not subtracted', each((pixels, kl) => pixels - kl)],
+    ['that is the ELBO: the loss is minus it', each((pixels, kl) => -pixels - kl)],
+    ['the KL is missing', each((pixels) => pixels)],
+  )); // prettier-ignore
 }
 
 const negElbo: Exercise = {
@@ -630,11 +777,11 @@ const negElbo: Exercise = {
   ],
   checks: [
     {
-      name: 'fair coins cost ln 2 each when q is the prior',
+      name: 'five fair coins cost 5 ln 2, and a q that is one unit off in both coordinates one nat more',
       run: ({ call, rng }) => {
         const [x, logits] = [integers(rng, 'x', [3, 5], 2), tf.zeros([3, 5])];
-        const input = { x, logits, mu: tf.zeros([3, 2]), logVar: tf.zeros([3, 2]) };
-        return checkNegElbo(call, input, 'five coins: 5 ln 2');
+        const input = { x, logits, mu: tf.ones([3, 2]), logVar: tf.zeros([3, 2]) };
+        return checkNegElbo(call, input, '5 ln 2 + 1');
       },
     },
     {
@@ -643,8 +790,8 @@ const negElbo: Exercise = {
         checkNegElbo(
           call,
           {
-            x: integers(rng, 'x', [2, 1], 2),
-            logits: tf.zeros([2, 1]),
+            x: integers(rng, 'x', [2, 2], 2),
+            logits: tf.zeros([2, 2]),
             mu: tf.tensor2d([
               [1, 1, 1],
               [0, 2, 0],
@@ -673,8 +820,11 @@ const negElbo: Exercise = {
 export const exercises: readonly Exercise[] = [
   crossEntropy,
   bernoulli,
+  unitShift,
   closestNormal,
   gaussianKl,
+  largerKl,
+  bernoulliKl,
   logMarginal,
   pathwise,
   scoreFunction,

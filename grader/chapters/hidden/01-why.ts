@@ -16,6 +16,7 @@ import {
   logFrequencies,
   pixels,
 } from '../checks/01-why';
+import { checkChain, checkDeclinedShare, checkOddness } from '../checks/why-counting';
 import { expectClose, expectFields, expectTensor } from '../../exercise/compare';
 import type { Check, Hidden, Mistake } from '../../exercise/exercise';
 
@@ -72,6 +73,74 @@ const decideMistakes: readonly Mistake[] = [
     replace: 'logSumExp(joint, 1)',
     by: 'joint.exp().sum(1).log()',
   },
+  {
+    name: 'one largest term for the whole batch',
+    source: 'common: inputs far below the likeliest of the batch underflow',
+    replace: 'logSumExp(joint, 1)',
+    by: 'joint.sub(joint.max()).exp().sum(1).log().add(joint.max())',
+  },
+];
+
+const declinedShareChecks: readonly Check[] = [
+  {
+    name: 'agrees with counting ranks for other sizes',
+    async run({ call }) {
+      for (const [N, alpha] of [
+        [2, 0.75],
+        [10, 0.35],
+        [16, 0.5],
+        [64, 0.125],
+        [99, 0.07],
+      ] as const)
+        // prettier-ignore
+        await checkDeclinedShare(call, N, alpha);
+    },
+  },
+];
+
+const declinedShareMistakes: readonly Mistake[] = [
+  { name: 'alpha', source: 'common: the share that was asked for, as if N were infinite', replace: 'Math.ceil(alpha * N) / (N + 1)', by: 'alpha + 0 * N' }, // prettier-ignore
+  { name: 'x is not counted', source: 'common: N places in place of N + 1', replace: 'Math.ceil(alpha * N) / (N + 1)', by: 'Math.ceil(alpha * N) / N' }, // prettier-ignore
+  { name: 'rounded down', source: 'common: rank 0 forgotten', replace: 'Math.ceil', by: 'Math.floor' },
+];
+
+const chainChecks: readonly Check[] = [
+  {
+    name: 'read from its other end the chain has the same Z, and a pair of weight 0 cuts it in two',
+    async run({ call, rng }) {
+      const [b, J] = [vector(normal(rng, 'b', [6])), vector(normal(rng, 'J', [5], 2))];
+      await checkChain(call, { b: b.toReversed(), J: J.toReversed() });
+      await checkChain(call, { b, J: J.map((w, d) => (d === 2 ? 0 : w)) });
+    },
+  },
+  {
+    name: 'agrees with a product of matrices for 64 pixels with strong pairs',
+    run: ({ call, rng }) =>
+      checkChain(call, { b: vector(normal(rng, 'b', [64], 5)), J: vector(normal(rng, 'J', [63], 20)) }),
+  },
+];
+
+const chainMistakes: readonly Mistake[] = [
+  { name: 'off the log scale', source: 'common: overflow of exp', replace: 'largest + Math.log(Math.exp(p - largest) + Math.exp(q - largest))', by: 'Math.log(Math.exp(p) + Math.exp(q)) + 0 * largest' }, // prettier-ignore
+  { name: 'spins of −1 and 1', source: 'common: another model', replace: 'add(off, on), add(off, on + J[d - 1]!) + b[d]!', by: 'add(off + J[d - 1]!, on - J[d - 1]!) - b[d]!, add(off - J[d - 1]!, on + J[d - 1]!) + b[d]!' }, // prettier-ignore
+  { name: 'the largest for the sum', source: 'common: the most probable pattern, which is another question', replace: 'return largest + Math.log(Math.exp(p - largest) + Math.exp(q - largest));', by: 'return largest;' }, // prettier-ignore
+  { name: 'the first weight forgotten', source: 'common: the chain starts with a pair', replace: '[0, b[0]!]', by: '[0, 0 * b[0]!]' }, // prettier-ignore
+];
+
+const oddnessChecks: readonly Check[] = [
+  {
+    name: 'each case by itself',
+    async run({ call }) {
+      for (const which of ['all black, histogram', 'shuffled, mixture', 'shuffled, histogram'] as const)
+        await checkOddness(call, which);
+    },
+  },
+];
+
+const oddnessMistakes: readonly Mistake[] = [
+  { name: 'black is odd', source: 'common: no digit is all black, so its probability must be low', replace: "'all black, histogram': -1", by: "'all black, histogram': 1" }, // prettier-ignore
+  { name: 'the histogram sees the shuffling', source: 'common: what we see, it sees', replace: "'shuffled, histogram': 0", by: "'shuffled, histogram': 1" }, // prettier-ignore
+  { name: 'the mixture does not', source: 'common: given its component, pixels are independent', replace: "'shuffled, mixture': 1", by: "'shuffled, mixture': 0" }, // prettier-ignore
 ];
 
 const decideOrDeclineChecks: readonly Check[] = [
@@ -273,8 +342,11 @@ const gridDensityMistakes: readonly Mistake[] = [
 
 export const hidden: Readonly<Record<string, Hidden>> = {
   'why.decide': { checks: decideChecks, mistakes: decideMistakes },
+  'why.declinedShare': { checks: declinedShareChecks, mistakes: declinedShareMistakes },
   'why.decideOrDecline': { checks: decideOrDeclineChecks, mistakes: decideOrDeclineMistakes },
   'why.adversarial': { checks: adversarialChecks, mistakes: adversarialMistakes },
   'why.logPartition': { checks: logPartitionChecks, mistakes: logPartitionMistakes },
+  'why.chainLogPartition': { checks: chainChecks, mistakes: chainMistakes },
   'why.gridDensity': { checks: gridDensityChecks, mistakes: gridDensityMistakes },
+  'why.oddness': { checks: oddnessChecks, mistakes: oddnessMistakes },
 };

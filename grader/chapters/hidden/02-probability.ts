@@ -19,6 +19,7 @@ import {
   gaussianFrom,
 } from '../checks/02-probability';
 import { integers, matrix, normal, vector } from '../checks/common';
+import { checkBernoulliKl, checkLarger, checkUnitShift } from '../checks/probability-kl';
 import { expectClose, expectTensor } from '../../exercise/compare';
 import { given, type Check, type Hidden, type Mistake } from '../../exercise/exercise';
 
@@ -132,11 +133,67 @@ const bernoulliMistakes: readonly Mistake[] = [
   },
 ];
 
+const unitShiftChecks: readonly Check[] = [
+  {
+    name: 'agrees with the density of a point, for other sizes and factors',
+    async run({ call }) {
+      for (const [D, factor] of [[5, 2], [12, 0.5], [100, 3], [1, 1000]] as const) await checkUnitShift(call, D, factor); // prettier-ignore
+    },
+  },
+];
+
+const unitShiftMistakes: readonly Mistake[] = [
+  { name: 'nothing changes', source: 'common: true of probabilities', replace: '-D * Math.log(factor)', by: '0 * D * Math.log(factor)' }, // prettier-ignore
+  { name: 'the other way round', source: 'common: the sign of the change of variables', replace: '-D * Math.log(factor)', by: 'D * Math.log(factor)' }, // prettier-ignore
+  { name: 'one coordinate', source: 'common: D forgotten', replace: '-D * Math.log(factor)', by: '-Math.log(factor) + 0 * D' }, // prettier-ignore
+];
+
+const largerKlChecks: readonly Check[] = [
+  {
+    name: 'agrees with the integrals for other widths',
+    async run({ call }) {
+      for (const [sigma, tau] of [[2, 1.5], [1.5, 2], [0.3, 0.05], [5, 5]] as const) await checkLarger(call, sigma, tau); // prettier-ignore
+    },
+  },
+];
+
+const largerKlMistakes: readonly Mistake[] = [
+  { name: 'the other one', source: 'common: covers and settles exchanged', replace: 'sigma > tau', by: 'sigma < tau' },
+  { name: 'equal widths forgotten', source: 'common: both are 0', replace: 'sigma === tau', by: 'sigma === -tau' },
+  { name: 'a divergence is a distance', source: 'common: taken for symmetric', replace: 'if (sigma === tau) ', by: 'if (sigma === tau || sigma !== tau) ' }, // prettier-ignore
+];
+
+const bernoulliKlChecks: readonly Check[] = [
+  {
+    name: 'the negative of both has the same KL, and coordinates add up',
+    async run({ call, rng }) {
+      const [l, m] = ['l', 'm'].map((label) => matrix(normal(rng, label, [4, 3], 3))) as [number[][], number[][]];
+      const negative = (rows: readonly (readonly number[])[]) => rows.map((row) => row.map((v) => -v));
+      await checkBernoulliKl(call, negative(l), negative(m));
+      await checkBernoulliKl(call, l.map((row) => [...row, ...row]), m.map((row) => [...row, ...row])); // prettier-ignore
+    },
+  },
+  {
+    name: 'agrees with the definition for images of 64 pixels, with logits from tame to extreme',
+    async run({ call, rng }) {
+      const [l, m] = ['l', 'm'].map((label) => matrix(normal(rng, label, [5, 64], 30)));
+      await checkBernoulliKl(call, l!, m!, 'right for logits of any size');
+    },
+  },
+];
+
+const bernoulliKlMistakes: readonly Mistake[] = [
+  { name: 'the other direction', source: 'common: q weighs', replace: 'tf.sigmoid(logits)', by: 'tf.sigmoid(logitsP)' },
+  { name: 'the normalisers forgotten', source: 'common: logits taken for log-probabilities', replace: '.sub(tf.softplus(logits)).add(tf.softplus(logitsP))', by: '' }, // prettier-ignore
+  { name: 'mean over the coordinates', source: 'keras-team/keras#6015: mean in place of sum', replace: '.sum(1)', by: '.mean(1)' }, // prettier-ignore
+  { name: 'ln(1 + exp l) as it stands', source: 'common: overflows at 89 in 32 bits', replace: 'tf.softplus(logitsP)', by: 'logitsP.exp().add(1).log()' }, // prettier-ignore
+];
+
 const closestNormalChecks: readonly Check[] = [
   {
     name: 'moves and stretches with the data, and a point of double weight is two points',
     async run({ call, rng }) {
-      const x = normal(rng, 'x', [12, 3]);
+      const x = normal(rng, 'x', [12, 3], 5);
       const here = await gaussianFrom(call, x, tf.fill([12], 1 / 12));
       const moved = await gaussianFrom(call, x.mul(4).add(1), tf.fill([12], 1 / 12));
       const expected = { mu: here.mu.mul(4).add(1), logVar: here.logVar.add(2 * Math.log(4)) };
@@ -184,6 +241,12 @@ const closestNormalMistakes: readonly Mistake[] = [
     by: 'x.square().mul(weights).sum(0).sub(mu.square())',
   },
   { name: 'variance returned', source: 'common: σ² taken for ln σ²', replace: 'variance.log()', by: 'variance' },
+  {
+    name: 'a variance that cannot be 0',
+    source: 'common: a constant added to it, 1e-4 or 1e-6; small variances then are wrong',
+    replace: 'variance.log()',
+    by: 'variance.add(1e-6).log()',
+  },
 ];
 
 const gaussianKlChecks: readonly Check[] = [
@@ -232,7 +295,7 @@ const logMarginalChecks: readonly Check[] = [
     async run({ call, rng }) {
       const a = normal(rng, 'a', [9, 4], 2);
       const here = expectTensor(await call(a), { what: 'estimates', shape: [4] });
-      const added = normal(rng, 'columns', [4], 100);
+      const added = tf.tensor1d([150, -60, 30, -5]);
       expectClose(await call(a.add(added)), here.add(added), { what: 'estimates after adding', atol: 1e-3 });
       expectClose(await call(tf.concat([a, a])), here, { what: 'estimates with every draw twice', atol: 1e-4 });
     },
@@ -428,8 +491,11 @@ const negElboMistakes: readonly Mistake[] = [
 export const hidden: Readonly<Record<string, Hidden>> = {
   'probability.crossEntropy': { checks: crossEntropyChecks, mistakes: crossEntropyMistakes },
   'probability.bernoulli': { checks: bernoulliChecks, mistakes: bernoulliMistakes },
+  'probability.unitShift': { checks: unitShiftChecks, mistakes: unitShiftMistakes },
   'probability.closestNormal': { checks: closestNormalChecks, mistakes: closestNormalMistakes },
   'probability.gaussianKl': { checks: gaussianKlChecks, mistakes: gaussianKlMistakes },
+  'probability.largerKl': { checks: largerKlChecks, mistakes: largerKlMistakes },
+  'probability.bernoulliKl': { checks: bernoulliKlChecks, mistakes: bernoulliKlMistakes },
   'probability.logMarginal': { checks: logMarginalChecks, mistakes: logMarginalMistakes },
   'probability.pathwise': { checks: pathwiseChecks, mistakes: pathwiseMistakes },
   'probability.scoreFunction': { checks: scoreFunctionChecks, mistakes: scoreFunctionMistakes },

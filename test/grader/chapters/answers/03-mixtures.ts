@@ -104,7 +104,7 @@ export const answers: TriedAnswers = {
       'mixture.tablesLeft',
       ['cross products', 'const K = start[0]!.length; let n = 0; for (let k = 0; k < K; k++) { let isNew = true; for (let j = 0; j < k; j++) if (start.every((row) => Math.abs(row[k]! * start[0]![j]! - row[j]! * start[0]![k]!) < 1e-9)) isNew = false; if (isNew) n++; } return n;'],
       ['ratios to the first example', 'const seen: number[][] = []; for (const k of start[0]!.keys()) { const c = start.map((row) => row[k]! / start[0]![k]!); if (!seen.some((s) => s.every((v, i) => Math.abs(v - c[i]!) < 1e-6))) seen.push(c); } return seen.length;'],
-      ['by EM itself', 'const x = tf.tensor2d(start.map((_, n) => [n])); const { logTheta } = mStep(x, tf.tensor2d(start.map((row) => [...row])), Math.max(2, start.length), 0); const rows = logTheta.reshape([start[0]!.length, -1]).arraySync() as number[][]; return rows.filter((a, k) => rows.findIndex((b) => a.every((v, i) => Math.abs(v - b[i]!) < 1e-4)) === k).length;'],
+      ['by EM itself', 'const x = tf.tensor2d(start.map((_, n) => [n])); const { logTheta } = mStep(x, tf.tensor2d(start.map((row) => [...row])), Math.max(2, start.length), 0); const rows = logTheta.exp().reshape([start[0]!.length, -1]).arraySync() as number[][]; return rows.filter((a, k) => rows.findIndex((b) => a.every((v, i) => Math.abs(v - b[i]!) < 1e-4)) === k).length;'],
     ),
   ],
 
