@@ -84,7 +84,7 @@ describe('what cannot be compiled is a TraceError that names the line', () => {
       [around(2, 3, 4), ints(0, 2, 2, 2)],
     ],
     [
-      'Add cannot be compiled like this: arithmetic on booleans; cast them to int32 or float32 first',
+      'Add cannot be compiled like this: of bool; cast it to float32 or int32 first',
       (x, y) => x!.add(y!),
       [bools(3), bools(3)],
     ],
