@@ -5,7 +5,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { npmCommand } from './npm.mjs';
@@ -96,6 +96,19 @@ function sources(folder) {
   });
 }
 
+/**
+ * Deletes what was compiled from sources that are gone or have moved, which the compiler leaves behind: `x.js` would be
+ * found before the folder `x` that took its place.
+ */
+function removeStale(project) {
+  const dist = inRoot(project, 'dist');
+  if (!existsSync(dist)) return;
+  for (const path of readdirSync(dist, { recursive: true })) {
+    const source = path.replace(/\.(js|d\.ts)(\.map)?$/, '.ts');
+    if (source !== path && !existsSync(inRoot(project, source))) rmSync(join(dist, path));
+  }
+}
+
 function build() {
   if (!existsSync(inRoot('tsconfig.json'))) return; // what students get is built already
   const record = inRoot('lib', 'dist', '.built'); // written after a build without errors only
@@ -103,6 +116,7 @@ function build() {
   const complete = projects().every((project) => existsSync(inRoot(project, 'dist')));
   if (complete && existsSync(record) && readFileSync(record, 'utf8') === now) return;
   say('Building the library');
+  projects().forEach(removeStale);
   // By its path: another package's older compiler may own the name `tsc` in node_modules/.bin
   const compiler = inRoot('node_modules', 'typescript', 'bin', 'tsc');
   const { status } = spawnSync(process.execPath, [compiler, '-b'], { cwd: ROOT, stdio: ['ignore', 2, 2] });

@@ -86,6 +86,15 @@ test('another working folder', () => {
   expect(bootstrap({}, tmpdir())).toMatchObject({ status: 0, calls: [CI, TSC] });
 });
 
+test('what was compiled from a source that moved is deleted, and nothing else', () => {
+  const current = ['lib/dist/index.js', 'lib/dist/index.d.ts', 'lib/dist/index.js.map', 'lib/dist/notes.txt'];
+  const stale = ['js', 'js.map', 'd.ts', 'd.ts.map'].map((ending) => `lib/dist/data/sources.${ending}`);
+  for (const path of [...current, ...stale]) write(path, '');
+  bootstrap();
+  expect(stale.filter((path) => existsSync(join(root, path)))).toEqual([]);
+  expect(current.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+});
+
 describe('installs again when', () => {
   beforeEach(() => void bootstrap());
 
