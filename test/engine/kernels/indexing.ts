@@ -19,7 +19,6 @@ export const indexing: Readonly<Record<string, readonly Case[]>> = {
     smooth((x, i) => tf.unsortedSegmentSum(x!, i! as tf.Tensor1D, 300), [around(40, 3), ints(0, 300, 40)]),
     smooth((x, i) => tf.unsortedSegmentSum(x!, i! as tf.Tensor1D, 3), [around(7), ints(0, 3, 7)]),
     smooth((x, i) => tf.unsortedSegmentSum(x!, i! as tf.Tensor1D, 3), [around(7, 2, 3), ints(0, 3, 7)]),
-    plain((x, i) => tf.unsortedSegmentSum(x!, i! as tf.Tensor1D, 3), [around(4, 2), given([-1, 3, 0, 0], 'int32')]),
   ],
   GatherNd: [
     plain((x, i) => tf.gatherND(x!, i!), [around(4, 5), given([0, 1, 3, 4, 2, 2], 'int32', [3, 2])]),
