@@ -15,7 +15,8 @@ describe('of an attack it is said that', () => {
       ['earned 0 points', 'a ended as timeout', 'c ended as died']],
     ['it was slow, and earned more all the same', [exercise('a', 1, { status: 'timeout' }), exercise('b', 4)],
       ['earned 5 points', 'a ended as timeout', 'b ended as graded']],
-  ] as const)('%s', (_, exercises, says) => {
+  ] as const)('%s', (_, exercises, words) => {
+    const says: readonly string[] = words;
     const { breaches, slow } = judgement(verdict('x', 0, { exercises: [...exercises] }), expected);
     expect(breaches).toHaveLength(says.length);
     for (const [i, text] of says.entries()) expect(breaches[i]).toContain(text);
