@@ -40,7 +40,9 @@ export function hostileTable({ tier, attacks, breaches, ok }: HostileReport): st
   const feet = [
     ...(ok ? [`${attacks.length} attacks, all held by ${tier}.`] : []),
     ...(broken ? [`Some were not held by ${tier}: see ✗ above.`] : []),
-    ...(slow > 0 ? [`This machine was too slow to tell of ${slow}: see ? above, and try again when it is less busy.`] : []),
+    ...(slow > 0
+      ? [`This machine was too slow to tell of ${slow}: see ? above, and try again when it is less busy.`]
+      : []),
   ];
   return [...rows, ...breaches.map((breach) => `✗ ${breach}`), ...feet].join('\n');
 }
@@ -263,8 +265,13 @@ export function judgement(result: SubmissionResult, expected: Expected): Pick<At
   if (breaches.length === 0 || honest.length === 0) return { breaches };
   // would there be nothing else, had they been in time?
   const isHonest = (id: string) => honest.includes(id);
-  const inTime = result.exercises.map((exercise) => (isHonest(exercise.id) ? { ...exercise, status: 'graded' as const } : exercise));
-  const others = breachesOf({ ...result, status: expected.status, points: expected.points, exercises: inTime }, expected);
+  const inTime = result.exercises.map((exercise) =>
+    isHonest(exercise.id) ? { ...exercise, status: 'graded' as const } : exercise,
+  );
+  const others = breachesOf(
+    { ...result, status: expected.status, points: expected.points, exercises: inTime },
+    expected,
+  );
   const only = others.length === 0 && result.points <= expected.points;
   return only ? { breaches: [`too slow to tell: ${honest.join(' and ')} ran out of time`], slow: true } : { breaches };
 }
