@@ -3,7 +3,7 @@
  * that fails: that there is one, and nothing more.
  */
 import { escapeHtml } from 'dgm/figures';
-import { saysNotWritten, type CheckReport } from './checking';
+import { brief, saysNotWritten, type CheckReport } from './checking';
 
 export interface CheckLine {
   /** `open`: not tried yet. */
@@ -21,6 +21,9 @@ export const SIGNS: Readonly<Record<CheckLine['state'], string>> = { passed: 'âœ
 type Stored<T> = { readonly [K in keyof T]: T[K] | undefined };
 type Judged = Pick<CheckReport, 'name' | 'status'> & Stored<Omit<CheckReport, 'name' | 'status'>>;
 
+/** As much as a result may hold of one text. */
+const MOST = 2000;
+
 const HIDDEN: CheckLine = { state: 'failed', title: 'a hidden check fails', details: [] };
 
 /** The open checks in order, then one line if any hidden one fails. */
@@ -28,7 +31,7 @@ export function checkLines(checks: readonly Judged[]): CheckLine[] {
   const [first] = checks;
   // all of them say so in the same words, or another exercise is missing
   if (first?.message !== undefined && checks.every((check) => saysNotWritten(check) && check.message === first.message))
-    return [{ state: 'failed', title: first.message, quoted: true, details: [] }];
+    return [{ state: 'failed', title: brief(first.message, MOST), quoted: true, details: [] }];
   const known = checks.filter(({ hidden }) => !hidden).map(lineOf);
   const failing = checks.some(({ hidden, status }) => hidden && status !== 'passed');
   return failing ? [...known, HIDDEN] : known;
@@ -36,7 +39,8 @@ export function checkLines(checks: readonly Judged[]): CheckLine[] {
 
 function lineOf({ name, status, message, expected, got, input, hint }: Judged): CheckLine {
   const all = { '': message, expected, got, 'called with': input, hint };
-  const details = Object.entries(all).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  const known = Object.entries(all).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  const details = known.map(([label, text]) => [label, brief(text, MOST)] as const);
   return { state: status === 'passed' ? 'passed' : 'failed', title: name, details };
 }
 

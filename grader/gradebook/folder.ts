@@ -5,7 +5,7 @@ import { resolve, sep } from 'node:path';
 import { addressOf, nameOf } from '../base/file-names';
 import type { Submission } from '../grading/grade-submission';
 
-export interface Found {
+interface Found {
   /** Sorted by name. The path within the folder, without extension, is the name. */
   readonly submissions: readonly Submission[];
   /** What somebody may have taken for a submission, and why it is none. */

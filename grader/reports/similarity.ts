@@ -208,7 +208,8 @@ function tokensOf(text: string): { tokens: string[]; regions: Region[] } | undef
     tokens.push(wordOf(node));
     regions.push(regionOf(node, file));
   }
-  return { tokens, regions };
+  // tokens may have changed places within a call; places must go forwards
+  return { tokens, regions: regions.sort((a, b) => a.startRow - b.startRow || a.startCol - b.startCol) };
 }
 
 /** The tokens of `tf.sub(x, y)` as those of `x.sub(y)`: whoever copies exchanges the one for the other. */

@@ -31,12 +31,20 @@ const faultsSchema = z.record(z.string(), z.string());
 
 /** A line an attack, with what it managed. */
 export function hostileTable({ tier, attacks, breaches, ok }: HostileReport): string {
-  const rows = attacks.flatMap(({ name, attack, breaches: own }) => [
-    `${own.length === 0 ? '✓' : '✗'} ${name}  ${attack}`,
+  const rows = attacks.flatMap(({ name, attack, breaches: own, slow }) => [
+    `${own.length === 0 ? '✓' : slow ? '?' : '✗'} ${name}  ${attack}`,
     ...own.map((breach) => `    ${breach}`),
   ]);
-  const foot = ok ? `${attacks.length} attacks, all held by ${tier}.` : `Some were not held by ${tier}: see ✗ above.`;
-  return [...rows, ...breaches.map((breach) => `✗ ${breach}`), foot].join('\n');
+  const slow = attacks.filter((attack) => attack.slow).length;
+  const broken = breaches.length > 0 || attacks.some((attack) => attack.breaches.length > 0 && !attack.slow);
+  const feet = [
+    ...(ok ? [`${attacks.length} attacks, all held by ${tier}.`] : []),
+    ...(broken ? [`Some were not held by ${tier}: see ✗ above.`] : []),
+    ...(slow > 0
+      ? [`This machine was too slow to tell of ${slow}: see ? above, and try again when it is less busy.`]
+      : []),
+  ];
+  return [...rows, ...breaches.map((breach) => `✗ ${breach}`), ...feet].join('\n');
 }
 
 /** `corpus.json`: the module of the chapter that is attacked, and its source, which is the honest notebook. */
@@ -69,6 +77,8 @@ interface AttackReport {
   readonly attack: string;
   /** What it did that it must not; empty when it was held. */
   readonly breaches: readonly string[];
+  /** Whether they are no more than honest parts that ran out of time. */
+  readonly slow?: true;
 }
 
 export interface HostileReport {
@@ -234,8 +244,8 @@ async function report(
 ): Promise<HostileReport> {
   const judged = attacks.map(({ name, expected }) => {
     const mine = results.filter(({ student }) => student.startsWith(`${name}/`));
-    const breaches = mine.length === 1 ? breachesOf(mine[0]!, expected) : [`${mine.length} results, not one`];
-    return { name, attack: expected.attack, breaches };
+    if (mine.length !== 1) return { name, attack: expected.attack, breaches: [`${mine.length} results, not one`] };
+    return { name, attack: expected.attack, ...judgement(mine[0]!, expected) };
   });
   const breaches = [
     ...(await changed([scene.canary, scene.secret])).map((file) => `a file of the host was changed: ${file}`),
@@ -245,6 +255,25 @@ async function report(
   ];
   const ok = breaches.length === 0 && judged.every((attack) => attack.breaches.length === 0);
   return { tier, attacks: judged, breaches, ok };
+}
+
+/** What came of an attack, beside what must. */
+export function judgement(result: SubmissionResult, expected: Expected): Pick<AttackReport, 'breaches' | 'slow'> {
+  const breaches = breachesOf(result, expected);
+  const isFault = (id: string) => Object.hasOwn(expected.faults ?? {}, id);
+  const honest = result.exercises.filter(({ id, status }) => !isFault(id) && status === 'timeout').map(({ id }) => id);
+  if (breaches.length === 0 || honest.length === 0) return { breaches };
+  // would there be nothing else, had they been in time?
+  const isHonest = (id: string) => honest.includes(id);
+  const inTime = result.exercises.map((exercise) =>
+    isHonest(exercise.id) ? { ...exercise, status: 'graded' as const } : exercise,
+  );
+  const others = breachesOf(
+    { ...result, status: expected.status, points: expected.points, exercises: inTime },
+    expected,
+  );
+  const only = others.length === 0 && result.points <= expected.points;
+  return only ? { breaches: [`too slow to tell: ${honest.join(' and ')} ran out of time`], slow: true } : { breaches };
 }
 
 function breachesOf({ status, points, exercises }: SubmissionResult, expected: Expected): string[] {

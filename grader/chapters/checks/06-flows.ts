@@ -261,6 +261,7 @@ const planar: Exercise = {
     },
     {
       name: 'stays invertible where w·u is far below −1',
+      law: true,
       async run({ call, rng }) {
         for (const along of [-1, -3, -5])
           await checkPlanar(
@@ -272,6 +273,7 @@ const planar: Exercise = {
     },
     {
       name: 'the log-determinant is that of the numerical Jacobian',
+      law: true,
       async run({ call, rng }) {
         const { x, w, u, b } = planarInput(rng, 2, 3, -1);
         await checkJacobian((points) => call(points, w, u, b), matrix(x), 'slope of tanh: 1 − tanh²');
@@ -370,6 +372,7 @@ const couplingExercise: Exercise = {
   checks: [
     {
       name: 'a network that says 0 changes nothing',
+      law: true,
       async run({ call, rng }) {
         const x = normal(rng, 'x', [2, 4]);
         const expected = { z: matrix(x), logDet: [0, 0] };
@@ -396,6 +399,7 @@ const couplingExercise: Exercise = {
     },
     {
       name: 'the log-determinant is that of the numerical Jacobian',
+      law: true,
       async run({ call, rng }) {
         const network = networkOf(rng, 2);
         const x = matrix(normal(rng, 'x', [2, 4]));
@@ -770,6 +774,7 @@ const exponential: Exercise = {
     },
     {
       name: 'the log-determinant is that of the numerical Jacobian',
+      law: true,
       async run({ call, rng }) {
         const M = normal(rng, 'M', [2, 2], 0.6);
         await checkJacobian((points) => call(points, M, 16), matrix(normal(rng, 'x', [3, 2])), 'the trace of M');

@@ -371,6 +371,7 @@ const couplingExercise: Exercise = {
     },
     {
       name: 'there and back is where it began',
+      law: true,
       async run({ call, rng }) {
         for (const B of [2, 20]) {
           const x = integersAround(rng.fork(`${B}`), 'x', [B, 4], 30);
@@ -382,6 +383,7 @@ const couplingExercise: Exercise = {
     },
     {
       name: 'integers stay integers',
+      law: true,
       async run({ call }) {
         const x = matrixTensor([[1, 0], [-2, 5], [7, 1], [9, -3]]); // prettier-ignore
         const z = expectTensor(await call(x, given('(a) => a.mul(0.3)'), 'toLatent'), { what: 'z', shape: [4, 2] });
@@ -493,6 +495,7 @@ const generalExercise: Exercise = {
     },
     {
       name: 'there and back is where it began',
+      law: true,
       async run({ call, rng }) {
         const t = given(NETS.group.source);
         for (const [B, groups] of [[1, 1], [1, 3], [20, 3], [20, 6]] as const) {
@@ -698,6 +701,7 @@ const permuted: Exercise = {
     },
     {
       name: 'there and back is where it began',
+      law: true,
       async run({ call, rng }) {
         const t = given(NETS.mixed.source);
         for (const [B, D] of [[2, 4], [20, 6]] as const) {

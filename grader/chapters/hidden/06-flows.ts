@@ -77,6 +77,7 @@ const changeMistakes: readonly Mistake[] = [
 const planarChecks: readonly Check[] = [
   {
     name: 'the log-determinant of a map that almost folds, by differences',
+    law: true,
     async run({ call, rng }) {
       const { x, w, u, b } = planarInput(rng, 4, 4, -3); // slopes down to 0.05, which differences of float32 can see
       await checkJacobian((points) => call(points, w, u, b), matrix(x), 'w·û is m(w·u)');
@@ -151,6 +152,7 @@ const couplingChecks: readonly Check[] = [
   },
   {
     name: 'what is kept does not depend on what is moved; the log-determinant does not either',
+    law: true,
     async run({ call, rng }) {
       const network = networkOf(rng, 3);
       const x = matrix(normal(rng, 'x', [4, 6]));
@@ -392,6 +394,7 @@ const splineMistakes: readonly Mistake[] = [
 const householderChecks: readonly Check[] = [
   {
     name: 'twice is nothing, and the length of v does not matter',
+    law: true,
     async run({ call, rng }) {
       const [x, v] = [normal(rng, 'x', [6, 5]), normal(rng, 'v', [5])];
       const once = expectTensor(await call(x, v), { what: 'z', shape: [6, 5] });
@@ -437,6 +440,7 @@ const householderMistakes: readonly Mistake[] = [
 const exponentialChecks: readonly Check[] = [
   {
     name: 'exp(−M) exp(M) is the identity, and the log-determinants cancel',
+    law: true,
     async run({ call, rng }) {
       const [x, M] = [normal(rng, 'x', [4, 5]), normal(rng, 'M', [5, 5], 0.5)];
       const there = await runToLatent(await call(x, M, 20), 4, 5, 'the series');
@@ -447,6 +451,7 @@ const exponentialChecks: readonly Check[] = [
   },
   {
     name: 'a rotation: no change of volume',
+    law: true,
     async run({ call }) {
       const turn = matrixTensor([[0, -1], [1, 0]]); // prettier-ignore
       const got = await runToLatent(await call(matrixTensor([[1, 0]]), turn, 18), 1, 2, 'exp of a skew matrix rotates');
@@ -524,6 +529,7 @@ const dequantiseChecks: readonly Check[] = [
   },
   {
     name: 'the same rng gives the same number, another one another',
+    law: true,
     async run({ call, rng }) {
       const at = async (label: string) => (await noiseAt(call, rng.fork(label), [4, 2], 0)).join();
       const [one, again, other] = [await at('a'), await at('a'), await at('b')];

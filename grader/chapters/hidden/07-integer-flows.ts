@@ -161,6 +161,7 @@ const priorMistakes: readonly Mistake[] = [
 const couplingChecks: readonly Check[] = [
   {
     name: 'translations of a half: no two points meet',
+    law: true,
     async run({ call }) {
       const rows = Array.from({ length: 7 }, (_, a) => Array.from({ length: 9 }, (_, b) => [a - 3, b - 4])).flat();
       const z = expectTensor(await call(tf.tensor2d(rows), given(NETS.half.source), 'toLatent'), {
@@ -352,6 +353,7 @@ const permutedChecks: readonly Check[] = [
   },
   {
     name: 'two layers, there and back; the latents are integers',
+    law: true,
     async run({ call, rng }) {
       const x = integersAround(rng, 'x', [15, 4], 9);
       const t = given('(a) => a.mul(tf.range(1, a.shape[1] + 1)).mul(0.37).sin().mul(9)');

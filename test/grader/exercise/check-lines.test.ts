@@ -48,7 +48,7 @@ describe('the lines of checks', () => {
 
   test('say once what all of them say: that an exercise is not written', () => {
     const unwritten = { name: 'a', status: 'error', message: 'a.b is not written yet' } as const;
-    const once = [{ state: 'failed', title: 'a.b is not written yet', details: [] }];
+    const once = [{ state: 'failed', title: 'a.b is not written yet', quoted: true, details: [] }];
     expect(checkLines([unwritten, { ...unwritten, name: 'b', hidden: true }])).toEqual(once);
     expect(checkLines([unwritten, holds])).toHaveLength(2);
     expect(checkLines([{ ...unwritten, message: 'threw Error: a' }])).toMatchObject([{ title: 'a' }]);

@@ -143,6 +143,23 @@ describe('runChecks', () => {
     expect(scoreOf({ ...exercise(holds, fails), allOrNothing: true }, checks)).toBe(0);
   });
 
+  test('a law counts only when the formula does, the first check that is no law, and says so', async () => {
+    const [formula, other, law]: Check[] = [
+      { name: 'the formula', run: async ({ call }) => expectClose(await call(3), 9) },
+      { name: 'another input', run: async ({ call }) => expectClose(await call(1), 1) },
+      { name: 'of one sign', law: true, run: async ({ call }) => expectClose(await call(-2), await call(-2)) },
+    ];
+    const squares = exercise(law!, formula!, other!);
+    const marks = async (solution: (x: number) => number) => {
+      const { checks } = await runChecks(squares, () => async (x) => solution(x as number), 1);
+      return { score: scoreOf(squares, checks), said: checks[0]!.message };
+    };
+    expect(await marks((x) => x * x)).toEqual({ score: 1, said: undefined });
+    // it passes the law and another check, and earns the other check alone
+    expect(await marks((x) => x)).toEqual({ score: 1 / 3, said: "counts when 'the formula' does, too" });
+    expect(await marks(() => 0)).toEqual({ score: 0, said: "counts when 'the formula' does, too" });
+  });
+
   test('reports the input that shows it: that of the last call, unless the function is not written', async () => {
     const calls: Check = {
       name: 'calls',

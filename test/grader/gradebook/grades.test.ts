@@ -410,7 +410,7 @@ describe('feedback', () => {
   });
 
   test('nor when all checks say the same, and no sign turns the direction of the page', () => {
-    const says = 'https://evil.example/@lecturer \u202e*x* is not written yet: replace this line by your solution';
+    const says = 'https://evil.example/@lecturer \u202e*x* is not written yet';
     const checks: CheckResult[] = [1, 2].map((i) => ({ name: `check ${i}`, status: 'error', message: says }));
     const name = 'ad\u202ea';
     fillBook(join(out, 'same'), [[verdict(name, 0, { exercises: [exercise('fixture.total', 0, { checks })] })]]);

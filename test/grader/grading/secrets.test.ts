@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { withHidden } from '../../../grader/chapters/registry';
+import { withHidden, type Chapter } from '../../../grader/chapters/registry';
 import { createCompiler } from '../../../grader/compile/service';
 import { checkLines, linesAsText } from '../../../grader/exercise/check-lines';
 import { gradeSubmission } from '../../../grader/grading/grade-submission';
@@ -21,7 +21,10 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function graded(content: string, known = lecturersChapters.map(withHidden)): Promise<SubmissionResult> {
+async function graded(
+  content: string,
+  known: readonly Chapter[] = lecturersChapters.map(withHidden),
+): Promise<SubmissionResult> {
   const file = join(folder, 'ada.ipynb');
   await writeFile(file, content);
   return gradeSubmission({ student: 'ada', file }, { chapters: known, compiler, seed: 'SECRET-SEED', tier: 'none' });

@@ -330,7 +330,7 @@ describe('the command', () => {
 
   test('prints a table of pairs, and says who is left out', () => {
     const { status, stdout, stderr } = similarity(join(scratch, 'class'));
-    expect(stdout).toMatch(/^\d+ %  ada  ~  group\/bob\n  \d+ tokens: cell \d+, line/);
+    expect(stdout).toMatch(/^\d+ %  ada  ~  group\/bob {2}in \w+\n {2}\d+ tokens: cell \d+, line/);
     expect(stdout).toContain('4 notebooks, 1 pairs with a similarity of 0.4 or more');
     expect(stderr).toContain('Left out: eve: not JSON');
     expect(status).toBe(0);
