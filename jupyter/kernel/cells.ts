@@ -50,7 +50,8 @@ export function createCellRunner({ root, cwd, button, tslab }: CellRunnerOptions
     if (question.about === 'variables')
       return { status: 'ok', result: shown(variablesTable(compiler.ts, declarations, names.exports)) };
     const text = compiler.inspect(declarations, question.name, question.name.length);
-    return text === null ? executed(question.name, run) : { status: 'ok', result: shown({ 'text/plain': text }) };
+    const known = text !== null && text.trim() !== 'any'; // the compiler's word for what it knows nothing of
+    return known ? { status: 'ok', result: shown({ 'text/plain': text }) } : executed(question.name, run);
   }
 
   async function executed(source: string, run: CellRun): Promise<Outcome> {

@@ -266,9 +266,11 @@ async function later(box: Box): Promise<number> {
   test('errors that no cell waits for are reported once, with their cell, and end nothing', async () => {
     const listeners = `process.on('unhandledRejection', (reason) => { throw reason; });
       process.on('uncaughtException', (error) => { throw error; });`; // as TensorFlow's WebAssembly backend does
-    const cell = await kernel.execute(`${listeners} setTimeout(() => { throw new Error('late'); }, 30); 1`);
+    const cell = await kernel.execute(
+      `${listeners} const throwLater = () => setTimeout(() => { throw new Error('late'); }, 5); 1`,
+    );
     const next = await kernel.execute(
-      `Promise.reject(new Error('now')); await new Promise((done) => setTimeout(done, 60));`,
+      `Promise.reject(new Error('now')); throwLater(); await new Promise((done) => setTimeout(done, 200));`,
     );
     expect(printed(next).match(/Error: now/g)).toHaveLength(1);
     expect(printed(next)).toContain(`Uncaught, from In[${cell.executionCount}]: Error: late`);
@@ -310,7 +312,9 @@ async function later(box: Box): Promise<number> {
       /** Twice a number. */ function twiceAsked(n: number): number { return 2 * n; }
       const weights = tf.ones([2, 3]); const listed = [1, 2, 3]; const floats = new Float32Array(5);`);
     for (const question of ['?twiceAsked', 'twiceAsked?', '?? twiceAsked'])
-      expect(valueOf(await kernel.execute(question))).toMatch(/function twiceAsked\(n: number\): number.*Twice a number/s);
+      expect(valueOf(await kernel.execute(question))).toMatch(
+        /function twiceAsked\(n: number\): number.*Twice a number/s,
+      );
     expect(errorOf(await kernel.execute('?twiceAskd')).evalue).toContain(`Did you mean 'twiceAsked'?`);
     const table = String(valueOf(await kernel.execute('?')));
     expect(table).toMatch(/^name +type +value\n/);
