@@ -74,9 +74,10 @@ export function withoutToken(address: string): string {
   );
 }
 
-export function messagePage(title: string, text: string, head = ''): string {
+/** @param more HTML below the text */
+export function messagePage(title: string, text: string, head = '', more = ''): string {
   return [
     `<!doctype html><html lang="en"><meta charset="utf-8">${head}`,
-    `<title>${escapeHtml(title)}</title><body style="font-family: sans-serif; margin: 3em"><p>${escapeHtml(text)}</p></body></html>\n`,
+    `<title>${escapeHtml(title)}</title><body style="font-family: sans-serif; margin: 3em"><p>${escapeHtml(text)}</p>${more}</body></html>\n`,
   ].join('\n');
 }

@@ -1,5 +1,6 @@
 /** HTTP as the desk speaks it: JSON in and out, and errors with a status. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { basename } from 'node:path';
 
 /** A refusal: the status, and the reason that the page shows. */
 export class HttpError extends Error {
@@ -11,24 +12,27 @@ export class HttpError extends Error {
   }
 }
 
-const STATUS_OF: Readonly<Record<string, number>> = {
-  ENOENT: 404,
-  ENOTDIR: 404,
-  EEXIST: 409,
-  EISDIR: 400,
-  ENOTEMPTY: 400,
-  ENAMETOOLONG: 400,
-  EACCES: 403,
-  EPERM: 403,
-  EROFS: 403,
-  ENOSPC: 507,
+/** What the system's errors mean, for programs and for readers. */
+const MEANINGS: Readonly<Record<string, readonly [status: number, meaning: string]>> = {
+  ENOENT: [404, 'there is no such file; choose a chapter from the list'],
+  ENOTDIR: [404, 'there is no such folder'],
+  EEXIST: [409, 'there is a file of this name already'],
+  EISDIR: [400, 'this is a folder, not a file'],
+  ENOTEMPTY: [400, 'the folder is not empty'],
+  ENAMETOOLONG: [400, 'the name is too long'],
+  EACCES: [403, 'this file may not be read or written: look at its permissions'],
+  EPERM: [403, 'this file may not be read or written: look at its permissions'],
+  EROFS: [403, 'the disk may only be read'],
+  ENOSPC: [507, 'the disk is full: make room, and save again'],
 };
 
 /** What an error means to who asked. */
 export function refusalOf(error: unknown): HttpError {
   if (error instanceof HttpError) return error;
-  const { code = '', message } = error as NodeJS.ErrnoException;
-  return new HttpError(STATUS_OF[code] ?? 500, message ?? String(error));
+  const { code = '', path, message } = error as NodeJS.ErrnoException;
+  const known = MEANINGS[code];
+  if (!known) return new HttpError(500, message ?? String(error));
+  return new HttpError(known[0], `${path === undefined ? '' : `${basename(path)}: `}${known[1]}`);
 }
 
 /** For `catch`: a file that is not there is no error. */

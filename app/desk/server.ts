@@ -125,5 +125,6 @@ function refuse({ status, message }: HttpError, request: IncomingMessage, respon
   if (!request.complete) response.setHeader('Connection', 'close'); // the rest of its body is not read
   if (!request.headers.accept?.includes('text/html')) return sendJson(response, status, { message, reason: null });
   response.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8' });
-  response.end(messagePage(STATUS_CODES[status] ?? 'Error', message));
+  const chapters = status === 404 ? '<p><a href="/">The list of chapters</a></p>' : '';
+  response.end(messagePage(STATUS_CODES[status] ?? 'Error', message, '', chapters));
 }

@@ -5,10 +5,12 @@ import { type CompiledCell, type Compiler, createCompiler, type Diagnostic, type
 import { type CellError, describeDiagnostics, describeThrown, INTERRUPTED } from './errors';
 import { type StopButton, Stopped } from './interrupts';
 import { createModules, type Require } from './modules';
+import { adviceOnCommands, type Question, questionIn } from './questions';
 import { asPartOf, type CellRun, interruptRun } from './run';
 import { type MapChain, originOf, type Position } from './source-maps';
 import { positionText, registerScript } from './stacks';
-import { present } from './values';
+import { present, shown } from './values';
+import { variablesTable } from './variables';
 
 export type Outcome =
   /** The last expression's value as JSON: an object with its formats, `data`, and `metadata`. */
@@ -39,10 +41,26 @@ export function createCellRunner({ root, cwd, button, tslab }: CellRunnerOptions
   let declarations = '';
 
   async function execute(source: string, run: CellRun): Promise<Outcome> {
+    const question = questionIn(source);
+    return question ? answered(question, run) : executed(source, run);
+  }
+
+  /** What is known of nothing is run, which says so: "Cannot find name 'mu'. Did you mean 'nu'?" */
+  async function answered(question: Question, run: CellRun): Promise<Outcome> {
+    if (question.about === 'variables')
+      return { status: 'ok', result: shown(variablesTable(compiler.ts, declarations, names.exports)) };
+    const text = compiler.inspect(declarations, question.name, question.name.length);
+    const known = text !== null && text.trim() !== 'any'; // the compiler's word for what it knows nothing of
+    return known ? { status: 'ok', result: shown({ 'text/plain': text }) } : executed(question.name, run);
+  }
+
+  async function executed(source: string, run: CellRun): Promise<Outcome> {
     const compiled = compiler.compile(declarations, source);
     if ('diagnostics' in compiled) {
       for (const name of declaredIn(source)) missing.set(name, run.label);
-      return failed(describeDiagnostics(compiled.diagnostics, run.label, source, hint));
+      const error = describeDiagnostics(compiled.diagnostics, run.label, source, hint);
+      const advice = adviceOnCommands(source);
+      return failed(advice === null ? error : { ...error, traceback: [...error.traceback, advice] });
     }
     modules.update(compiled.files);
     const script = createScript(compiler.ts, compiled, source, run.label);
@@ -74,7 +92,7 @@ export function createCellRunner({ root, cwd, button, tslab }: CellRunnerOptions
 
   async function evaluate(expression: string, run: CellRun): Promise<Outcome> {
     const before = declarations;
-    const outcome = await execute(`(${expression}\n)`, run);
+    const outcome = await executed(`(${expression}\n)`, run);
     declarations = before;
     return outcome;
   }
@@ -128,6 +146,8 @@ function createNames(): Names {
   const take = (name: string | null) => {
     const value = name === null ? undefined : values[name];
     if (name !== null) delete values[name];
+    // The compiler's name of the last expression is none that anybody gave.
+    if (typeof value === 'function' && value.name === name) Object.defineProperty(value, 'name', { value: '' });
     return value;
   };
   return { exports, touched, take };

@@ -135,6 +135,7 @@ function cellSettings(ts: Ts, root: string): TypeScript.CompilerOptions {
     types: ['node'],
     typeRoots: [join(root, 'node_modules', '@types')],
     inlineSourceMap: true,
+    allowImportingTsExtensions: true, // './helper.ts' is what Node.js itself wants by now
     // A setting of tslab's own compiler, which then reads `await (x)` as a call of a function named await.
     disableTopLevelAwait: false,
   };

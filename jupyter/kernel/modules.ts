@@ -25,15 +25,19 @@ export interface Modules {
 export function createModules(root: string, cwd: string, tslab: () => void): Modules {
   const code = new Map<string, string>();
   const loaded = new Map<string, LocalModule>();
+  const importers = new Map<string, Set<string>>();
   const fromProject = createRequire(join(root, 'cell.js'));
 
-  function requireFrom(folder: string): Require {
+  /** @param importer the local file that asks; null for a cell */
+  function requireFrom(folder: string, importer: string | null): Require {
     const own = createRequire(join(folder, 'cell.js'));
     const hooked = (id: string): unknown => {
       if (id === 'tslab') tslab();
       if (!id.startsWith('.')) return isIn(fromProject, id) ? fromProject(id) : own(id);
-      const path = join(folder, extname(id) === '' ? `${id}.js` : id).replaceAll('\\', '/');
-      return code.has(path) ? load(path) : own(id);
+      const path = compiledPath(join(folder, id));
+      if (!code.has(path)) return own(id);
+      if (importer !== null) importers.set(path, (importers.get(path) ?? new Set()).add(importer));
+      return load(path);
     };
     return Object.assign(hooked, { resolve: own.resolve, cache: own.cache, main: own.main });
   }
@@ -45,19 +49,27 @@ export function createModules(root: string, cwd: string, tslab: () => void): Mod
     loaded.set(path, module); // before it runs: files may import each other
     const names = ['exports', 'require', 'module', '__filename', '__dirname'];
     const run = compileFunction(code.get(path)!, names, { filename: path });
-    run(module.exports, requireFrom(dirname(path)), module, path, dirname(path));
+    run(module.exports, requireFrom(dirname(path), path), module, path, dirname(path));
     module.loaded = true;
     return module.exports;
   }
 
+  /** A file, and those that have taken something from it. */
+  function forget(path: string): void {
+    loaded.delete(path);
+    const after = importers.get(path) ?? [];
+    importers.delete(path);
+    for (const importer of after) forget(importer);
+  }
+
   return {
-    require: requireFrom(cwd),
+    require: requireFrom(cwd, null),
     update(files) {
       forgetUnfinished(fromProject.cache, (path) => delete fromProject.cache[path]);
       forgetUnfinished(Object.fromEntries(loaded), (path) => loaded.delete(path));
       for (const { path, code: text, map } of files) {
         code.set(path, text);
-        loaded.delete(path);
+        forget(path);
         registerScript(path, { label: labelOf(path), map, source: sourceOf(path) });
       }
     },
@@ -70,6 +82,13 @@ function forgetUnfinished(
   forget: (path: string) => void,
 ): void {
   for (const [path, module] of Object.entries(modules)) if (module?.loaded === false) forget(path);
+}
+
+/** Where the compiled text of `./helper`, `./helper.ts` or `./helper.js` is kept. */
+function compiledPath(path: string): string {
+  const extension = extname(path);
+  const file = extension === '.ts' ? `${path.slice(0, -'.ts'.length)}.js` : extension === '' ? `${path}.js` : path;
+  return file.replaceAll('\\', '/');
 }
 
 function isIn(require: NodeJS.Require, id: string): boolean {

@@ -13,7 +13,7 @@ const STRAYS: ReadonlyMap<unknown, string | null> = new Map([
 ]);
 
 /** Where a report goes: the cell that runs, or ran last. */
-export interface Reporter {
+interface Reporter {
   /** That cell's label, `In[3]`. */
   label(): string | null;
   write(text: string): void;

@@ -8,7 +8,17 @@ interface Engine {
     activeTape?: unknown;
     gradientDepth: number;
     kernelDepth: number;
+    readonly numTensors: number;
+    readonly numBytes: number;
   };
+}
+
+const engineOf = (): Engine | undefined => (globalThis as { _tfengine?: Engine })._tfengine;
+
+/** What TensorFlow.js holds; null before a cell has loaded it. */
+export function tensorsAlive(): { readonly count: number; readonly bytes: number } | null {
+  const engine = engineOf();
+  return engine ? { count: engine.state.numTensors, bytes: engine.state.numBytes } : null;
 }
 
 /**
@@ -16,7 +26,7 @@ interface Engine {
  * and tensors pile up.
  */
 export function mendTensorFlow(): void {
-  const engine = (globalThis as { _tfengine?: Engine })._tfengine;
+  const engine = engineOf();
   if (!engine) return;
   for (let open = engine.state.scopeStack.length; open > 0; open--) engine.endScope();
   engine.state.activeTape = null;

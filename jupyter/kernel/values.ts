@@ -11,7 +11,12 @@ const DISPLAY = Symbol.for('Jupyter.display');
  */
 export function present(value: unknown): string | null {
   if (value === undefined || value === null) return null;
-  return JSON.stringify(presentation(formatsOf(value)));
+  return shown(formatsOf(value));
+}
+
+/** Formats and what is said of them, as JSON. */
+export function shown(bundle: MimeBundle): string {
+  return JSON.stringify(presentation(bundle));
 }
 
 function formatsOf(value: object): MimeBundle {

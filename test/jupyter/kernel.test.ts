@@ -1,8 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { executeNotebook, type Kernel, type Notebook, startKernel } from 'dgm-jupyter';
 import { isRunning } from 'dgm/host';
@@ -266,14 +266,75 @@ async function later(box: Box): Promise<number> {
   test('errors that no cell waits for are reported once, with their cell, and end nothing', async () => {
     const listeners = `process.on('unhandledRejection', (reason) => { throw reason; });
       process.on('uncaughtException', (error) => { throw error; });`; // as TensorFlow's WebAssembly backend does
-    const cell = await kernel.execute(`${listeners} setTimeout(() => { throw new Error('late'); }, 30); 1`);
+    const cell = await kernel.execute(
+      `${listeners} const throwLater = () => setTimeout(() => { throw new Error('late'); }, 5); 1`,
+    );
     const next = await kernel.execute(
-      `Promise.reject(new Error('now')); await new Promise((done) => setTimeout(done, 60));`,
+      `Promise.reject(new Error('now')); throwLater(); await new Promise((done) => setTimeout(done, 200));`,
     );
     expect(printed(next).match(/Error: now/g)).toHaveLength(1);
     expect(printed(next)).toContain(`Uncaught, from In[${cell.executionCount}]: Error: late`);
     await kernel.execute(`process.removeAllListeners('unhandledRejection').removeAllListeners('uncaughtException'); 1`);
   });
+
+  test.each([
+    ['its name alone', './named'],
+    ['its ending, as Node.js wants it', './named.ts'],
+    ['the ending of what it becomes', './named.js'],
+    ['a folder', './below/named'],
+    ['a folder and its ending', './below/named.ts'],
+  ])('a local file is found by %s, also one that was not there at first', async (_, id) => {
+    const file = join(folder, `${id.replace(/\.(ts|js)$/, '')}.ts`);
+    rmSync(file, { force: true });
+    const code = `import { here } from '${id}'; here`;
+    expect(errorOf(await kernel.execute(code)).evalue).toContain(`Cannot find module '${id}'`);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, `export const here: string = '${id}';\n`);
+    expect(valueOf(await kernel.execute(code))).toBe(id);
+  });
+
+  test('sees a file that was edited through another that imports it', async () => {
+    writeFileSync(join(folder, 'inner.ts'), 'export const inner = 1;\n');
+    writeFileSync(join(folder, 'outer.ts'), `import { inner } from './inner';\nexport const outer = inner + 1;\n`);
+    const code = `import { outer } from './outer'; outer`;
+    expect(valueOf(await kernel.execute(code))).toBe('2');
+    writeFileSync(join(folder, 'inner.ts'), 'export const inner = 10; // longer\n');
+    expect(valueOf(await kernel.execute(code))).toBe('11');
+  });
+
+  test('a function without a name shows none', async () => {
+    expect(valueOf(await kernel.execute('(x: number) => x'))).toBe('[Function (anonymous)]');
+    expect(valueOf(await kernel.execute('function namedOne() {} namedOne'))).toBe('[Function: namedOne]');
+  });
+
+  test('answers questions about names, and lists the variables', async () => {
+    await kernel.execute(`import * as tf from '@tensorflow/tfjs';
+      /** Twice a number. */ function twiceAsked(n: number): number { return 2 * n; }
+      const weights = tf.ones([2, 3]); const listed = [1, 2, 3]; const floats = new Float32Array(5);`);
+    for (const question of ['?twiceAsked', 'twiceAsked?', '?? twiceAsked'])
+      expect(valueOf(await kernel.execute(question))).toMatch(
+        /function twiceAsked\(n: number\): number.*Twice a number/s,
+      );
+    expect(errorOf(await kernel.execute('?twiceAskd')).evalue).toContain(`Did you mean 'twiceAsked'?`);
+    const table = String(valueOf(await kernel.execute('?')));
+    expect(table).toMatch(/^name +type +value\n/);
+    expect(table).toMatch(/\nweights +tf\.Tensor.* float32 \[2, 3\], 24 B\n/);
+    expect(table).toMatch(/\nlisted +number\[\] +3 items\n/);
+    expect(table).toMatch(/\nfloats .*5 numbers, 20 B\n/);
+    expect(table).toMatch(/\ntwiceAsked +\(n: number\): number\n/);
+    expect(table).toMatch(/\n\d+ tensors alive, [\d.]+ k?B$/);
+    expect(table).not.toMatch(/\ntf /);
+    await kernel.execute('weights.dispose()');
+    expect(valueOf(await kernel.execute('%whos'))).toMatch(/\nweights .* disposed\n/);
+    expect(valueOf(await kernel.execute('!listed'))).toBe('false'); // TypeScript, and no command
+  });
+
+  test.each(['!ls', '! pip install x', '%matplotlib inline', 'npm install x', 'ls -la', 'ls'])(
+    'a command for a shell gets a sentence: %s',
+    async (command) => {
+      expect(errorOf(await kernel.execute(command)).traceback.join('\n')).toContain('not a shell');
+    },
+  );
 
   test('sees a local file that was edited', async () => {
     const file = join(folder, 'edited.ts');

@@ -161,7 +161,7 @@ describe('writing', () => {
 
 // What nbformat 5 writes of the same notebook (`nbformat.writes`), so that a save in Jupyter changes no line.
 describe('each kind of output is written as Jupyter writes it', () => {
-  const written = (data: object) => {
+  const written = (data: Record<string, unknown>) => {
     const outputs = [{ output_type: 'display_data', data, metadata: {} } as const];
     const code = { cell_type: 'code', id: 'a', metadata: {}, source: '', execution_count: null, outputs } as const;
     const text = serialiseNotebook({ nbformat: 4, nbformat_minor: 5, metadata: {}, cells: [code] });

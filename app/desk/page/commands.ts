@@ -6,6 +6,7 @@ import { type Notebook, NotebookActions, type NotebookPanel } from '@jupyterlab/
 import { CommandRegistry } from '@lumino/commands';
 import type { Completion, Signatures } from './help';
 import { restart } from './kernel';
+import type { Saving } from './saving';
 
 interface Command {
   readonly label: string;
@@ -22,8 +23,13 @@ const EDIT_MODE = '.jp-Notebook.jp-mod-editMode';
 
 export type CommandName = keyof ReturnType<typeof commandsOf>;
 
-export function createCommands(panel: NotebookPanel, completion: Completion, signatures: Signatures) {
-  const commands = commandsOf(panel);
+interface Help {
+  readonly completion: Completion;
+  readonly signatures: Signatures;
+}
+
+export function createCommands(panel: NotebookPanel, saving: Saving, { completion, signatures }: Help) {
+  const commands = commandsOf(panel, saving);
   const registry = new CommandRegistry();
   for (const [id, command] of Object.entries<Command>(commands)) {
     registry.addCommand(id, { label: command.label, execute: command.execute });
@@ -55,7 +61,7 @@ function bind(
     for (const one of keys) registry.addKeyBinding({ command, selector, keys: one.split(', ') });
 }
 
-function commandsOf(panel: NotebookPanel) {
+function commandsOf(panel: NotebookPanel, { save }: Saving) {
   const { content, sessionContext, context } = panel;
   const act = (action: (notebook: Notebook) => unknown) => () => action(content);
   /** Undone by itself, not with what was done shortly before. */
@@ -71,7 +77,7 @@ function commandsOf(panel: NotebookPanel) {
   const again = () => restart(sessionContext);
   const runAll = () => NotebookActions.runAll(content, sessionContext);
   return {
-    save: { label: 'Save', execute: () => save(panel), keys: ['Accel S'] },
+    save: { label: 'Save', execute: save, keys: ['Accel S'] },
     run: both('Run', 'Shift Enter', () => NotebookActions.runAndAdvance(content, sessionContext)),
     runHere: both('Run and stay', 'Accel Enter', () => NotebookActions.run(content, sessionContext)),
     runInsert: both('Run and insert', 'Alt Enter', () => NotebookActions.runAndInsert(content, sessionContext)),
@@ -125,11 +131,6 @@ function commandsOf(panel: NotebookPanel) {
 
 function both(label: string, key: string, execute: () => unknown): Command {
   return { label, execute, commandKeys: [key], editKeys: [key] };
-}
-
-/** Once more, or the reader cancelled: the dialog has said what there is to say. */
-async function save({ context }: NotebookPanel): Promise<void> {
-  await context.save().catch(() => undefined);
 }
 
 function leaveEditor(notebook: Notebook): void {

@@ -15,13 +15,17 @@ import { createCommands } from './commands';
 import { createEditors } from './editors';
 import { button, element } from './elements';
 import { createCompletion, createSignatures } from './help';
+import { noteOpened } from './last-opened';
 import { guardChanges, ignoreKernelFacts, labelCells, openNotebook } from './notebook';
 import { prepareFigures } from './plotly';
 import { createRendering } from './rendering';
 import { replay } from './replay';
+import { createSaving } from './saving';
 import { watchServer } from './server';
 import { createStatus } from './status';
+import { showTimes } from './timing';
 import { createToolbar } from './toolbar';
+import { createWelcome } from './welcome';
 
 setCellExecutor({ runCell });
 
@@ -33,8 +37,8 @@ async function main(): Promise<void> {
   const { head, body } = frame(parts);
   void parts.chapters.refresh();
   if (path === '') {
-    watchServer(parts.banner, () => void parts.chapters.refresh());
-    body.append(element('p', { class: 'dgm-welcome' }, 'Choose a chapter.'));
+    watchServer(parts.banner).onBack(() => void parts.chapters.refresh());
+    body.append(createWelcome());
   } else {
     await showNotebook(path, parts, head, body);
   }
@@ -82,11 +86,15 @@ async function showNotebook(
   const panel = openNotebook(path, { services, rendermime, editors });
   ignoreKernelFacts(panel);
   replay(panel, () => void chapters.refresh());
-  watchServer(banner, () => void reconnect(panel, chapters));
+  const server = watchServer(banner);
+  server.onBack(() => void reconnect(panel, chapters));
+  showTimes(panel);
   await panel.context.ready;
+  noteOpened(path);
   labelCells(panel);
   guardChanges(panel);
-  const commands = createCommands(panel, createCompletion(panel), createSignatures(panel, rendermime));
+  const help = { completion: createCompletion(panel), signatures: createSignatures(panel, rendermime) };
+  const commands = createCommands(panel, createSaving(panel, server), help);
   head.insertBefore(createStatus(panel, banner), appearance.node);
   const host = element('div', { class: 'dgm-notebook' });
   body.append(createToolbar(panel, commands), host);

@@ -13,8 +13,6 @@ export interface NotebookParts {
   readonly editors: ReturnType<typeof createEditors>;
 }
 
-const AUTOSAVE = 30; // seconds; the hint of the button says so too
-
 export function openNotebook(path: string, { services, rendermime, editors }: NotebookParts): NotebookPanel {
   const registry = new DocumentRegistry();
   registry.addModelFactory(new NotebookModelFactory({}) as unknown as DocumentRegistry.ModelFactory);
@@ -41,8 +39,7 @@ export function openNotebook(path: string, { services, rendermime, editors }: No
     }) as unknown as DocumentRegistry.WidgetFactory,
   );
   const documents = new DocumentManager({ registry, manager: services, opener: opener() });
-  documents.autosaveInterval = AUTOSAVE;
-  documents.autosave = true;
+  documents.autosave = false; // the page saves by itself: see `saving.ts`
   return documents.open(path) as NotebookPanel;
 }
 

@@ -23,18 +23,34 @@ async function reasonOf(response: Response): Promise<string> {
 
 const BEAT = 5000; // milliseconds
 
+export interface ServerWatch {
+  /** Asks now; what is wrong stands in the banner. */
+  isThere(): Promise<boolean>;
+  /** Called when it is there again. */
+  onBack(listener: () => void): void;
+}
+
 /** Asks now and then whether the server is still there and still knows us; says in the banner when it is not. */
-export function watchServer(banner: Banner, onBack: () => void): void {
+export function watchServer(banner: Banner): ServerWatch {
+  const listeners: (() => void)[] = [];
   let gone = false;
-  const ask = async (): Promise<void> => {
-    const trouble = document.hidden ? undefined : await troubleOf();
+
+  async function isThere(): Promise<boolean> {
+    const trouble = await troubleOf();
     if (trouble !== undefined) banner.show('server', { text: trouble });
     else banner.hide('server');
-    if (gone && trouble === undefined) onBack();
+    const isBack = gone && trouble === undefined;
     gone = trouble !== undefined;
-    setTimeout(() => void ask(), BEAT);
+    if (isBack) for (const listener of listeners) listener();
+    return !gone;
+  }
+
+  const beat = async (): Promise<void> => {
+    if (!document.hidden) await isThere();
+    setTimeout(() => void beat(), BEAT);
   };
-  void ask();
+  void beat();
+  return { isThere, onBack: (listener) => void listeners.push(listener) };
 }
 
 async function troubleOf(): Promise<string | undefined> {

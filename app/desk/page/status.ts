@@ -1,4 +1,4 @@
-/** What the kernel does, in the page's head line and its title; a kernel that died, in the banner. */
+/** Whether all is saved and what the kernel does, in the page's head line and its title; a kernel that died, in the banner. */
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Banner } from './banner';
 import { element } from './elements';
@@ -21,12 +21,14 @@ const LABELS: Readonly<Record<string, string>> = {
 export function createStatus(panel: NotebookPanel, banner: Banner): HTMLElement {
   const { sessionContext, context } = panel;
   const word = element('span', {});
-  const node = element('span', { class: 'dgm-status', role: 'status' }, element('span', {}, 'Kernel: '), word);
+  const kernel = element('span', { class: 'dgm-status', role: 'status' }, element('span', {}, 'Kernel: '), word);
+  const saved = element('span', { class: 'dgm-saved' });
   const title = document.title;
 
   const show = (): void => {
     const state = isDead(sessionContext) ? 'dead' : (LABELS[sessionContext.kernelDisplayStatus] ?? 'starting');
-    node.dataset['state'] = state;
+    kernel.dataset['state'] = state;
+    saved.textContent = context.model.dirty ? 'not saved yet' : 'saved';
     if (word.textContent !== state) word.textContent = state;
     document.title = `${context.model.dirty ? '• ' : ''}${state === 'busy' ? 'running: ' : ''}${title}`;
     if (state === 'dead') banner.show('kernel', trouble(panel, DIED));
@@ -38,7 +40,7 @@ export function createStatus(panel: NotebookPanel, banner: Banner): HTMLElement 
   sessionContext.kernelChanged.connect(show);
   context.model.stateChanged.connect(show);
   show();
-  return node;
+  return element('span', { class: 'dgm-facts' }, saved, kernel);
 }
 
 const DIED = 'The kernel has died, and its variables with it; the cell that ran says why. Your text is safe.';

@@ -72,6 +72,18 @@ test('a checkpoint is kept outside of the notebooks, and brings the file back', 
 });
 
 test.each([
+  ['GET', '/api/contents/nope.ipynb', 'nope.ipynb: there is no such file; choose a chapter from the list'],
+  ['GET', '/api/contents/nowhere/x.ipynb', 'x.ipynb: there is no such file; choose a chapter from the list'],
+  ['GET', `/api/contents/${'x'.repeat(300)}.ipynb`, 'use other characters, or a shorter name'],
+  ['DELETE', '/api/contents/nope.txt', 'nope.txt: there is no such file; choose a chapter from the list'],
+])('%s %s says what is wrong, without the system’s words', async (method, path, message) => {
+  const { text, status } = await ask(method, path);
+  expect(status).toBeGreaterThanOrEqual(400);
+  expect((JSON.parse(text) as { message: string }).message).toContain(message);
+  expect(text).not.toMatch(/ENO|ENAME|stat '/);
+});
+
+test.each([
   ['no JSON', '{', 400, 'not JSON'],
   ['no object', '[1]', 400, 'must be a JSON object'],
   ['no type', '{}', 400, 'type: expected a text'],

@@ -198,8 +198,18 @@ describe.skipIf(missing !== undefined || !CHROMIUM)('a student at the desk', () 
     return marksIn(check);
   }
 
-  test('finds the chapters and opens one; the kernel starts', async () => {
+  test('the first page says what this is, where to begin, what the marks mean, and where help is', async () => {
     await page.goto(desk.address());
+    await page.getByRole('heading', { level: 1, name: 'Deep generative models' }).waitFor();
+    const begin = page.getByRole('main').getByRole('link', { name: /^Begin with/ });
+    await begin.waitFor();
+    expect(await begin.getAttribute('href')).toBe('/notebooks/00-start.ipynb');
+    expect(await page.getByRole('main').getByRole('img').getAttribute('aria-label')).toContain('line of points');
+    const text = await page.getByRole('main').innerText();
+    for (const part of ['✗ does not hold yet', 'npm run doctor', 'Shift Enter', '?fit']) expect(text).toContain(part);
+  });
+
+  test('finds the chapters and opens one; the kernel starts', async () => {
     await page
       .getByRole('navigation', { name: 'Chapters' })
       .getByRole('link', { name: /3 Mixture models/ })
@@ -212,11 +222,56 @@ describe.skipIf(missing !== undefined || !CHROMIUM)('a student at the desk', () 
     expect(scriptBytes).toBeLessThan(5_000_000);
   });
 
+  test('the first page then goes on with the chapter that was open last', async () => {
+    await page.goto(new URL('/', desk.address()).href);
+    const main = page.getByRole('main');
+    const link = main.getByRole('link', { name: /^Go on with .*Mixture models/ });
+    await link.waitFor();
+    expect(await main.innerText()).toMatch(/0 of \d+ exercises passed, opened \d+ \w+/);
+    await link.click();
+    await idle();
+  });
+
   test('a chapter that was only opened has nothing to save', async () => {
     await page.reload();
     await idle();
     await page.waitForTimeout(500); // for what the kernel tells of itself
     expect(await page.title()).not.toContain('•');
+    expect(await page.locator('.dgm-saved').textContent()).toBe('saved');
+  });
+
+  test('while the server is away the banner says so, no dialog does; what was written is saved when it is back', async () => {
+    const away = (route: { abort(): Promise<void> }) => route.abort();
+    await page.route('**/api/**', away);
+    await press('Add cell below');
+    const added = page.locator('.jp-Notebook .jp-Cell.jp-mod-active');
+    await write(added, '// written while the server was away');
+    expect(await page.locator('.dgm-saved').textContent()).toBe('not saved yet');
+    await page.keyboard.press('Control+S');
+    await page.locator('.dgm-banner p', { hasText: 'The workbook has stopped' }).waitFor();
+    await page.keyboard.press('Control+S');
+    await page.waitForTimeout(500);
+    expect(await page.locator('.jp-Dialog').count()).toBe(0);
+    await page.unroute('**/api/**', away);
+    const text = () => readFileSync(join(root, 'notebooks', CHAPTER), 'utf8');
+    await expect.poll(text, POLL).toContain('written while the server was away');
+    await expect.poll(() => page.locator('.dgm-saved').textContent(), POLL).toBe('saved');
+    expect(await page.locator('.dgm-banner p').count()).toBe(0);
+    trouble.splice(0, trouble.length, ...trouble.filter((line) => !/ERR_FAILED|Failed to fetch/.test(line)));
+    await press('Delete cell');
+    await page.keyboard.press('Control+S');
+    await expect.poll(text, POLL).not.toContain('written while');
+  });
+
+  test('a cell that takes a while says how long it took', async () => {
+    await press('Add cell below');
+    const added = page.locator('.jp-Notebook .jp-Cell.jp-mod-active');
+    await write(added, 'await new Promise((done) => setTimeout(done, 1200));');
+    await page.keyboard.press('Control+Enter');
+    await expect.poll(() => prompt(added).getAttribute('data-dgm-time'), POLL).toMatch(/^[1-9](\.\d)? s$/);
+    await added.locator('.cm-content').click();
+    await page.keyboard.press('Escape');
+    await press('Delete cell');
   });
 
   test('an exercise: not written, right, broken, mended', async () => {

@@ -63,6 +63,21 @@ test('the stop button ends a cell that runs', async () => {
   await page.close();
 });
 
+test('a stop while the kernel starts is for the cell that waits, and for no later one', async () => {
+  const page = await openPage(session.kernel.id, 'early stop');
+  const restarted = ask('POST', `/api/kernels/${session.kernel.id}/restart`);
+  await new Promise((done) => setTimeout(done, 20)); // the old process ends now; nobody listens yet
+  const id = page.send('execute_request', code('for (;;) {}'), 'a');
+  await new Promise((done) => setTimeout(done, 20));
+  expect((await ask('POST', `/api/kernels/${session.kernel.id}/interrupt`)).status).toBe(204);
+  expect((await page.until(isOf(id, 'error'))).content['ename']).toBe('KeyboardInterrupt');
+  await page.until(isIdle(id));
+  const next = page.send('execute_request', code('6 * 7'), 'b');
+  expect((await page.until(isOf(next, 'execute_reply'))).content['status']).toBe('ok');
+  await restarted;
+  await page.close();
+});
+
 test('a cell that runs on while the page is loaded again loses nothing, nor does the one that waits', async () => {
   const first = await openPage(session.kernel.id, 'before');
   const release = join(root, 'release');

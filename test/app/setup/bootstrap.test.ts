@@ -189,10 +189,11 @@ test('a Node that is too old says so before anything else', () => {
 });
 
 test('npm has nothing to say of our settings', async () => {
-  const folder = join(import.meta.dirname, '../../../app/setup/npm.mjs');
-  const { npmCommand } = (await import(folder)) as typeof import('../../../app/setup/npm.mjs');
-  const { command, before, shell } = npmCommand();
   const project = join(import.meta.dirname, '../../..');
+  const { npmCommand } = (await import(join(project, 'app/setup/npm.mjs'))) as {
+    npmCommand(): { command: string; before: string[]; shell: boolean };
+  };
+  const { command, before, shell } = npmCommand();
   const { status, stdout, stderr } = spawnSync(command, [...before, 'config', 'get', 'save-exact'], {
     cwd: project,
     shell,

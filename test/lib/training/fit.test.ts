@@ -407,11 +407,11 @@ describe('a loss that is not a number', () => {
     ['train', 7, 0, Infinity],
     ['validation', 5, 1, NaN],
   ] as const)('names the example of %s that is to blame: %i', async (part, example, coordinate, value) => {
-    const x = data[part].x.bufferSync();
-    const faulty = tf.tensor2d(Array.from(x.values), data[part].x.shape as [number, number]).bufferSync();
+    const { x } = data[part]!;
+    const faulty = tf.clone(x).bufferSync();
     faulty.set(value, example, coordinate);
     const failing = fit(noisyGaussian(createRng(1)), { ...data, [part]: { x: faulty.toTensor() } }, options);
-    const last = data[part].x.shape[0]! - 1;
+    const last = x.shape[0]! - 1;
     await expect(failing).rejects.toThrow(
       `fit: ${part}.x holds ${value} in example ${example} (of 0 … ${last}), coordinate ${coordinate}; correct or leave out`,
     );
