@@ -133,7 +133,9 @@ function blindOf(D: number, layers: number, turns: Turns): number {
 
 export async function checkBlind(call: Call, D: number, layers: number, turns: Turns, hint: string): Promise<void> {
   const half = (D * (D - 1)) / 2;
+  const alone = turns === 'by turns' && layers === 1;
   const mistakes: KnownMistake[] = [
+    ...(alone ? [{ hint: 'a single layer has nobody to turn after: it looks one way', answer: () => 0 }] : []),
     { hint: 'a product of lower triangular matrices is lower triangular: more of them change nothing', answer: () => Math.floor(half / layers) },
     { hint: 'a product of lower triangular matrices is lower triangular: more of them change nothing', answer: () => 0 },
     { hint: 'one layer has looked one way only; with the second one that looks the other way nothing is blind', answer: () => half },
