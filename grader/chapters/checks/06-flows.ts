@@ -34,9 +34,10 @@ export async function runToLatent(
 ): Promise<{ z: number[][]; logDet: number[] }> {
   const { z, logDet } = expectFields(got, ['z', 'logDet'], { hint });
   const perExample = 'one number for each example: sum over the coordinates';
-  expectTensor(logDet, { what: 'logDet', shape: [B], nonFinite: true, hint: perExample });
-  const logDets = expectTensor(logDet, { what: 'logDet', hint });
-  return { z: matrix(expectTensor(z, { what: 'z', shape: [B, D], hint })), logDet: vector(logDets) };
+  // NaN and infinities are compared as any other number is, z before logDet: what went wrong first is told first
+  const logDets = expectTensor(logDet, { what: 'logDet', shape: [B], nonFinite: true, hint: perExample });
+  const latents = expectTensor(z, { what: 'z', shape: [B, D], nonFinite: true, hint });
+  return { z: matrix(latents), logDet: vector(logDets) };
 }
 
 interface Latents {

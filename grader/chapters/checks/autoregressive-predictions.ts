@@ -1,5 +1,5 @@
 /** Chapter 5: how far a stack hears, sampling all places at once, and what cooling does to a choice of futures. */
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import type { Rng } from 'dgm';
 import { expectNumber, expectTensor } from '../../exercise/compare';
 import { given, type Exercise, type Value } from '../../exercise/exercise';

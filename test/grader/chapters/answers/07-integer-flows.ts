@@ -121,7 +121,7 @@ export const answers: TriedAnswers = {
     ),
     ...answersTo(
       'integerFlow.prior',
-      ['one for all', PRIOR('tf.logSumExp(joint.sum(1), 1)'), 'chooses its own component'],
+      ['one for all', PRIOR('tf.logSumExp(joint.sum(1), 1)')],
       ['no weights', PRIOR('tf.logSumExp(joint, 2).sum(1)', '0'), 'weights of the components are missing'],
       ['logits', PRIOR('tf.logSumExp(joint, 2).sum(1)', 'logits'), 'normalise them'],
       ['a mean', PRIOR('tf.logSumExp(joint, 2).mean(1)'), 'not their mean'],
