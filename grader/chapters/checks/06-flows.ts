@@ -577,8 +577,8 @@ const spline: Exercise = {
     },
     {
       name: 'equal bins: a straight line, and ln p is −ln K for each coordinate',
-      async run({ call, rng }) {
-        const x = insideBins(rng, 2, 3, 5);
+      async run({ call }) {
+        const x = matrixTensor([[0.5, 2.5, 4.5], [1.2, 3.7, 4.1]]); // prettier-ignore
         const expected = {
           z: matrix(x).map((row) => row.map((v) => v / 5)),
           logDet: [0, 0].map(() => -3 * Math.log(5)),
