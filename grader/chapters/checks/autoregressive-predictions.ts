@@ -90,7 +90,7 @@ function passOf(x: Vector, u: Vector, V: number): { next: number[]; margin: numb
   return { next, margin };
 }
 
-export function passesOf(u: Vector, V: number, passes: number): { x: number[]; margin: number } {
+function passesOf(u: Vector, V: number, passes: number): { x: number[]; margin: number } {
   let x: number[] = u.map(() => 0);
   let margin = 1;
   for (let pass = 0; pass < passes; pass++) {

@@ -58,7 +58,7 @@ export async function checkMix(call: Call, x: tf.Tensor, W: tf.Tensor, hint: str
 const tfLike = (x: tf.Tensor, values: Picture): tf.Tensor => matrixTensor([values.flat(3)]).reshape(x.shape);
 
 /** By what W does to one pixel of a picture of C channels: ln |det| of the whole map, by elimination. */
-export async function checkWhole(call: Call, rng: Rng): Promise<void> {
+async function checkWhole(call: Call, rng: Rng): Promise<void> {
   const [H, width, C] = [1, 2, 3];
   const W = triangle(rng, C);
   const unit = matrixTensor(
