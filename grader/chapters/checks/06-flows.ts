@@ -34,9 +34,10 @@ export async function runToLatent(
 ): Promise<{ z: number[][]; logDet: number[] }> {
   const { z, logDet } = expectFields(got, ['z', 'logDet'], { hint });
   const perExample = 'one number for each example: sum over the coordinates';
-  expectTensor(logDet, { what: 'logDet', shape: [B], nonFinite: true, hint: perExample });
-  const logDets = expectTensor(logDet, { what: 'logDet', hint });
-  return { z: matrix(expectTensor(z, { what: 'z', shape: [B, D], hint })), logDet: vector(logDets) };
+  // NaN and infinities are compared as any other number is, z before logDet: what went wrong first is told first
+  const logDets = expectTensor(logDet, { what: 'logDet', shape: [B], nonFinite: true, hint: perExample });
+  const latents = expectTensor(z, { what: 'z', shape: [B, D], nonFinite: true, hint });
+  return { z: matrix(latents), logDet: vector(logDets) };
 }
 
 interface Latents {
@@ -376,7 +377,8 @@ const couplingExercise: Exercise = {
       async run({ call, rng }) {
         const x = normal(rng, 'x', [2, 4]);
         const expected = { z: matrix(x), logDet: [0, 0] };
-        await checkToLatent(await call(x, given('(a) => tf.zeros([a.shape[0], 4])')), expected, 'exp(0) = 1');
+        const slips = couplingSlips(matrix(x), () => [0, 0, 0, 0]);
+        await checkToLatent(await call(x, given('(a) => tf.zeros([a.shape[0], 4])')), expected, 'exp(0) = 1', slips);
       },
     },
     {
@@ -579,8 +581,8 @@ const spline: Exercise = {
     },
     {
       name: 'equal bins: a straight line, and ln p is −ln K for each coordinate',
-      async run({ call, rng }) {
-        const x = insideBins(rng, 2, 3, 5);
+      async run({ call }) {
+        const x = matrixTensor([[0.5, 2.5, 4.5], [1.2, 3.7, 4.1]]); // prettier-ignore
         const expected = {
           z: matrix(x).map((row) => row.map((v) => v / 5)),
           logDet: [0, 0].map(() => -3 * Math.log(5)),

@@ -98,11 +98,8 @@ const mass: Exercise = {
     {
       name: 'a cell around the mean: ln(2 σ(1 / 2s) − 1)',
       async run({ call }) {
-        for (const s of [0.5, 1, 3]) {
-          const wanted = Math.log(2 / (1 + Math.exp(-1 / (2 * s))) - 1);
-          const got = await call(tf.tensor1d([4]), tf.tensor1d([4]), tf.tensor1d([Math.log(s)]));
-          expectClose(got, tf.tensor1d([wanted]), { what: `the ln mass for s = ${s}`, hint: 'from μ − ½ to μ + ½' });
-        }
+        for (const s of [0.5, 1, 3])
+          await checkMass(call, tf.tensor1d([4]), tf.tensor1d([4]), tf.tensor1d([Math.log(s)]), 'from μ − ½ to μ + ½');
       },
     },
     {
@@ -262,7 +259,10 @@ const prior: Exercise = {
       name: 'works where all components are hundreds of nats away',
       async run({ call, rng }) {
         const input = priorInput(rng, 2, 3, 2);
-        await checkPrior(call, { ...input, z: tf.fill([2, 3], 400) }, 'log-sum-exp with the largest taken out');
+        // the widest component, which is what is left so far out, is another one in each coordinate
+        const logScale = tf.tensor2d([[0.5, -0.5], [-0.5, 0.5], [0.5, -0.5]]); // prettier-ignore
+        const far = { ...input, logScale, z: tf.fill([2, 3], 400) };
+        await checkPrior(call, far, 'log-sum-exp with the largest taken out');
         const [logits, mu] = [tf.tensor2d([[0, -120]]), tf.tensor2d([[0, 400]])];
         const alone = { z: tf.tensor2d([[400]]), logits, mu, logScale: tf.zeros([1, 2]) };
         await checkPrior(call, alone, 'a component of weight e^−120 that alone explains z');

@@ -58,7 +58,7 @@ export async function checkMix(call: Call, x: tf.Tensor, W: tf.Tensor, hint: str
 const tfLike = (x: tf.Tensor, values: Picture): tf.Tensor => matrixTensor([values.flat(3)]).reshape(x.shape);
 
 /** By what W does to one pixel of a picture of C channels: ln |det| of the whole map, by elimination. */
-export async function checkWhole(call: Call, rng: Rng): Promise<void> {
+async function checkWhole(call: Call, rng: Rng): Promise<void> {
   const [H, width, C] = [1, 2, 3];
   const W = triangle(rng, C);
   const unit = matrixTensor(
@@ -133,7 +133,9 @@ function blindOf(D: number, layers: number, turns: Turns): number {
 
 export async function checkBlind(call: Call, D: number, layers: number, turns: Turns, hint: string): Promise<void> {
   const half = (D * (D - 1)) / 2;
+  const alone = turns === 'by turns' && layers === 1;
   const mistakes: KnownMistake[] = [
+    ...(alone ? [{ hint: 'a single layer has nobody to turn after: it looks one way', answer: () => 0 }] : []),
     { hint: 'a product of lower triangular matrices is lower triangular: more of them change nothing', answer: () => Math.floor(half / layers) },
     { hint: 'a product of lower triangular matrices is lower triangular: more of them change nothing', answer: () => 0 },
     { hint: 'one layer has looked one way only; with the second one that looks the other way nothing is blind', answer: () => half },

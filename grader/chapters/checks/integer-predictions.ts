@@ -155,11 +155,11 @@ const exactOf = (bits: number, step: number) => step * 2 ** bits;
 
 export async function checkExact(call: Call, bits: number, step: number, hint: string): Promise<void> {
   const mistakes: KnownMistake[] = [
+    { hint: 'the step matters, too', answer: () => 2 ** bits },
     { hint: 'n bits count to 2ⁿ − 1, and 2ⁿ itself is a power of two, which is exact', answer: () => step * (2 ** bits - 1) },
     { hint: 'the leading 1 is one of the bits here: count it once', answer: () => step * 2 ** (bits + 1) },
     { hint: 'all the bits are there, the leading 1 among them', answer: () => step * 2 ** (bits - 1) },
     { hint: 'finer steps need bits behind the point: they end sooner', answer: () => 2 ** bits / step },
-    { hint: 'the step matters, too', answer: () => 2 ** bits },
     { hint: 'the number itself, not how many bits it has', answer: () => bits + Math.log2(step) },
   ]; // prettier-ignore
   const what = `the end for ${bits} bits and steps of ${step}`;

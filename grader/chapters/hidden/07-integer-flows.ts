@@ -110,10 +110,10 @@ const priorChecks: readonly Check[] = [
     },
   },
   {
-    name: 'a component of weight e^−120 that alone explains z',
+    name: 'a component of weight e^−150 that alone explains one coordinate of two',
     async run({ call }) {
-      const [logits, mu] = [tf.tensor2d([[0, -120]]), tf.tensor2d([[0, 400]])];
-      const input = { z: tf.tensor2d([[400]]), logits, mu, logScale: tf.zeros([1, 2]) };
+      const [logits, mu] = [tf.tensor2d([[-150, 0, 1], [0, 0, 0]]), tf.tensor2d([[500, 0, 1], [0, 2, 4]])]; // prettier-ignore
+      const input = { z: tf.tensor2d([[500, 1], [0, 3]]), logits, mu, logScale: tf.zeros([2, 3]) }; // prettier-ignore
       await checkPrior(call, input, 'the logarithm of a softmax underflows: tf.logSoftmax does not');
     },
   },

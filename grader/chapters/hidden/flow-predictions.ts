@@ -21,8 +21,8 @@ export const mixChannels: Hidden = {
     {
       name: 'the logarithm of a product',
       source: 'common: (det W)^(H W) overflows, or is 0',
-      replace: 'diagonal.abs().log().sum().mul(H * width)',
-      by: 'diagonal.abs().prod().pow(H * width).log()',
+      replace: '.log()',
+      by: '.prod().pow(H * width).log().div(H * width)',
     },
   ],
 }; // prettier-ignore

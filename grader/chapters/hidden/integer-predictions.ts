@@ -66,8 +66,8 @@ export const gather: Hidden = {
     {
       name: 'a remainder, which is no additive step',
       source: 'common: z₂ = 0 written down: not a bijection of ℤ²',
-      replace: 'x2.sub(z1.div(V).sub((V - 1) / (2 * V)).round())',
-      by: 'x2.mul(0)',
+      replace: 'const z2 = x2.sub(',
+      by: 'const z2 = x2.mul(0).mul(',
     },
     {
       name: 'halves',
