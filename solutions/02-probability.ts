@@ -276,7 +276,7 @@ table(
     { model: 'histograms, 17 grey levels', nats: greyNats },
     { model: 'Gaussians, x in [0, 17)', nats: gaussianNats },
     { model: 'Gaussians, fitted to x / 17', nats: smallerUnit },
-    { model: `the row before it, by unitShift, ${shift.by()}`, nats: gaussianNats + shift(D, V) },
+    { model: `Gaussians on [0, 17) + unitShift, ${shift.by()}`, nats: gaussianNats + shift(D, V) },
   ].map(({ model, nats }) => ({
     model,
     'nats per image (sum over pixels)': nats,
@@ -349,8 +349,10 @@ figure(
   { title: 'Loss of N(μ, 1) on draws from N(0, 1)', xaxis: { title: 'μ' }, yaxis: { title: 'nats per example' } },
 );
 const average = (values: readonly number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
-const errorOf = (values: readonly number[]) =>
-  Math.sqrt(average(values.map((v) => (v - average(values)) ** 2)) / values.length);
+const errorOf = (values: readonly number[]) => {
+  const centre = average(values);
+  return Math.sqrt(average(values.map((v) => (v - centre) ** 2)) / values.length);
+};
 const judged = [
   { 'at the lowest point of the sample': 'loss on the sample itself', values: ownLosses, exact: -1 / 100 },
   { 'at the lowest point of the sample': 'loss on fresh draws', values: centres.map((c) => sourceEntropy + 0.5 * c ** 2), exact: 1 / 100 },
