@@ -408,7 +408,7 @@ const [nearMu, nearSigma] = tf.tidy(() => {
   const masses = logP.map((l) => 0.04 * Math.exp(l));
   const mass = masses.reduce((a, b) => a + b);
   const { mu, logVar } = nearest(tf.tensor2d(xs, [xs.length, 1]), tf.tensor1d(masses.map((m) => m / mass)));
-  return [mu.dataSync()[0]!, Math.exp(logVar.dataSync()[0]! / 2)] as const;
+  return [mu.dataSync()[0]!, Math.exp(logVar.dataSync()[0]! / 2)] as [number, number];
 });
 const nearLog = xs.map((x) => logDensity(x, nearMu, nearSigma));
 table(
