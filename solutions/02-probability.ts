@@ -149,7 +149,7 @@ const pixelEntropies = tf.tidy(() => {
 const total = pixelEntropies.reduce((a, b) => a + b);
 const meanImage = tf.tidy(() => digits.train.x.mean(0).arraySync() as number[]);
 const asRows = (image: readonly number[]) => Array.from({ length: 8 }, (_, row) => image.slice(8 * row, 8 * row + 8));
-const mapOf = (image: readonly number[], axis: string, x: number, zmax: number) => ({
+const mapOf = (image: readonly number[], axis: string, zmax: number) => ({
   type: 'heatmap',
   z: asRows(image),
   xaxis: `x${axis}`,
@@ -157,13 +157,13 @@ const mapOf = (image: readonly number[], axis: string, x: number, zmax: number) 
   zmin: 0,
   zmax,
   colorscale: [[0, '#000000'], [1, '#ffffff']],
-  colorbar: { x, thickness: 10, len: 0.9 },
+  showscale: false,
 }); // prettier-ignore
 const square = { visible: false, constrain: 'domain' };
 figure(
-  [mapOf(meanImage, '', 0.43, V - 1), mapOf(pixelEntropies, '2', 1, Math.log(V))],
+  [mapOf(meanImage, '', V - 1), mapOf(pixelEntropies, '2', Math.log(V))],
   {
-    title: `Mean grey level, and entropy in nats (by crossEntropy, ${surpriseOf.by()})`,
+    title: `Left the mean, from 0 (black) to 16; right the entropy, from 0 to ${Math.log(V).toFixed(2)} nats (white): ${surpriseOf.by()}`,
     xaxis: { ...square, domain: [0, 0.42] },
     yaxis: { ...square, autorange: 'reversed', scaleanchor: 'x' },
     xaxis2: { ...square, domain: [0.57, 0.99], anchor: 'y2' },
@@ -731,6 +731,7 @@ figure(
   ],
   {
     title: 'Variance of one draw of the gradient of E z² by μ',
+    legend: { orientation: 'h', y: -0.2 },
     xaxis: { title: 'μ' },
     yaxis: { title: 'variance', type: 'log' },
   },
