@@ -15,7 +15,6 @@ import {
   evaluate,
   figure,
   histogramBaseline,
-  imageGrid,
   klNormal,
   load,
   logBernoulli,
