@@ -112,8 +112,8 @@ function panel(axis: string, surface: tf.Tensor) {
     return { x: own.map(([u]) => u), y: own.map(([, v]) => v), mode: 'markers', name, marker, ...axes };
   };
   const greys = [
-    [0, 'rgba(128,128,128,0)'],
-    [1, 'rgba(128,128,128,0.75)'],
+    [0, '#ffffff'],
+    [1, '#808080'],
   ];
   return [
     {
@@ -260,7 +260,7 @@ figure(
     })),
     {
       type: 'contour', x: mus, y: sigmas, z: sigmas.map((sigma) => mus.map((mu) => Math.min(8, fitOf(mu, sigma)))), xaxis: 'x2', yaxis: 'y2', showlegend: false,
-      colorscale: [[0, 'rgba(128,128,128,0.75)'], [1, 'rgba(128,128,128,0)']], ncontours: 14, colorbar: { title: 'nats', thickness: 8, len: 0.9 },
+      colorscale: [[0, '#ffffff'], [1, '#808080']], ncontours: 14, colorbar: { title: 'nats', thickness: 8, len: 0.9 },
     },
     ...models.map(({ name, color, mu, sigma, nats }) => ({
       mode: 'markers+text', x: [mu], y: [sigma], text: [`${name}: ${nats.toFixed(2)}`], textposition: 'top center', xaxis: 'x2', yaxis: 'y2', showlegend: false, marker: { size: 11, color },

@@ -15,7 +15,6 @@ import {
   evaluate,
   figure,
   histogramBaseline,
-  imageGrid,
   klNormal,
   load,
   logBernoulli,
@@ -149,7 +148,7 @@ const pixelEntropies = tf.tidy(() => {
 const total = pixelEntropies.reduce((a, b) => a + b);
 const meanImage = tf.tidy(() => digits.train.x.mean(0).arraySync() as number[]);
 const asRows = (image: readonly number[]) => Array.from({ length: 8 }, (_, row) => image.slice(8 * row, 8 * row + 8));
-const mapOf = (image: readonly number[], axis: string, x: number, zmax: number) => ({
+const mapOf = (image: readonly number[], axis: string, zmax: number) => ({
   type: 'heatmap',
   z: asRows(image),
   xaxis: `x${axis}`,
@@ -157,13 +156,13 @@ const mapOf = (image: readonly number[], axis: string, x: number, zmax: number) 
   zmin: 0,
   zmax,
   colorscale: [[0, '#000000'], [1, '#ffffff']],
-  colorbar: { x, thickness: 10, len: 0.9 },
+  showscale: false,
 }); // prettier-ignore
 const square = { visible: false, constrain: 'domain' };
 figure(
-  [mapOf(meanImage, '', 0.43, V - 1), mapOf(pixelEntropies, '2', 1, Math.log(V))],
+  [mapOf(meanImage, '', V - 1), mapOf(pixelEntropies, '2', Math.log(V))],
   {
-    title: `Mean grey level, and entropy in nats (by crossEntropy, ${surpriseOf.by()})`,
+    title: `Left the mean, from 0 (black) to 16; right the entropy, from 0 to ${Math.log(V).toFixed(2)} nats (white): ${surpriseOf.by()}`,
     xaxis: { ...square, domain: [0, 0.42] },
     yaxis: { ...square, autorange: 'reversed', scaleanchor: 'x' },
     xaxis2: { ...square, domain: [0.57, 0.99], anchor: 'y2' },
@@ -276,7 +275,7 @@ table(
     { model: 'histograms, 17 grey levels', nats: greyNats },
     { model: 'Gaussians, x in [0, 17)', nats: gaussianNats },
     { model: 'Gaussians, fitted to x / 17', nats: smallerUnit },
-    { model: `the row before it, by unitShift, ${shift.by()}`, nats: gaussianNats + shift(D, V) },
+    { model: `Gaussians on [0, 17) + unitShift, ${shift.by()}`, nats: gaussianNats + shift(D, V) },
   ].map(({ model, nats }) => ({
     model,
     'nats per image (sum over pixels)': nats,
@@ -349,8 +348,10 @@ figure(
   { title: 'Loss of N(μ, 1) on draws from N(0, 1)', xaxis: { title: 'μ' }, yaxis: { title: 'nats per example' } },
 );
 const average = (values: readonly number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
-const errorOf = (values: readonly number[]) =>
-  Math.sqrt(average(values.map((v) => (v - average(values)) ** 2)) / values.length);
+const errorOf = (values: readonly number[]) => {
+  const centre = average(values);
+  return Math.sqrt(average(values.map((v) => (v - centre) ** 2)) / values.length);
+};
 const judged = [
   { 'at the lowest point of the sample': 'loss on the sample itself', values: ownLosses, exact: -1 / 100 },
   { 'at the lowest point of the sample': 'loss on fresh draws', values: centres.map((c) => sourceEntropy + 0.5 * c ** 2), exact: 1 / 100 },
@@ -406,7 +407,7 @@ const [nearMu, nearSigma] = tf.tidy(() => {
   const masses = logP.map((l) => 0.04 * Math.exp(l));
   const mass = masses.reduce((a, b) => a + b);
   const { mu, logVar } = nearest(tf.tensor2d(xs, [xs.length, 1]), tf.tensor1d(masses.map((m) => m / mass)));
-  return [mu.dataSync()[0]!, Math.exp(logVar.dataSync()[0]! / 2)] as const;
+  return [mu.dataSync()[0]!, Math.exp(logVar.dataSync()[0]! / 2)] as [number, number];
 });
 const nearLog = xs.map((x) => logDensity(x, nearMu, nearSigma));
 table(
@@ -729,6 +730,7 @@ figure(
   ],
   {
     title: 'Variance of one draw of the gradient of E z² by μ',
+    legend: { orientation: 'h', y: -0.2 },
     xaxis: { title: 'μ' },
     yaxis: { title: 'variance', type: 'log' },
   },

@@ -481,7 +481,6 @@ figure(
   })),
   {
     title: 'Two ways, two starts: the first seed',
-    legend: { orientation: 'h', y: -0.22 },
     xaxis: { title: 'passes over the training set' },
     yaxis: { title: 'validation, nats per image', range: [126, 150] },
   },

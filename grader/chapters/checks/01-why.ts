@@ -75,7 +75,10 @@ const decide: Exercise = {
       run: ({ call }) =>
         checkDecide(
           call,
-          tf.tensor2d([[-3, -3], [-5, -5]]),
+          tf.tensor2d([
+            [-3, -3],
+            [-5, -5],
+          ]),
           [Math.log(0.9), Math.log(0.1)],
           'where all p(x | k) are equal, p(k) decides',
         ),
