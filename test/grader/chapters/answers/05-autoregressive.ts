@@ -26,8 +26,14 @@ const DRAW = (value: string, asked = 'x', row = 'd', u = 'U[n]![d]!') => `
     P.forEach((p, n) => { const noise = ${u}; X[n]![d] = ${value}; });
   }
   return tf.tensor2d(X, [B, D]);`;
-const BY_LOOP = '(() => { let s = p[0]!; let v = 0; while (s <= noise && v < p.length - 1) s += p[++v]!; return v; })()';
-const PASS = (x: string, count = 'passes', drawn = 'passed.sum(2).minimum(p.shape[2]! - 1).toFloat()', less = 'lessEqual') => `
+const BY_LOOP =
+  '(() => { let s = p[0]!; let v = 0; while (s <= noise && v < p.length - 1) s += p[++v]!; return v; })()';
+const PASS = (
+  x: string,
+  count = 'passes',
+  drawn = 'passed.sum(2).minimum(p.shape[2]! - 1).toFloat()',
+  less = 'lessEqual',
+) => `
   let x: tf.Tensor = tf.zerosLike(u);
   for (let i = 0; i < ${count}; i++) {
     const p = tf.softmax(network(${x}));
