@@ -203,7 +203,7 @@ describe.skipIf(missing !== undefined || !CHROMIUM)('a student at the desk', () 
     await page.getByRole('heading', { level: 1, name: 'Deep generative models' }).waitFor();
     const begin = page.getByRole('main').getByRole('link', { name: /^Begin with/ });
     await begin.waitFor();
-    expect(await begin.getAttribute('href')).toBe('/notebooks/00-start.ipynb');
+    expect(await begin.getAttribute('href')).toMatch(/\/notebooks\/00-start\.ipynb$/);
     expect(await page.getByRole('main').getByRole('img').getAttribute('aria-label')).toContain('line of points');
     const text = await page.getByRole('main').innerText();
     for (const part of ['✗ does not hold yet', 'npm run doctor', 'Shift Enter', '?fit']) expect(text).toContain(part);
