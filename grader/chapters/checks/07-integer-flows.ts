@@ -371,12 +371,8 @@ const couplingExercise: Exercise = {
     },
     {
       name: 'there and back is where it began',
-<<<<<<< HEAD
       law: true,
-      async run({ call, rng }) {
-=======
       async run({ call }) {
->>>>>>> p57
         for (const B of [2, 20]) {
           const x = integersAround(createRng(`there and back, ${B}`), 'x', [B, 4], 30); // for all students the same
           const z = expectTensor(await call(x, given(NETS.mixed.source), 'toLatent'), { what: 'z', shape: [B, 4] });
