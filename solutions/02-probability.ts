@@ -730,7 +730,7 @@ figure(
   ],
   {
     title: 'Variance of one draw of the gradient of E z² by μ',
-    legend: { orientation: 'h', y: -0.2 },
+    legend: { x: 0, xanchor: 'left', y: -0.2, yanchor: 'top' },
     xaxis: { title: 'μ' },
     yaxis: { title: 'variance', type: 'log' },
   },

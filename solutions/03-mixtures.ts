@@ -495,6 +495,7 @@ figure(
   })),
   {
     title: 'Two ways, two starts: the first seed',
+    legend: { x: 0, xanchor: 'left', y: -0.2, yanchor: 'top' },
     xaxis: { title: 'passes over the training set' },
     yaxis: { title: 'validation, nats per image', range: [126, 150] },
   },
