@@ -34,6 +34,7 @@ import {
   load,
   logCategoricalComponents,
   logNormalComponents,
+  lossCurve,
   planeShapes,
   planeSource,
   rungsOf,
@@ -429,14 +430,14 @@ function begun(start: 'seeds' | 'random', seed: Rng) {
 }
 
 // one run to watch; Stop ends it, and keeps the weights of its best epoch
-const watched = begun('seeds', rng.fork('watched'));
-await fit(watched, noisy, {
+const watched = begun('random', rng.fork('watched'));
+const watchedRun = await fit(watched, noisy, {
   epochs: budgeted(60),
   batchSize,
-  patience: 15,
   optimiser: adam(usualRate),
   rng: rng.fork('watched training'),
 });
+lossCurve(watchedRun, { title: '25 Gaussians by gradient, from means at random' });
 
 // %% [markdown] id="train-gaussian-text"
 // That is one way from one start. Now both ways from both starts, each from three seeds.
