@@ -16,9 +16,11 @@ export const NEVER = 5;
 const STOPPED = 6;
 /** How many cells have been asked for. */
 const ASKED = 7;
+/** 1 while a stop signal of our own is under way: it was sent, and nobody has caught it yet. */
+const UNDER_WAY = 8;
 
 export function createFlags(): Int32Array {
-  return new Int32Array(new SharedArrayBuffer(8 * Int32Array.BYTES_PER_ELEMENT));
+  return new Int32Array(new SharedArrayBuffer(9 * Int32Array.BYTES_PER_ELEMENT));
 }
 
 /** One more cell has been asked for. */
@@ -34,6 +36,20 @@ export function stopAllAsked(flags: Int32Array): void {
 /** Whether a stop came after this cell, counted from 1, had been asked for. */
 export function isStopped(flags: Int32Array, cell: number): boolean {
   return cell <= Atomics.load(flags, STOPPED);
+}
+
+/** Our own stop signal is about to be sent. */
+export function signalSent(flags: Int32Array): void {
+  Atomics.store(flags, UNDER_WAY, 1);
+}
+
+/** A stop signal was caught. @returns whether it was our own */
+export function signalCaught(flags: Int32Array): boolean {
+  return Atomics.exchange(flags, UNDER_WAY, 0) === 1;
+}
+
+export function isSignalUnderWay(flags: Int32Array): boolean {
+  return Atomics.load(flags, UNDER_WAY) === 1;
 }
 
 /** Whether a stop signal waits for the main thread's answer. */

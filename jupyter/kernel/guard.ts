@@ -9,7 +9,7 @@
  */
 import { runInThisContext } from 'node:vm';
 import { type MessagePort, workerData } from 'node:worker_threads';
-import { ARMED, isPressed, NEVER, RUNNING, SIGNALS, stopAllAsked } from './flags';
+import { ARMED, isPressed, NEVER, RUNNING, signalCaught, SIGNALS, stopAllAsked } from './flags';
 
 export interface GuardData {
   readonly flags: Int32Array;
@@ -28,7 +28,8 @@ function watch(level: number): never {
       runInThisContext(level > 0 ? `dgmGuard.watch(${level - 1})` : 'dgmGuard.sleep()', { breakOnSigint: true });
     } catch {
       Atomics.add(flags, SIGNALS, 1);
-      stopAllAsked(flags); // one that waits for the compiler, or for its turn, does not begin
+      // of our own the cells that it is for have been noted when it was sent: more may have been asked for since
+      if (!signalCaught(flags)) stopAllAsked(flags); // one that waits for the compiler, or for its turn, does not begin
       port.postMessage('signal');
       passOn();
     }

@@ -1,9 +1,10 @@
 /** The stop button: synchronous code of a cell ends at once, waiting code is told. */
 import type { EventEmitter } from 'node:events';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers'; // a cell may replace the global one
 import { Script } from 'node:vm';
 import { MessageChannel, Worker } from 'node:worker_threads';
-import { acknowledge, isPressed, isStopped, RUNNING } from './flags';
+import { acknowledge, isPressed, isSignalUnderWay, isStopped, RUNNING, signalCaught } from './flags';
 import type { GuardData } from './guard';
 import { STEP } from './stacks';
 import { mendTensorFlow } from './tensorflow';
@@ -16,6 +17,8 @@ export interface StopButton {
   interruptible<T>(work: () => T): T;
   /** Calls `onPress` now if it was pressed: a loop of settled promises never lets the event loop tell. */
   poll(): void;
+  /** Resolves when no signal is under way that would end a cell which begins now, and is not for it. */
+  settled(): Promise<void>;
   /** Forgets what was pressed until now. */
   acknowledge(): void;
   /** Whether a cell, counted from 1, is not to begin: the stop came while it still waited. */
@@ -61,6 +64,7 @@ export function createStopButton(flags: Int32Array, onPress: () => void): StopBu
       return run(work);
     } catch (error) {
       if (!wasStopped(error)) throw error;
+      signalCaught(flags);
       acknowledge(flags);
       mendTensorFlow();
       throw new Stopped();
@@ -69,7 +73,22 @@ export function createStopButton(flags: Int32Array, onPress: () => void): StopBu
     }
   }
 
-  return { interruptible, poll, acknowledge: () => acknowledge(flags), isFor: (cell) => isStopped(flags, cell) };
+  return {
+    interruptible,
+    poll,
+    settled: () => settled(flags),
+    acknowledge: () => acknowledge(flags),
+    isFor: (cell) => isStopped(flags, cell),
+  };
+}
+
+const SIGNAL_MS = 1000;
+
+/** A signal takes microseconds; two sent at once may be one, and then there is nothing more to wait for. */
+async function settled(flags: Int32Array): Promise<void> {
+  const end = performance.now() + SIGNAL_MS;
+  while (isSignalUnderWay(flags) && performance.now() < end) await new Promise((done) => setImmediate(done));
+  signalCaught(flags);
 }
 
 function wasStopped(error: unknown): boolean {

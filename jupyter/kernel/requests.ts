@@ -48,6 +48,7 @@ export function createRequests(
     begun++;
     const run = createRun(`In[${count}]`, request.header, silent);
     runs.current = runs.last = run;
+    await button.settled();
     button.acknowledge(); // what was pressed before is not for this cell
     if (store_history && !silent) channel.begun(count, code);
     channel.publish('execute_input', run, { code, execution_count: count });

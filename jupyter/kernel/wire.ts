@@ -16,7 +16,7 @@ import {
   type Header,
   type Message,
 } from '../client/messages';
-import { ARMED, CLOSED, countAsked, stopAllAsked } from './flags';
+import { ARMED, CLOSED, countAsked, signalSent, stopAllAsked } from './flags';
 import { createHistory, type HistoryRequest } from './history';
 import { createStreams } from './streams';
 
@@ -175,7 +175,10 @@ function interrupt(): void {
   stopAllAsked(flags);
   if (process.platform === 'win32' || Atomics.load(flags, ARMED) === 0)
     port.postMessage({ kind: 'interrupt' } satisfies FromWire);
-  else process.kill(process.pid, 'SIGINT');
+  else {
+    signalSent(flags);
+    process.kill(process.pid, 'SIGINT');
+  }
 }
 
 /** The main thread ends the process; if a cell keeps it from doing so, we do. */

@@ -479,6 +479,14 @@ async function later(box: Box): Promise<number> {
     );
     expect(valueOf(await kernel.execute('2 + 2'))).toBe('4');
   });
+
+  test('a stop that meets a cell as it begins leaves the next one alone, however often', async () => {
+    for (let i = 0; i < 40; i++) {
+      const stopped = kernel.execute('await new Promise(() => {})', { timeoutMs: i % 4 });
+      await expect(stopped).rejects.toThrow('still running');
+      expect(valueOf(await kernel.execute(`${i} + 2`))).toBe(String(i + 2));
+    }
+  });
 });
 
 test.each([
