@@ -29,9 +29,9 @@ export function triangle(rng: Rng, C: number): tf.Tensor {
 }
 
 export async function checkMix(call: Call, x: tf.Tensor, W: tf.Tensor, hint: string): Promise<void> {
-  const [B, H, width, C] = x.shape as [number, number, number, number];
+  const [B, height, width, C] = x.shape as [number, number, number, number];
   const fields = expectFields(await call(x, W), ['z', 'logDet'], { hint });
-  const z = expectTensor(fields.z, { what: 'z', shape: [B, H, width, C], hint });
+  const z = expectTensor(fields.z, { what: 'z', shape: [B, height, width, C], hint });
   const rows = matrix(W);
   const flat = (values: Picture) => tfLike(x, values);
   const transposed = rows[0]!.map((_, j) => rows.map((row) => row[j]!));
@@ -43,16 +43,16 @@ export async function checkMix(call: Call, x: tf.Tensor, W: tf.Tensor, hint: str
   const mistakes: KnownMistake[] = [
     { hint: 'that is ln |det W|, for one pixel: how many pixels are multiplied by it?', answer: () => all(logs) },
     { hint: 'the Jacobian has one block W for every pixel, not for every channel', answer: () => all(C * logs) },
-    { hint: 'the batch is no part of the Jacobian: one number for each example', answer: () => all(B * H * width * logs) },
-    { hint: 'the logarithms are of the diagonal’s absolute values, and they are summed: this is the logarithm of their sum', answer: () => all(H * width * Math.log(Math.abs(rows.reduce((sum, row, c) => sum + row[c]!, 0)))) },
-    { hint: 'that is the sign of the way back', answer: () => all(-H * width * logs) },
-    { hint: 'the determinant itself: its logarithm is asked for', answer: () => all(Math.exp(H * width * logs)) },
-    { hint: 'nats per example: summed over the pixels, not averaged', answer: () => all(logs / (H * width)) },
-    { hint: 'of a triangular matrix the diagonal alone counts', answer: () => all(H * width * rows.flat().filter((v) => v !== 0).reduce((sum, v) => sum + Math.log(Math.abs(v)), 0)) },
+    { hint: 'the batch is no part of the Jacobian: one number for each example', answer: () => all(B * height * width * logs) },
+    { hint: 'the logarithms are of the diagonal’s absolute values, and they are summed: this is the logarithm of their sum', answer: () => all(height * width * Math.log(Math.abs(rows.reduce((sum, row, c) => sum + row[c]!, 0)))) },
+    { hint: 'that is the sign of the way back', answer: () => all(-height * width * logs) },
+    { hint: 'the determinant itself: its logarithm is asked for', answer: () => all(Math.exp(height * width * logs)) },
+    { hint: 'nats per example: summed over the pixels, not averaged', answer: () => all(logs / (height * width)) },
+    { hint: 'of a triangular matrix the diagonal alone counts', answer: () => all(height * width * rows.flat().filter((v) => v !== 0).reduce((sum, v) => sum + Math.log(Math.abs(v)), 0)) },
   ]; // prettier-ignore
   const perExample = 'one number for each example';
   const logDet = expectTensor(fields.logDet, { what: 'logDet', shape: [B], hint: perExample, nonFinite: true });
-  expectAnswer(logDet, all(H * width * logs), { what: 'logDet', rtol: 1e-4, atol: 1e-3, hint }, mistakes);
+  expectAnswer(logDet, all(height * width * logs), { what: 'logDet', rtol: 1e-4, atol: 1e-3, hint }, mistakes);
 }
 
 const tfLike = (x: tf.Tensor, values: Picture): tf.Tensor => matrixTensor([values.flat(3)]).reshape(x.shape);

@@ -12,9 +12,9 @@ type Call = (...args: Value[]) => Promise<Value>;
 
 /** H of the coordinate's values among equally likely points. */
 function marginalEntropy(points: Matrix, axis: number): number {
-  const counts = new Map<number, number>();
-  for (const point of points) counts.set(point[axis]!, (counts.get(point[axis]!) ?? 0) + 1);
-  return [...counts.values()].reduce((sum, n) => sum - (n / points.length) * Math.log(n / points.length), 0);
+  const coordinate = points.map((point) => point[axis]!);
+  const shares = [...new Set(coordinate)].map((v) => coordinate.filter((w) => w === v).length / coordinate.length);
+  return shares.reduce((sum, share) => sum - share * Math.log(share), 0);
 }
 
 const gapOf = (points: Matrix) =>

@@ -86,10 +86,10 @@ function byEnumeration({ b, J }: Chain, values: readonly [number, number] = [0, 
 /** ln of a product of 2 × 2 matrices, from the left: for chains too long to enumerate. */
 function byMatrices({ b, J }: Chain): number {
   let rows = [[0, b[0]!]]; // ln of a row vector: x_0 = 0, 1
-  for (let d = 1; d < b.length; d++) {
+  J.forEach((coupling, d) => {
     const [off, on] = rows[0]! as [number, number];
-    rows = [[logSumExp([off, on]), logSumExp([off, on + J[d - 1]!]) + b[d]!]];
-  }
+    rows = [[logSumExp([off, on]), logSumExp([off, on + coupling]) + b[d + 1]!]];
+  });
   return logSumExp(rows[0]!);
 }
 
@@ -199,9 +199,9 @@ export const oddness: Exercise = {
   ],
   checks: [
     {
-      name: 'three cases, by what each model can see',
+      name: 'shuffled pixels, by what each model can see',
       async run({ call }) {
-        for (const which of Object.keys(ODDNESS) as Case[]) await checkOddness(call, which);
+        for (const which of ['shuffled, histogram', 'shuffled, mixture'] as const) await checkOddness(call, which);
       },
     },
   ],
