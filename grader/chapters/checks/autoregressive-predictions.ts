@@ -93,7 +93,7 @@ function passOf(x: Vector, u: Vector, V: number): { next: number[]; margin: numb
 function passesOf(u: Vector, V: number, passes: number): { x: number[]; margin: number } {
   let x: number[] = u.map(() => 0);
   let margin = 1;
-  for (let pass = 0; pass < passes; pass++) {
+  for (let done = 0; done < passes; done++) {
     const made = passOf(x, u, V);
     [x, margin] = [made.next, Math.min(margin, made.margin)];
   }
@@ -203,8 +203,8 @@ export async function checkCold(
 ): Promise<void> {
   const other = cooled === 'joint' ? 'factors' : 'joint';
   const weights = (of: (v: number, n: number) => number) => {
-    const [a, b] = [of(p, futures[0]), of(1 - p, futures[1])];
-    return a / (a + b);
+    const [first, second] = [of(p, futures[0]), of(1 - p, futures[1])];
+    return first / (first + second);
   };
   const mistakes: KnownMistake[] = [
     { hint: cooled === 'joint' ? 'the joint is cooled: each pair of a first value and its future is raised to 1/τ, and pairs are added up after that' : 'the first factor is cooled by itself: it does not know how many futures there are', answer: () => coldOf(p, futures, tau, other) },
