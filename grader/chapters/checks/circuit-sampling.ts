@@ -39,16 +39,16 @@ function drawnBy(nodes: readonly Node[], x: Evidence, u: Vector, choose = byPost
   const values = Math.max(...nodes.map((node) => (node.kind === 'leaf' ? node.p.length : 0)));
   const below = (child: number) =>
     fitting(x, values).reduce((total, row) => total + probabilityOf(nodes.slice(0, child + 1), row), 0);
-  const drawn = [...x];
+  const whole = x.slice();
   const visit = (i: number): void => {
     const node = nodes[i]!;
     if (node.kind === 'product') return node.children.forEach(visit);
     if (node.kind === 'sum') return visit(node.children[choose(node.weights, node.children.map(below), u[i]!)]!); // prettier-ignore
     if (x[node.variable] === null || !fixed)
-      drawn[node.variable] = choose(node.p, node.p.map(() => 1), u[i]!); // prettier-ignore
+      whole[node.variable] = choose(node.p, node.p.map(() => 1), u[i]!); // prettier-ignore
   };
   visit(nodes.length - 1);
-  return drawn as number[];
+  return whole as number[];
 }
 
 const largest = (values: Vector) => values.indexOf(Math.max(...values));
