@@ -62,7 +62,8 @@ export async function runChecks(
   let lacks = '';
   for (const [index, check] of exercise.checks.entries()) {
     if (!wanted(check)) continue;
-    const rng = createRng(streamOf(`${seed}/${exercise.id}/check ${index}`));
+    const whose = check.sameForAll ? 'everybody' : seed;
+    const rng = createRng(streamOf(`${whose}/${exercise.id}/check ${index}`));
     const { error, input } = await runOne(check, { call: callFor(check), rng });
     if (check === formula && error !== undefined) lacks = check.name;
     checks.push({ ...report(check, error), ...(input === undefined ? {} : { input }) });

@@ -65,6 +65,11 @@ export interface Check {
    * formula's check passes, the exercise's first that is no law.
    */
   readonly law?: true;
+  /**
+   * Whether it draws the same inputs for everybody: needed where a wrong answer shows on some inputs and not on others,
+   * since nobody's marks may hang on whose inputs they were.
+   */
+  readonly sameForAll?: true;
   /** Whether only grading runs it; set where hidden checks are put beside the public ones (`withHidden`). */
   readonly hidden?: boolean;
   /** Resolves when it holds; throws a `Mismatch` (or whatever `call` threw) when it does not. */

@@ -65,7 +65,7 @@ async function attempt({ student, file }: Submission, setting: Setting): Promise
   try {
     const submitted = await readSubmission(file);
     const chapter = chapterOf(submitted, setting);
-    return await gradeNotebook(submitted, chapter.name, await chapter.exercises(), student, setting);
+    return await gradeNotebook(submitted, chapter.name, await chapter.exercises(), setting);
   } catch (error) {
     if (error instanceof Unreadable) return failed('unreadable', error.message);
     return failed('infra_error', error instanceof Error ? (error.stack ?? error.message) : String(error));
@@ -89,7 +89,6 @@ async function gradeNotebook(
   submitted: Submitted,
   chapter: string,
   exercises: readonly Exercise[],
-  student: string,
   setting: Setting,
 ): Promise<Outcome> {
   try {
@@ -98,7 +97,7 @@ async function gradeNotebook(
       exercises.map((exercise) => exercise.functionName),
     );
     const results = await gradeExercises(exercises, compilation, {
-      seedOf: ({ id }) => inputSeed(setting.seed, student, id),
+      seedOf: ({ id }) => inputSeed(setting.seed, id),
       ...(setting.limits ? { limits: setting.limits } : {}),
       ...(setting.tier ? { tier: setting.tier } : {}),
     });
@@ -133,9 +132,12 @@ function overall(results: readonly ExerciseResult[]): { status: Status; message?
   return { status: first.status, ...(first.message === undefined ? {} : { message: first.message }) };
 }
 
-/** Other inputs for every student and exercise, that nobody can foresee without the seed. */
-function inputSeed(seed: string, student: string, exercise: string): string {
-  return createHmac('sha256', seed).update(`${student}\n${exercise}`).digest('hex');
+/**
+ * Other inputs for every grading and exercise, that nobody can foresee without the seed; the same for all who are graded
+ * with it, so that the same answer earns the same marks.
+ */
+function inputSeed(seed: string, exercise: string): string {
+  return createHmac('sha256', seed).update(exercise).digest('hex');
 }
 
 function sum(results: readonly ExerciseResult[], field: 'points' | 'maxPoints'): number {

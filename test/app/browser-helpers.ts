@@ -5,6 +5,7 @@ import { type Browser, chromium, type Locator } from 'playwright-core';
 import { parseNotebook, type CodeCell } from 'dgm-jupyter';
 
 export const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/google-chrome'].find((path) => existsSync(path));
+if (!CHROMIUM) console.warn('Tests in a browser are skipped: no Chromium in /usr/bin (Debian: apt install chromium)');
 
 export const launchBrowser = (): Promise<Browser> =>
   chromium.launch({ executablePath: CHROMIUM!, args: ['--no-sandbox', '--disable-gpu'] });

@@ -99,6 +99,7 @@ const decide: Exercise = {
     },
     {
       name: 'works for images, whose log-densities lie around −1,000',
+      sameForAll: true,
       run: ({ call, rng }) =>
         checkDecide(
           call,
@@ -402,6 +403,7 @@ const logPartition: Exercise = {
     },
     {
       name: 'without pairs it is the product of the single pixels: Σ ln(1 + exp b)',
+      sameForAll: true,
       run: ({ call, rng }) =>
         checkPartition(call, vector(normal(rng, 'b', [4], 2)), noCouplings(4), 'a sum of 2^D terms, whatever b is'),
     },

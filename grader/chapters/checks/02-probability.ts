@@ -343,6 +343,7 @@ const closestNormal: Exercise = {
     },
     {
       name: 'no Gaussian nearby has a lower cross-entropy',
+      sameForAll: true,
       async run({ call, rng }) {
         const [x, w] = [normal(rng, 'x', [30, 2], 1.5), tf.softmax(normal(rng, 'w', [30]))];
         const best = await gaussianFrom(call, x, w);
@@ -615,6 +616,7 @@ const pathwise: Exercise = {
     },
     {
       name: 'on average it is the gradient of E z² = μ² + σ²',
+      sameForAll: true,
       async run({ call, rng }) {
         const [S, mu, logVar] = [3000, 3, 0.6]; // few enough for a loop with a tf.grad for each
         const got = await call(given(FUNCTIONS.square.source), normal(rng, 'eps', [S]), mu, logVar);

@@ -93,6 +93,7 @@ const logLikelihood: Exercise = {
     },
     {
       name: 'agrees with the formula',
+      sameForAll: true,
       async run({ call, rng }) {
         for (const [B, D, V] of smallestFirst([[4, 3, 5], [3, 3, 3], [1, 6, 2], [2, 1, 4]] as const)) {
           const here = rng.fork(`${B} ${D} ${V}`);

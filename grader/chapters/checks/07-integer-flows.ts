@@ -104,6 +104,7 @@ const mass: Exercise = {
     },
     {
       name: 'agrees with the difference of distribution functions, for any shapes that broadcast',
+      sameForAll: true,
       async run({ call, rng }) {
         const x = integersAround(rng, 'x', [2, 3], 4);
         await checkMass(call, x, normal(rng, 'mu', [3]), normal(rng, 'logScale', [3], 0.5), 's = exp(logScale)');

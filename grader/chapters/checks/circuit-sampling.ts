@@ -133,6 +133,7 @@ export const complete: Exercise = {
     },
     {
       name: 'agrees with sums over all assignments on random circuits',
+      sameForAll: true,
       async run({ call, rng }) {
         const cases: readonly (readonly [number, number, Evidence])[] = [
           [2, 3, [null, 2]],

@@ -110,6 +110,7 @@ export const mixChannels: Exercise = {
     },
     {
       name: 'the log-determinant is that of the whole matrix, by elimination',
+      sameForAll: true,
       run: ({ call, rng }) => checkWhole(call, rng),
     },
   ],

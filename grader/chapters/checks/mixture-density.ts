@@ -201,6 +201,7 @@ export const responsibilities: Exercise = {
     },
     {
       name: 'each row sums to 1',
+      sameForAll: true,
       async run({ call, rng }) {
         const got = expectTensor(await call(normal(rng, 'a', [7, 5], 20)), { what: 'responsibilities', shape: [7, 5] });
         const hint = 'a row is one example: normalise over its components (axis 1)';
@@ -227,6 +228,7 @@ export const responsibilities: Exercise = {
     },
     {
       name: 'works when the components of one row lie hundreds of nats apart',
+      sameForAll: true,
       run: ({ call, rng }) =>
         checkResponsibilities(
           call,

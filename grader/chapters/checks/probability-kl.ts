@@ -156,12 +156,12 @@ type Larger = 'KL[p ‖ q]' | 'KL[q ‖ p]' | 'neither';
 
 /** Measured, on a fine grid. */
 function largerOf(sigma: number, tau: number): Larger {
-  if (sigma === tau) return 'neither';
   const width = 12 * Math.max(sigma, tau);
   const log = (x: number, s: number) => logNormalOf([x], [0], [2 * Math.log(s)]);
   const xs = Array.from({ length: 4001 }, (_, i) => (i / 2000 - 1) * width);
   const kl = (a: number, b: number) => xs.reduce((sum, x) => sum + Math.exp(log(x, a)) * (log(x, a) - log(x, b)), 0);
-  return kl(sigma, tau) > kl(tau, sigma) ? 'KL[p ‖ q]' : 'KL[q ‖ p]';
+  const more = kl(sigma, tau) - kl(tau, sigma); // exactly 0 for equal ones: the two sums are the same
+  return more === 0 ? 'neither' : more > 0 ? 'KL[p ‖ q]' : 'KL[q ‖ p]';
 }
 
 export async function checkLarger(call: Call, sigma: number, tau: number): Promise<void> {

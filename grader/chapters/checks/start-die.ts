@@ -160,7 +160,8 @@ export const dieGradient: Exercise = {
 function ends(counts: Vector, truth: Vector): { training: number; truth: number } {
   const q = counts.map((count) => count / total(counts));
   const cost = (p: Vector) => p.reduce((sum, pv, v) => (pv === 0 ? sum : sum - pv * Math.log(q[v]!)), 0);
-  return { training: cost(q), truth: cost(truth) };
+  const [training, ofTruth] = [cost(q), cost(truth)];
+  return { training, truth: ofTruth };
 }
 
 export async function checkEndOfTraining(call: Call, counts: Vector, truth: Vector, hint?: string): Promise<void> {

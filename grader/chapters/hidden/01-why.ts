@@ -23,6 +23,7 @@ import type { Check, Hidden, Mistake } from '../../exercise/exercise';
 const decideChecks: readonly Check[] = [
   {
     name: 'a class split into two halves keeps its posterior, and p(x) does not change',
+    sameForAll: true,
     async run({ call, rng }) {
       const [logGiven, logPrior] = [normal(rng, 'a', [6, 3], 3), logFrequencies(rng, 3)];
       const answer = async (a: tf.Tensor, prior: readonly number[]) => {
@@ -43,6 +44,7 @@ const decideChecks: readonly Check[] = [
   },
   {
     name: 'agrees with the formula for 100 inputs and 10 classes, hundreds of nats apart',
+    sameForAll: true,
     run: ({ call, rng }) =>
       checkDecide(call, normal(rng, 'a', [100, 10], 200), logFrequencies(rng, 10), 'stay on the log scale'),
   },
@@ -115,6 +117,7 @@ const chainChecks: readonly Check[] = [
   },
   {
     name: 'agrees with a product of matrices for 64 pixels with strong pairs',
+    sameForAll: true,
     run: ({ call, rng }) =>
       checkChain(call, { b: vector(normal(rng, 'b', [64], 5)), J: vector(normal(rng, 'J', [63], 20)) }),
   },
@@ -262,6 +265,7 @@ const logPartitionChecks: readonly Check[] = [
   },
   {
     name: 'agrees with the sum over the 1,024 patterns of ten pixels',
+    sameForAll: true,
     run: ({ call, rng }) =>
       checkPartition(call, vector(normal(rng, 'b', [10])), couplings(rng, 10, 0.7), 'all 2^D patterns'),
   },

@@ -175,6 +175,7 @@ const bernoulliKlChecks: readonly Check[] = [
   },
   {
     name: 'agrees with the definition for images of 64 pixels, with logits from tame to extreme',
+    sameForAll: true,
     async run({ call, rng }) {
       const [l, m] = ['l', 'm'].map((label) => matrix(normal(rng, label, [5, 64], 30)));
       await checkBernoulliKl(call, l!, m!, 'right for logits of any size');
@@ -398,6 +399,7 @@ const scoreFunctionChecks: readonly Check[] = [
   },
   {
     name: 'agrees with the formulas for 200 draws of a narrow Gaussian',
+    sameForAll: true,
     run: ({ call, rng }) =>
       checkScores(
         call,

@@ -29,6 +29,7 @@ const completeChecks: readonly Check[] = [
   },
   {
     name: 'completions come as often as they are probable',
+    sameForAll: true,
     async run({ call, rng }) {
       const nodes = randomNodes(rng, 3, 2);
       const draws = 400;

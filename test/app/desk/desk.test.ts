@@ -31,7 +31,6 @@ const missing = await pagePackages({ root: ROOT }).then(
   (error: Error) => error.message,
 );
 if (missing !== undefined) console.warn(`Tests of the desk's page are skipped: ${missing}`);
-if (!CHROMIUM) console.warn("Tests of the desk's page are skipped: no chromium in /usr/bin");
 
 describe('making the page', () => {
   let root: string;

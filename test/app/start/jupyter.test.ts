@@ -23,7 +23,6 @@ import {
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const { found } = await findJupyter();
-if (!CHROMIUM) console.warn('Tests of the chapters in Jupyter are skipped: no chromium in /usr/bin');
 for (const kind of ['lab', 'notebook'] as const)
   if (!found.some((jupyter) => jupyter.kind === kind))
     console.warn(

@@ -187,6 +187,8 @@ describe('the desk', () => {
 });
 
 const REAL = spawnSync('jupyter-notebook', ['--version'], { encoding: 'utf8' }).status === 0;
+if (!REAL)
+  console.warn('A start in Jupyter is not tested: no jupyter-notebook on PATH (Debian: apt install jupyter-notebook)');
 
 test.skipIf(!REAL)('a real Jupyter serves our kernel, not one of old, and plotly, and ends with us', async () => {
   const data = join(root, 'jupyter-data');

@@ -76,7 +76,7 @@ export type Fn = (...x: tf.Tensor[]) => tf.Tensor | readonly tf.Tensor[];
 export const listOf = (y: tf.Tensor | readonly tf.Tensor[]): tf.Tensor[] => (y instanceof tf.Tensor ? [y] : [...y]);
 
 /** A fixed direction in which a result is differentiated: no two elements weigh the same. */
-function weighted(ys: readonly tf.Tensor[]): tf.Scalar {
+export function weighted(ys: readonly tf.Tensor[]): tf.Scalar {
   const sums = ys.map((y) => {
     const weights = Array.from({ length: y.size }, (_, i) => 0.5 + ((i * 7) % 11) / 11);
     return y

@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { detach } from 'dgm';
 import fc from 'fast-check';
 import type { DType, Spec } from '../../../lib/engine/graph/graph';
+import { weighted } from '../kernels/agreement';
 import { operations, type Sources } from './operations';
 
 export interface Input extends Spec {
@@ -111,18 +112,6 @@ function constantOf({ shape, dtype }: Spec, kind: number, wild: boolean): tf.Ten
   if (kind === 2 || kind === 3) return tf.fill([...shape], dtype === 'int32' ? kind : kind - 1.5, dtype);
   if (kind === 4 && wild && dtype === 'float32') return tf.fill([...shape], [nan, inf, -0, 1e30][shape.length % 4]!);
   return tf.tensor(valuesOf({ shape, dtype }, kind, wild), [...shape], dtype);
-}
-
-/** A fixed direction: no two elements weigh the same. */
-function weighted(ys: readonly tf.Tensor[]): tf.Scalar {
-  const sums = ys.map((y) => {
-    const weights = Array.from({ length: y.size }, (_, i) => 0.5 + ((i * 7) % 11) / 11);
-    return y
-      .toFloat()
-      .mul(tf.tensor(weights, y.shape, 'float32'))
-      .sum();
-  });
-  return sums.reduce((a, b) => a.add(b)) as tf.Scalar;
 }
 
 /**

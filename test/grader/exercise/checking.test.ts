@@ -243,6 +243,16 @@ describe('runChecks', () => {
     expect(drawn.slice(4)).toEqual(drawn.slice(0, 2));
   });
 
+  test('draws the same inputs for every seed where a check says so, and other ones for each check', async () => {
+    const drawn: number[] = [];
+    const draw: Check = { name: 'd', run: async ({ rng }) => void drawn.push(rng.uniform([1]).dataSync()[0]!) };
+    const same: Check = { ...draw, sameForAll: true };
+    for (const seed of [1, 'two']) await runChecks(exercise(same, draw, same), () => async () => 1, seed);
+    const [first, own, last, ...again] = drawn;
+    expect([again[0], again[2]]).toEqual([first, last]);
+    expect(new Set([first, own, last, again[1]]).size).toBe(4);
+  });
+
   test('leaves no tensor behind', async () => {
     const before = tf.memory().numTensors;
     const makes: Check = {

@@ -350,6 +350,12 @@ describe('one submission', () => {
     expect(other.exercises[0]!.checks).not.toEqual(first.exercises[0]!.checks);
   });
 
+  test('is asked with the same inputs, whoever handed it in', async () => {
+    const text = submissionText([softmaxBody, 'return powers;']);
+    const [ada, ben] = [await grade('ada', text), await grade('ben', text)];
+    expect(ben.exercises.map(({ checks }) => checks)).toEqual(ada.exercises.map(({ checks }) => checks));
+  });
+
   test('may be told its chapter', async () => {
     const text = notebookText('complete').replace('"dgm":{"chapter":"90-fixture"}', '"dgm":{}');
     expect(await grade('lost', text)).toMatchObject({ status: 'unreadable' });
