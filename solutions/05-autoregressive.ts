@@ -464,7 +464,7 @@ lossCurve(firstRun, { title: 'Dilated convolutions on the digits' });
 // %% [markdown] id="hyperparameters"
 // ## 6 Hyperparameters and the likelihood of new inputs
 //
-// The hyperparameter that matters most is the kind of network. Each is trained once, and judged on the validation set. The budget is the same rule for all: until eight epochs have passed without a better validation loss; in the default budget also no more than 20 epochs (the transformer, which learns more slowly, 30), with the full one no more than 120. The column *ended by* says whether a training was over or was stopped: a network that was stopped might have come further.
+// The hyperparameter that matters most is the kind of network. Each is trained, and judged on the validation set. The budget is the same rule for all: until eight epochs have passed without a better validation loss; in the default budget also no more than 20 epochs (the transformer, which learns more slowly, 30), with the full one no more than 120. The column *ended by* says whether a training was over or was stopped: a network that was stopped might have come further.
 //
 // The last column is the validation loss by *your* `logLikelihood`, on the same logits.
 
@@ -508,13 +508,13 @@ table(
 // %% [markdown] id="ladder-text"
 // ### The ladder
 //
-// Now the test set. The rung to beat is *Chow–Liu tree*, the best model so far that needs no training: chapter 4's circuits went a little further. Of the best network on validation three are trained, from three seeds; with the full budget (`npm run solutions -- 05 --budget full`) of the best three. All are trained by the one rule above, and with the full budget until they stop getting better, so that what is compared is the networks and not how long each was let run.
+// Now the test set. The rung to beat is *Chow–Liu tree*, the best model so far that needs no training: chapter 4's circuits went a little further. Of the best network on validation three are trained, from three seeds; with the full budget (`npm run solutions -- 05 --budget full`) of all four. All are trained by the one rule above, and with the full budget until they stop getting better, so that what is compared is the networks and not how long each was let run.
 //
 // Two kinds of error: the standard error over the test images says how far a number would move with other images; the spread over seeds, how far if trained again. Differences from the best rung are paired, image by image.
 
 // %% id="ladder"
 const winner = results[0]!;
-const finalists = results.slice(0, fullBudget() ? 3 : 1);
+const finalists = fullBudget() ? results : results.slice(0, 1);
 const seeded = [];
 for (const { setting, model } of finalists) {
   const seeds = [model];
