@@ -986,6 +986,7 @@ await check('circuit.choose', choiceProbabilities);
 
 // %% id="measure-costs"
 const costs = [];
+const [rounds, drawn] = [budgeted(15), budgeted(500)];
 const manyMasks = tf.tidy(() => tf.tile(upper.slice([0, 0], [1, 64]), [447, 1]));
 for (const K of [4, 8, 16, 32]) {
   const structure = hiddenTree(tree, V, K);
@@ -998,12 +999,12 @@ for (const K of [4, 8, 16, 32]) {
     body().dispose();
     return (performance.now() - started) / count;
   };
-  const { milliseconds: iterations } = await em(model, { train: digits.train }, { ...once, iterations: 15 });
+  const { milliseconds: iterations } = await em(model, { train: digits.train }, { ...once, iterations: rounds });
   costs.push({
     K,
-    'EM, ms per iteration': iterations / 15,
+    'EM, ms per iteration': iterations / rounds,
     'marginal, ms per image': milliseconds(447, () => model.logMarginal(digits.test.x, manyMasks)),
-    'sampling, ms per image': milliseconds(500, () => model.sample({ count: 500, rng: rng.fork('cost samples') })),
+    'sampling, ms per image': milliseconds(drawn, () => model.sample({ count: drawn, rng: rng.fork('cost samples') })),
     weights: weightsOf(structure),
   });
 }
