@@ -7,7 +7,9 @@ import { differenceIn, judge, type Result, type Verdict } from './random/judge';
 
 // Compiled = eager on random graphs: constants, equal sides, ones and fills, ranks that differ, extremes anywhere, empty
 // axes, integers and booleans, first and second derivatives. More of them: DGM_GRAPHS=50000; others: DGM_GRAPHS_SEED=2;
-// on another device: DGM_GRAPHS_DEVICE=webgpu (for the software driver, see webgpu.test.ts).
+// on another device: DGM_GRAPHS_DEVICE=webgpu. A software driver has to be named before the process starts, as
+// `environment` in webgpu.test.ts does: VK_DRIVER_FILES=/usr/lib/chromium/vk_swiftshader_icd.json
+// LD_LIBRARY_PATH=/usr/lib/chromium DGM_GRAPHS=300 DGM_GRAPHS_DEVICE=webgpu npx vitest run test/engine/random-graphs
 
 const GRAPHS = Number(process.env['DGM_GRAPHS'] ?? 3000);
 const seed = Number(process.env['DGM_GRAPHS_SEED'] ?? 1);
