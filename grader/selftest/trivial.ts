@@ -104,7 +104,7 @@ function formOf(value: Value): string {
 export interface Earning {
   /** What was answered: 'zeros'. */
   readonly name: string;
-  /** The checks that it passes, where these earn something. */
+  /** The checks that it passes, less the laws. */
   readonly checks: readonly string[];
 }
 
@@ -119,7 +119,8 @@ export async function trivialEarnings(exercise: Exercise, answers: Answers, seed
         instead(answers.to(check, args), args);
     const { checks } = await runChecks(exercise, callFor, seed);
     if (scoreOf(exercise, checks) === 0) continue;
-    earnings.push({ name, checks: checks.filter(({ status }) => status === 'passed').map((check) => check.name) });
+    const earning = checks.filter(({ status }, i) => status === 'passed' && !exercise.checks[i]!.law);
+    earnings.push({ name, checks: earning.map((check) => check.name) });
   }
   return earnings;
 }

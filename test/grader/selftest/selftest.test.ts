@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { expectClose } from '../../../grader/exercise/compare';
+import { expectClose, expectTensor } from '../../../grader/exercise/compare';
 import { createCompiler } from '../../../grader/compile/service';
 import type { Check, Hidden, Mistake } from '../../../grader/exercise/exercise';
 import { selftestJson } from '../../../grader/reports/terminal';
@@ -129,14 +129,14 @@ describe('answers that know nothing', () => {
     const sums: Check = {
       name: 'each row of three sums to 1',
       run: async ({ call, rng }) => {
-        const got = (await call(rng.normal([2, 3]))) as tf.Tensor;
+        const got = expectTensor(await call(rng.normal([2, 3])), { shape: [2, 3] });
         expectClose(got.sum(-1), tf.ones([2]), { what: 'the sum' });
       },
     };
     const positive: Check = {
       name: 'nothing is negative',
       run: async ({ call, rng }) => {
-        const got = (await call(rng.normal([2, 3]))) as tf.Tensor;
+        const got = expectTensor(await call(rng.normal([2, 3])), { shape: [2, 3] });
         expectClose(got.abs(), got, { what: 'softmax' });
       },
     };
