@@ -523,9 +523,9 @@ const klOfClasses = tf.tidy(() => {
   return klOfCoins(rowsOf(0), rowsOf(1)).reshape([10, 10]).arraySync() as number[][];
 });
 figure(
-  [{ type: 'heatmap', x: classes, y: classes, z: klOfClasses, colorscale: [[0, '#ffffff'], [1, '#202020']], colorbar: { title: 'nats' } }],
+  [{ type: 'heatmap', x: classes, y: classes, z: klOfClasses, colorscale: [[0, '#ffffff'], [1, '#606060']], showscale: false, texttemplate: '%{z:.0f}' }],
   {
-    title: `KL[row ‖ column] of the digits’ coins: ${klOfCoins.by()}`,
+    title: `KL[row ‖ column] of the digits’ coins, in nats: ${klOfCoins.by()}`,
     xaxis: { title: 'column', dtick: 1, constrain: 'domain' },
     yaxis: { title: 'row', dtick: 1, autorange: 'reversed', scaleanchor: 'x' },
   },
