@@ -841,7 +841,7 @@ await check('circuit.halvesTell', halvesTell);
 //
 // The **most probable explanation (MPE)** replaces the sums by maxima, and draws by choosing the largest. It gives the single most likely way through the circuit, and looks cleaner, and more alike from picture to picture, than any sample.
 //
-// ### Exercise: draw what is missing
+// ### Exercise: design the walk that draws what is missing
 //
 // Design the walk yourself: no formula is given but the rule of the game. So that chance is the same for you and the check, node $i$ makes its choice with the number $u_i$ of $[0, 1)$: of the cumulative sums of its probabilities, all but the last, count those that $u_i$ has reached or passed (as in chapter 3's sampler). That is the place of the input, or the value of a leaf. Which probabilities a sum has is the exercise.
 

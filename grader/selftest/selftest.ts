@@ -1,7 +1,8 @@
 /**
  * Grades the grader: the authored solution must earn everything, the untouched release nothing, and every known
  * mistake must be found, by a check that fails and not by an accident. Answers learnt by heart from the public checks
- * must fail the hidden ones, and what is released must show no line of a solution.
+ * must fail the hidden ones, answers that know nothing of the question must earn nothing, and what is released must show
+ * no line of a solution.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,6 +21,7 @@ import { decode, encode, type Wire } from '../exercise/protocol';
 import { release } from '../authoring/release';
 import type { CheckResult, ExerciseResult } from '../grading/result';
 import type { Course } from '../base/paths';
+import { Answers, trivialEarnings } from './trivial';
 
 interface MistakeReport {
   readonly exercise: string;
@@ -87,7 +89,11 @@ export async function testChapter(chapter: Chapter, course: Course, compiler: Co
   const exercises = await withHidden(chapter).exercises();
   const source = { chapter: chapter.name, exercises, ...(await readSource(chapter.name, course)) };
   const built = buildChapter(source);
-  const solution = await gradeNotebook(built.complete, exercises, compiler);
+  const answers = new Answers();
+  const solution = await gradeNotebook(built.complete, exercises, compiler, {
+    seedOf: () => SEED,
+    onAnswer: answers.note,
+  });
   const release = await gradeNotebook(built.released, exercises, compiler);
   const mistakes: MistakeReport[] = [];
   for (const exercise of exercises)
@@ -111,6 +117,7 @@ export async function testChapter(chapter: Chapter, course: Course, compiler: Co
     ...(await learntByHeart(exercises, built.complete, compiler)).map(
       (id) => `answers to ${id} learnt by heart from the notebook's checks pass the hidden checks`,
     ),
+    ...(await trivialBreaches(exercises, answers)),
     ...notebookLeaks(built),
     ...hintLeaks(exercises, built),
   ];
@@ -191,6 +198,17 @@ function fromMemory(seen: ReadonlyMap<string, Wire>): Call {
     const [other = null] = seen.values();
     return Promise.resolve(decode(seen.get(JSON.stringify(encode(args))) ?? other));
   };
+}
+
+async function trivialBreaches(exercises: readonly Exercise[], answers: Answers): Promise<string[]> {
+  const breaches: string[] = [];
+  for (const exercise of exercises)
+    for (const { name, checks } of await trivialEarnings(exercise, answers, SEED))
+      breaches.push(
+        `an answer that knows nothing (${name}) earns points for ${exercise.id}, by '${checks.join("', '")}': ` +
+          'tighten that, or make it a law',
+      );
+  return breaches;
 }
 
 function isHidden({ hidden }: { readonly hidden?: boolean }): boolean {
