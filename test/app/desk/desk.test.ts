@@ -425,6 +425,15 @@ describe.skipIf(missing !== undefined || !CHROMIUM)('a student at the desk', () 
     const first = await line();
     await added.locator('.updatemenu-button', { hasText: 'Play' }).click();
     await expect.poll(line, POLL).not.toBe(first);
+    const second = await line();
+    await added.locator('.dgm-figure').focus();
+    for (const [key, shown] of [
+      ['ArrowLeft', first],
+      ['ArrowRight', second],
+    ] as const) {
+      await page.keyboard.press(key);
+      await expect.poll(line, POLL).toBe(shown);
+    }
     await press('Delete cell');
   });
 
