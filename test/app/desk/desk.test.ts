@@ -46,6 +46,7 @@ describe('making the page', () => {
       writeFileSync(join(root, path), text);
     };
     write('lib/figures/plotly-names.ts', '');
+    write('lib/figures/step-keys.ts', '');
     write('app/desk/page/main.ts', '1');
     write('app/desk/page/package.json', '{}');
     write('app/desk/page/package-lock.json', '{}');
