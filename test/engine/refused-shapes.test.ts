@@ -53,18 +53,19 @@ const CALLS: Readonly<Record<string, Call>> = {
   'atan2 of what does not broadcast': (x) => tf.atan2(x, tf.ones([2])),
   'squaredDifference of what does not broadcast': (x) => tf.squaredDifference(x, tf.ones([2])),
   'where of what does not broadcast': (x) => tf.where(tf.ones([2]).toBool(), x, x),
-  'prelu of what does not broadcast': (x) => tf.prelu(x, tf.ones([2])),
+  'prelu of what does not broadcast': (x) => tf.prelu(x, tf.ones<tf.Rank>([2]) as tf.Tensor2D),
   'addN of other shapes': (x) => tf.addN([x, tf.ones([3, 2])]),
   'transpose of other axes': (x) => x.transpose([0, 2]),
-  'tile of another rank': (x) => x.tile([2]),
+  'tile of another rank': (x) => x.tile([2] as unknown as [number, number]),
   'mirrorPad beyond what is there': (x) => tf.mirrorPad(x, [[0, 0], [5, 0]], 'reflect'), // prettier-ignore
   'topk of more than there are': (x) => tf.topk(x, 4),
   'expandDims beyond the rank': (x) => x.expandDims(4),
   'squeeze of a longer side': (x) => x.squeeze([0]),
   'broadcastTo a shorter side': (x) => x.broadcastTo([2, 1]),
-  'conv2d of other channels': () => tf.conv2d(tf.ones([1, 4, 4, 2]), tf.ones([2, 2, 3, 1]), 1, 'same'),
+  'conv2d of other channels': () =>
+    tf.conv2d(tf.ones<tf.Rank.R4>([1, 4, 4, 2]), tf.ones<tf.Rank.R4>([2, 2, 3, 1]), 1, 'same'),
   'depthwiseConv2d of other channels': () =>
-    tf.depthwiseConv2d(tf.ones([1, 4, 4, 2]), tf.ones([2, 2, 3, 1]), 1, 'same'),
+    tf.depthwiseConv2d(tf.ones<tf.Rank.R4>([1, 4, 4, 2]), tf.ones<tf.Rank.R4>([2, 2, 3, 1]), 1, 'same'),
   'norm along no axis': (x) => x.norm('euclidean', 2),
   'einsum of other sides': (x) => tf.einsum('ij,jk->ik', x, x),
 };
