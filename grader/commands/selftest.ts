@@ -66,9 +66,10 @@ export function addSelftest(program: Command): void {
     .summary('grade the grader')
     .description(
       'For every chapter: the solution earns everything, the untouched release nothing, the checks reject every ' +
-        'known mistake, the hidden checks reject answers learnt by heart from the public ones, and what students get shows ' +
-        'no line of a solution and no hidden check. Then a corpus of attacks, where this copy has one: none may earn, ' +
-        'reach or leave anything, in the strongest sandbox that holds here, and, if limits promises it, in that.',
+        'known mistake, answers that know nothing earn nothing, the hidden checks reject answers learnt by heart from ' +
+        'the public ones, and what students get shows no line of a solution and no hidden check. Then a corpus of ' +
+        'attacks, where this copy has one: none may earn, reach or leave anything, in the strongest sandbox that holds ' +
+        'here, and, if limits promises it, in that.',
     )
     .addOption(chapterOption('one chapter only, by number or name, and no attacks'))
     .option('--hostile [folder]', 'the attacks alone')
