@@ -320,7 +320,7 @@ test('a chapter with twenty figures stays under 2 MB, as its kernel leaves it an
     const { data: series, frames = [] } = data[PLOTLY_MIME] as FigureSpec;
     const beside = JSON.stringify(data).length - 2 * JSON.stringify([series, frames]).length;
     // the theme and the layout, twice, and the script that draws; with steps, the slider's, and the arrow keys
-    expect(beside).toBeLessThan(frames.length === 0 ? 7000 : 8000 + 450 * frames.length);
+    expect(beside).toBeLessThan(frames.length === 0 ? 7000 : 7350 + 450 * frames.length);
   }
   const cells = shown.map((data, i): CodeCell => ({
     cell_type: 'code',
