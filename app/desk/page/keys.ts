@@ -1,7 +1,7 @@
 /** The keys of a notebook, in a window that opens with H: made from the commands, so that none is missing. */
 import { button, element } from './elements';
 
-export interface KeyRow {
+interface KeyRow {
   readonly label: string;
   /** As Lumino writes them: `Accel S`, or `I, I` for one after the other. */
   readonly keys: readonly string[];
