@@ -208,13 +208,13 @@ export interface LinearPosterior {
 
 /** By completing the square: precision I + WᵀW/σ², mean precision⁻¹ Wᵀ r / σ². */
 export function posteriorOf({ x, W, mu, logVar }: LinearInput): LinearPosterior {
-  const noise = Math.exp(logVar);
+  const s2 = Math.exp(logVar);
   const columns = W[0]!.map((_, l) => column(W, l));
-  const precision = columns.map((a, i) => columns.map((b, j) => dot(a, b) / noise + (i === j ? 1 : 0)));
+  const precision = columns.map((a, i) => columns.map((b, j) => dot(a, b) / s2 + (i === j ? 1 : 0)));
   const variances = columns.map((_, l) => solve(precision, columns.map((__, k) => (k === l ? 1 : 0))).solution[l]!); // prettier-ignore
   const means = x.map((row) => {
     const r = row.map((v, d) => v - mu[d]!);
-    return solve(precision, columns.map((w) => dot(w, r) / noise)).solution; // prettier-ignore
+    return solve(precision, columns.map((w) => dot(w, r) / s2)).solution; // prettier-ignore
   });
   return { mu: means, logVar: x.map(() => variances.map(Math.log)) };
 }

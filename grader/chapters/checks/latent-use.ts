@@ -16,9 +16,9 @@ type Sees = 'nothing' | 'all before';
 
 /** All pictures of the pattern: each letter takes each value. */
 function picturesOf(pattern: string, values: number): number[][] {
-  const letters = [...new Set(pattern)];
-  return Array.from({ length: values ** letters.length }, (_, n) => {
-    const value = new Map(letters.map((letter, i) => [letter, Math.floor(n / values ** i) % values]));
+  const names = [...new Set(pattern)];
+  return Array.from({ length: values ** names.length }, (_, n) => {
+    const value = new Map(names.map((letter, i) => [letter, Math.floor(n / values ** i) % values]));
     return [...pattern].map((letter) => value.get(letter)!);
   });
 }
@@ -29,13 +29,13 @@ const nats = (parts: Matrix) => Math.log(new Set(parts.map((part) => part.join()
 export function patternOf(pattern: string, values: number, sees: Sees): { alone: number; kl: number } {
   const pictures = picturesOf(pattern, values);
   const pixels = [...pattern].map((_, d) => nats(pictures.map((x) => [x[d]!])));
-  if (sees === 'all before') return { alone: nats(pictures), kl: 0 };
+  if (sees !== 'nothing') return { alone: nats(pictures), kl: 0 };
   const hasCopy = [...pattern].map((letter, d) => [...pattern].some((other, e) => e !== d && other === letter));
   return { alone: sum(pixels), kl: nats(pictures.map((x) => x.filter((_, d) => hasCopy[d]!))) };
 }
 
 function mistakenPattern(pattern: string, values: number, sees: Sees): Record<'alone' | 'kl', readonly KnownMistake[]> {
-  const each = Math.log(values);
+  const unit = Math.log(values);
   const [n, letters] = [pattern.length, new Set(pattern).size];
   const right = patternOf(pattern, values, sees);
   const of = (hint: string, answer: number): KnownMistake => ({ hint, answer: () => answer });
@@ -43,28 +43,28 @@ function mistakenPattern(pattern: string, values: number, sees: Sees): Record<'a
   if (sees === 'nothing')
     return {
       alone: [
-        of('that is the entropy of the pictures: a decoder that sees nothing, and has no z, pays for every pixel as if it were alone', letters * each),
-        of('without z every pixel costs ln V', letters * each - right.kl),
+        of('that is the entropy of the pictures: a decoder that sees nothing, and has no z, pays for every pixel as if it were alone', letters * unit),
+        of('without z every pixel costs ln V', letters * unit - right.kl),
         bits(right.alone),
       ],
       kl: [
-        of('a letter that stands once is known to no other pixel: the decoder can draw it by itself, and z need not know it', letters * each),
-        of('z need not say every pixel: once it has said a letter, all its copies are known', n * each),
-        of('that is what the code saves; what it costs is what z has to say', (n - letters) * each),
+        of('a letter that stands once is known to no other pixel: the decoder can draw it by itself, and z need not know it', letters * unit),
+        of('z need not say every pixel: once it has said a letter, all its copies are known', n * unit),
+        of('that is what the code saves; what it costs is what z has to say', (n - letters) * unit),
         of('copies have to agree, and no pixel of this decoder sees another: something has to tell them', 0),
-        of('one letter’s worth for each letter that has a copy', each),
+        of('one letter’s worth for each letter that has a copy', unit),
         bits(right.kl),
       ],
     }; // prettier-ignore
   return {
     alone: [
-      of('this decoder has seen the earlier copies: they cost nothing', n * each),
+      of('this decoder has seen the earlier copies: they cost nothing', n * unit),
       of('the first pixel of every letter has to be paid for, those of letters that stand once, too', patternOf(pattern, values, 'nothing').kl),
       bits(right.alone),
     ],
     kl: [
       of('without z this decoder is at the entropy already: every nat of KL would come on top', patternOf(pattern, values, 'nothing').kl),
-      of('without z this decoder is at the entropy already: every nat of KL would come on top', letters * each),
+      of('without z this decoder is at the entropy already: every nat of KL would come on top', letters * unit),
     ],
   }; // prettier-ignore
 }
