@@ -5,3 +5,4 @@ export * from './autoregressive';
 export * from './pixelcnn';
 export * from './flow';
 export * from './integer-flow';
+export * from './vae';
