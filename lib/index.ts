@@ -238,6 +238,7 @@ export {
   categoricalValues,
   discretisedLogistic,
   gaussianValues,
+  type GaussianValuesOptions,
   type Observation,
   type ObservationName,
 } from './latents/observations';
@@ -309,6 +310,7 @@ export {
   type AutoregressiveConfig,
   type AutoregressiveFamily,
   type AutoregressiveModel,
+  type Loops,
   type StepLogits,
 } from './sampling/ancestral';
 export {

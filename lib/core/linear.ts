@@ -23,10 +23,10 @@ export function solvePositive(a: tf.Tensor, b: tf.Tensor): Solved {
     const pivot = row.slice([0, i], [1, 1]); // [1, 1]
     pivots.push(pivot.reshape([1]));
     const scaled = row.div(pivot); // what is to stand in row i
-    const one = tf
-      .oneHot(tf.tensor1d([i], 'int32'), n)
-      .reshape([n, 1])
-      .toFloat(); // [n, 1]
+    const one = tf.tensor2d(
+      Float32Array.from({ length: n }, (_, k) => Number(k === i)),
+      [n, 1],
+    ); // oneHot refuses n = 1
     const factors = rows.slice([0, i], [n, 1]).sub(one);
     rows = rows.sub(factors.matMul(scaled));
   }

@@ -6,3 +6,7 @@ export * from './pixelcnn';
 export * from './flow';
 export * from './integer-flow';
 export * from './vae';
+export * from './ppca';
+export * from './pixel-vae';
+export * from './hyperspherical-vae';
+export * from './sentence-vae';

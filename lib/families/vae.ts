@@ -29,7 +29,8 @@ import { variationalModel, type BoundOptions, type VariationalModel } from '../l
 
 // 1 Family: p(x) = ∫ Π_d p(x_d | z) N(z; 0, I) dz, and q(z | x) = N(mu(x), diag exp logVar(x))
 
-interface VaeBasics extends BoundOptions, NoiseRates {
+/** What both members have. */
+export interface VaeBasics extends BoundOptions, NoiseRates {
   readonly eventShape: readonly number[];
   /** Integers 0 … values − 1; null: real numbers, which a Gaussian alone is of. Integers get noise for a Gaussian. */
   readonly values: number | null;
@@ -162,6 +163,6 @@ export const convolutionalVae: VaeFamily<ConvolutionalVaeConfig> = {
   card: { ...card, title: 'Variational autoencoder, convolutional' },
   defaults: { ...digits, columns: 8, channels: 16, blocks: 2 },
   grid: { latent: [8, 16, 32], channels: [12, 16, 24], blocks: [1, 2, 3] },
-  tiny: { config: { ...tiny, eventShape: [4], columns: 2, channels: 2, blocks: 1 }, ...world },
+  tiny: { config: { ...tiny, eventShape: [4], columns: 2, channels: 4, blocks: 1 }, ...world },
   create: (config, rng) => createVae(config, convolutional, rng),
 };

@@ -42,11 +42,25 @@ export function categoricalValues(values: number): Observation {
   };
 }
 
-/** N(mu, σ²) with h = [mu, ln (σ² − floor)], for real x: no floor would let the density of a constant pixel be infinite. */
-export function gaussianValues(floor = VARIANCE_FLOOR): Observation {
+export interface GaussianValuesOptions {
+  /** σ² is at least this: without it the density of a constant pixel could be infinite. Default: 0.001 */
+  readonly floor?: number;
+  /** mu at h = 0. Default: 0 */
+  readonly centre?: number;
+  /** The unit of h. Default: 1 */
+  readonly scale?: number;
+}
+
+/** N(mu, σ²) with h = [m, s], mu = centre + scale · m and σ² = floor + scale² e^s, for real x. */
+export function gaussianValues({
+  floor = VARIANCE_FLOOR,
+  centre = 0,
+  scale = 1,
+}: GaussianValuesOptions = {}): Observation {
   const split = (h: tf.Tensor): [tf.Tensor, tf.Tensor] => {
-    const [mu, raw] = tf.split(h, 2, 2) as [tf.Tensor, tf.Tensor];
-    return [mu.squeeze([2]), raw.squeeze([2]).exp().add(floor).log()];
+    const [m, s] = tf.split(h, 2, 2) as [tf.Tensor, tf.Tensor];
+    const variance = s.squeeze([2]).exp().mul(scale ** 2).add(floor); // prettier-ignore
+    return [m.squeeze([2]).mul(scale).add(centre), variance.log()];
   };
   return {
     parameters: 2,
@@ -94,7 +108,8 @@ export function observationOf(
   where: string,
   { observation, values }: { readonly observation: ObservationName; readonly values: number | null },
 ): Observation {
-  if (observation === 'gaussian') return gaussianValues(values === null ? VARIANCE_FLOOR : UNIT_CELL);
+  if (observation === 'gaussian')
+    return gaussianValues(values === null ? {} : { floor: UNIT_CELL, centre: values / 2, scale: values / 4 });
   if (values === null)
     throw new Error(`${where}: '${observation}' is a distribution of integers, and values is null; give their number, or take 'gaussian'`); // prettier-ignore
   if (observation === 'bernoulli' && values !== 2)

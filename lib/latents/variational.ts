@@ -8,6 +8,7 @@ import * as tf from '@tensorflow/tfjs';
 import { requireCounts } from '../core/counts';
 import type { GenerativeModel, Objective, Remember, Rng } from '../core/model';
 import { detach, eventRows, logMeanExp } from '../core/tensor';
+import { constantWeight } from '../networks/dense';
 import { sampler } from '../sampling/sampler';
 import type { LatentDraw, VariationalParts } from './parts';
 
@@ -83,6 +84,8 @@ export function variationalModel(name: string, parts: VariationalParts, options:
     likelihood: {
       kind: 'lower-bound',
       logProb: (x, rng) => tf.tidy(() => terms(x, rng).logWeight),
+      logWeights: (x, draws, rng) =>
+        tf.tidy(() => terms(copies(x, draws), rng, copies(encode(x), draws)).logWeight.reshape([draws, -1])),
     },
     sample: sampler(
       name,
@@ -138,7 +141,7 @@ function objective(
   facts: Pick<Objective, 'name' | 'variables' | 'every'>,
 ): Objective {
   const { warmUp } = options;
-  const steps = warmUp > 0 ? tf.variable(tf.scalar(0), false) : undefined;
+  const steps = warmUp > 0 ? constantWeight([], 0) : undefined;
   const loss = (x: tf.Tensor, rng: Rng, remember?: Remember) => {
     const klWeight = steps ? steps.div(warmUp).minimum(1) : tf.scalar(1);
     if (steps) remember?.([steps.add(facts.every ?? 1)]);
