@@ -38,6 +38,7 @@ export const HOUSE: readonly Package[] = [
       }),
       rooms({
         bijections: 'layers of flows',
+        latents: 'priors, posteriors, the bound',
         data: 'digits, sources of known entropy',
         training: 'step 5: fit and em',
       }),

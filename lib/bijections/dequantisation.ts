@@ -76,16 +76,16 @@ export interface DequantisedOptions {
 
 /**
  * A density on ℝ^D as a model of integers: likelihood and objectives on x + u, samples rounded down.
- * @param model must have an exact density (its bound on a bound would still be a bound, but say so yourself), and
- * objectives that estimate −ln p(x) or a bound on it; the new ones are bounds
+ * @param model has a density, or a lower bound on one (a bound on a bound is a bound), and objectives that estimate
+ * −ln p(x) or a bound on it; the new ones are bounds
  */
 export function dequantised(
   model: GenerativeModel,
   { noise = uniformNoise, values }: DequantisedOptions = {},
 ): GenerativeModel {
   const { likelihood } = model;
-  if (likelihood.kind !== 'exact')
-    throw new Error(`dequantised: expected a model with an exact density, got ${likelihood.kind}`);
+  if (likelihood.kind !== 'exact' && likelihood.kind !== 'lower-bound')
+    throw new Error(`dequantised: expected a model with a density, or a bound on it, got ${likelihood.kind}`);
   for (const { name: objective, estimates } of model.objectives)
     if (estimates === 'other')
       throw new Error(`dequantised: expected objectives that estimate −ln p(x), but '${objective}' does not`);
