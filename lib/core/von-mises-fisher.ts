@@ -164,7 +164,7 @@ export function drawVonMisesFisher(mu: tf.Tensor, kappa: tf.Tensor, rng: Rng): D
   const w = tf.sub(1, b.add(1).mul(epsilon)).div(scale);
   const across = b.mul(epsilon).mul(tf.sub(1, epsilon)).sqrt().mul(2).div(scale); // √(1 − w²)
   const noise = rng.fork('across').normal([B, d]);
-  const v = unit(noise.sub(noise.mul(mu).sum(1, true).mul(mu)));
+  const v = perpendicular(perpendicular(noise, mu), mu); // once more, for what is nearly along mu loses its digits
   // ln q(w) − ln r(w), of which ε's own terms do not depend on κ
   const logZ = logScaledZ(kappa, d);
   const score = kappa.mul(w.sub(1)).sub(logZ).add(b.log().sub(scale.log().mul(2)).mul((d - 1) / 2)); // prettier-ignore
@@ -177,6 +177,9 @@ export function drawVonMisesFisher(mu: tf.Tensor, kappa: tf.Tensor, rng: Rng): D
     score,
   };
 }
+
+/** The part of v across mu, at length 1: [B, d] */
+const perpendicular = (v: tf.Tensor, mu: tf.Tensor): tf.Tensor => unit(v.sub(v.mul(mu).sum(1, true).mul(mu)));
 
 const PROPOSALS = 32;
 

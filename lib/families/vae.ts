@@ -93,7 +93,7 @@ function createVae<Config extends VaeBasics>(config: Config, networks: Networks<
   // 7 Sampling: z from the prior, then every coordinate of x at once
 
   if (config.observation !== 'gaussian' || values === null) return model;
-  return { ...model, ...dequantised(model, { values }) };
+  return { ...model, ...dequantised(model, { values, ofBound: true }) };
 }
 
 const card: Card = {

@@ -171,7 +171,7 @@ describe('dequantised', () => {
   test('says what its number is', () => {
     expect(model.likelihood.kind).toBe('lower-bound');
     expect(model.eventShape).toEqual([2]);
-    expect(() => dequantised(implicit)).toThrow('dequantised: expected a model with a density, or a bound on it, got implicit');
+    expect(() => dequantised(implicit)).toThrow('dequantised: expected a model with an exact density, got implicit');
     expect(() => dequantised(model)).toThrow('got lower-bound');
   });
 
