@@ -44,6 +44,18 @@ export const elbo: Hidden = {
       by: 'rng.normal([1, mu.shape[1]!])',
     },
     {
+      name: 'one draw for all latents of an example',
+      source: 'common: noise of one column, which broadcasts; the bound is then that of no q',
+      replace: 'rng.normal(mu.shape)',
+      by: 'rng.normal([mu.shape[0]!, 1])',
+    },
+    {
+      name: 'one deviation for all of the batch',
+      source: 'common: an axis too much in a mean, unseen where all examples are alike',
+      replace: 'logVar.div(2).exp()',
+      by: 'logVar.mean(0).div(2).exp()',
+    },
+    {
       name: 'the sign of the KL',
       source: 'Keras’ VAE example carried −½ Σ (1 + …) and +½ Σ (1 + …) for years in copies',
       replace: 'kl: klNormal(mu, logVar)',
@@ -179,6 +191,12 @@ export const importance: Hidden = {
       source: 'common: log-sum-exp for log-mean-exp, as in scvi-tools #13 at first',
       replace: 'logMeanExp(logLikelihood.add(ratio.reshape([K, B])), 0)',
       by: 'tf.logSumExp(logLikelihood.add(ratio.reshape([K, B])), 0)',
+    },
+    {
+      name: 'the largest of the batch taken out',
+      source: 'common: a maximum without its axis; an example far below the largest underflows',
+      replace: 'return logMeanExp(logLikelihood.add(ratio.reshape([K, B])), 0);',
+      by: 'const logW = logLikelihood.add(ratio.reshape([K, B]));\n  return logW.sub(logW.max()).exp().mean(0).log().add(logW.max());',
     },
     {
       name: 'q over p',
