@@ -96,6 +96,7 @@ export const expectedBound: Hidden = {
         await checkExpected(call, 0.5, 0.5, 6, 'no spread, no gap');
         await checkExpected(call, 5, 0.25, 3, 'three draws');
         await checkExpected(call, 0.001, 7, 12, 'twelve draws');
+        await checkExpected(call, 0.4, 3.6, 64, 'as many as the table has: a sum over k has K + 1 terms');
       },
     },
   ],
@@ -117,6 +118,12 @@ export const expectedBound: Hidden = {
       source: 'IWAE in code: arahuja/generative-tf #1 takes the mean of the logs',
       replace: 'Math.log((k * a + (K - k) * b) / K)',
       by: '((k * Math.log(a) + (K - k) * Math.log(b)) / K)',
+    },
+    {
+      name: 'a power of two by a shift',
+      source: 'JavaScript: 1 << K has 32 bits, and is 1 again at K = 32',
+      replace: '2 ** -K',
+      by: '1 / (1 << K)',
     },
     {
       name: 'the limit of many draws',

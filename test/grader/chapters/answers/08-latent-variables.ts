@@ -117,7 +117,7 @@ export const answers: TriedAnswers = {
     ...answersTo(
       'vae.expectedBound',
       ['binomial coefficients', BINOMIAL('choose(K, k) * Math.log((k * a + (K - k) * b) / K)', 'sum / 2 ** K')],
-      ['a recursion', 'const f = (left: number, total: number): number => left === 0 ? Math.log(total / K) : (f(left - 1, total + a) + f(left - 1, total + b)) / 2; return f(K, 0);'],
+      ['logarithms of factorials', 'const lf = (n: number) => { let s = 0; for (let i = 2; i <= n; i++) s += Math.log(i); return s; }; let e = 0; for (let k = 0; k <= K; k++) e += Math.exp(lf(K) - lf(k) - lf(K - k) - K * Math.LN2) * Math.log(b + ((a - b) * k) / K); return e;'],
       ['a list of probabilities', 'let p = [1]; for (let i = 0; i < K; i++) p = Array.from({ length: p.length + 1 }, (_, k) => ((p[k] ?? 0) + (p[k - 1] ?? 0)) / 2); return p.reduce((s, v, k) => s + v * Math.log((k * a + (K - k) * b) / K), 0);'],
     ),
     ...answersTo(
@@ -192,6 +192,8 @@ export const answers: TriedAnswers = {
       'vae.expectedBound',
       ['the limit', 'return Math.log((a + b) / 2);', 'limit of many draws'],
       ['the ELBO', 'return (Math.log(a) + Math.log(b)) / 2;', 'bound of one draw'],
+      ['a shift of 32 bits', BINOMIAL('choose(K, k) * Math.log((k * a + (K - k) * b) / K)', 'sum / (1 << K)')],
+      ['all but none', BINOMIAL('(k > 0 ? choose(K, k) : 0) * Math.log((k * a + (K - k) * b) / K)', 'sum / 2 ** K')],
       ['even', BINOMIAL('Math.log((k * a + (K - k) * b) / K) / (K + 1)'), 'ways'],
       ['a sum', BINOMIAL('choose(K, k) * Math.log(k * a + (K - k) * b)', 'sum / 2 ** K'), 'not their sum'],
       ['bits', BINOMIAL('choose(K, k) * Math.log2((k * a + (K - k) * b) / K)', 'sum / 2 ** K'), 'natural'],
