@@ -157,6 +157,50 @@ export async function checkDraws(call: Call, rng: Rng, logVar: number, x: Vector
   expectWithin(variance, right.variance, right.ofVariance, what('variance'), hint);
 }
 
+const PIXEL = 0.5; // the slope of the only logit
+
+/** μ and ln σ² of two latents, by x of 0 or 1. */
+const oneOf = (x: number) => ({ mu: [0.8 * x - 0.5, 0.3 - 0.7 * x], logVar: [1.1 * x - 1.4, 0.2 - 0.9 * x] });
+const encodeOne = given('(x) => tf.concat([x.mul(0.8).sub(0.5), x.mul(-0.7).add(0.3), x.mul(1.1).sub(1.4), x.mul(-0.9).add(0.2)], 1)'); // prettier-ignore
+const decodeOne = (l: number) =>
+  given(`(z) => tf.stack([z.slice([0, ${l}], [-1, 1]).mul(0), z.slice([0, ${l}], [-1, 1]).mul(${PIXEL})], 2)`);
+
+/** One pixel that sees one coordinate: from its reconstruction back to that coordinate's ε, for each example. */
+async function epsilonsOf(call: Call, rng: Rng, x: Vector, l: number): Promise<number[]> {
+  const got = expectFields(await call(tf.tensor2d([...x], [x.length, 1]), encodeOne, decodeOne(l), rng), ['reconstruction']); // prettier-ignore
+  const each = vector(expectTensor(got.reconstruction, { what: 'the reconstruction', shape: [x.length] }));
+  return each.map((r, n) => {
+    const logit = (x[n] === 1 ? -1 : 1) * Math.log(Math.expm1(Math.max(-r, 1e-9)));
+    const { mu, logVar } = oneOf(x[n]!);
+    return (logit / PIXEL - mu[l]!) / Math.exp(logVar[l]! / 2);
+  });
+}
+
+/** Two sorts of examples in turn, and two latents: ε = (z − μ) / σ is standard normal and independent of all others. */
+export async function checkNoise(call: Call, rng: Rng): Promise<void> {
+  const x = Array.from({ length: COUNT }, (_, n) => (n % 3 === 0 ? 1 : 0));
+  const noise: number[][] = [];
+  for (const l of [0, 1]) {
+    const all = await epsilonsOf(call, rng.fork('noise'), x, l);
+    noise.push(all);
+    for (const sort of [0, 1]) {
+      const own = all.filter((_, n) => x[n] === sort);
+      const what = `of (z − μ) / σ for latent ${l} where x = ${sort}`;
+      const hint = 'each example has its own μ and σ, and each latent its own';
+      expectWithin(meanOf(own), 0, 1 / Math.sqrt(own.length), `the mean ${what}`, hint);
+      expectWithin(meanOf(own.map((e) => e * e)), 1, Math.sqrt(2 / own.length), `the mean square ${what}`, hint);
+    }
+    const largest = Math.max(...all.map(Math.abs));
+    expectTrue(largest > 2.8, `some of ${COUNT} draws more than 2.8 σ from μ`, `none beyond ${largest.toFixed(2)} σ`, 'ε is standard normal, and not cut off'); // prettier-ignore
+    for (const lag of [1, COUNT / 2]) {
+      const product = meanOf(all.slice(lag).map((e, n) => e * all[n]!));
+      expectWithin(product, 0, 1 / Math.sqrt(COUNT - lag), `the mean product of two examples’ ε, ${lag} apart,`, 'every example draws noise of its own'); // prettier-ignore
+    }
+  }
+  const product = meanOf(noise[0]!.map((e, n) => e * noise[1]![n]!));
+  expectWithin(product, 0, 1 / Math.sqrt(COUNT), 'the mean product of an example’s two ε', 'every latent draws noise of its own: ε is [B, L]'); // prettier-ignore
+}
+
 export const elbo: Exercise = {
   id: 'vae.elbo',
   chapter,
@@ -188,6 +232,11 @@ export const elbo: Exercise = {
       run: ({ call, rng }) => checkDraws(call, rng, -1.2, [2, 0], 3),
     },
     {
+      name: 'each example and each latent: its own mean, its own deviation, noise of its own',
+      sameForAll: true,
+      run: ({ call, rng }) => checkNoise(call, rng),
+    },
+    {
       name: 'the same rng gives the same draw, another one gives another',
       sameForAll: true,
       async run({ call, rng }) {
@@ -209,15 +258,11 @@ export const elbo: Exercise = {
 
 // vae.expectedBound
 
-/** Over all 2^K outcomes. */
+/** Draw by draw: how likely each number of a is after so many, and the expectation over these numbers at the end. */
 export function expectedOf(a: number, b: number, K: number): number {
-  let total = 0;
-  for (let outcome = 0; outcome < 2 ** K; outcome++) {
-    let mean = 0;
-    for (let k = 0; k < K; k++) mean += ((outcome >> k) & 1 ? a : b) / K;
-    total += Math.log(mean);
-  }
-  return total / 2 ** K;
+  let likely = [1];
+  for (let k = 0; k < K; k++) likely = [...likely, 0].map((p, n) => (p + (likely[n - 1] ?? 0)) / 2);
+  return sum(likely.map((p, n) => p * Math.log((n * a + (K - n) * b) / K)));
 }
 
 export async function checkExpected(call: Call, a: number, b: number, K: number, hint: string): Promise<void> {
@@ -372,10 +417,14 @@ export const importance: Exercise = {
       },
     },
     {
-      name: 'works where a picture costs a thousand nats',
+      name: 'works where a picture costs a thousand nats, and the next one ten',
       sameForAll: true,
-      run: ({ call, rng }) =>
-        checkImportance(call, importanceInput(rng, [5, 3, 2], -1000), 'take the largest out before the exponential'),
+      async run({ call, rng }) {
+        const input = importanceInput(rng, [5, 3, 2], -1000);
+        await checkImportance(call, input, 'take the largest out before the exponential');
+        const logLikelihood = input.logLikelihood.map((row) => row.map((v, b) => v + [0, 600, 990][b]!));
+        await checkImportance(call, { ...input, logLikelihood }, 'take each example’s own largest out');
+      },
     },
   ],
 }; // prettier-ignore

@@ -274,7 +274,7 @@ export const posterior: Exercise = {
   points: 2,
   hints: [
     'Which terms of ln p(z) + ln p(x | z) hold z? What does a quadratic function of z say about the mean and the variance of a Gaussian?',
-    'For one coordinate the terms are −½ z² (1 + |w|² / σ²) + z (w·r) / σ². The precision is twice the first bracket’s half; the mean is where the slope is 0.',
+    'For one coordinate the terms are −½ z² (1 + |w|² / σ²) + z (w·r) / σ². The bracket is the precision, and the mean is where the slope is 0.',
     'The variance is σ² / (|w|² + σ²), and the mean (w·r) / (|w|² + σ²). All examples share the variance: repeat its logarithm for each.',
   ],
   checks: [

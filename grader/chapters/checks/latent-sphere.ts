@@ -86,6 +86,8 @@ export function expectCosines(rows: Matrix, mu: Vector, kappa: number): void {
   }
   const variance = meanOf(cosines.map((w) => (w - wanted.mean) ** 2));
   expectWithin(variance, wanted.variance, wanted.ofVariance, `the variance of mu·z, L = ${L}, κ = ${kappa},`, 'the angle is drawn, one for each z'); // prettier-ignore
+  const next = meanOf(cosines.slice(1).map((w, n) => (w - wanted.mean) * (cosines[n]! - wanted.mean)));
+  expectWithin(next / wanted.variance, 0, 1 / Math.sqrt(COUNT - 1), `the correlation of mu·z with that of the draw before, L = ${L}, κ = ${kappa},`, 'every draw has an angle of its own, whatever the ones before are'); // prettier-ignore
 }
 
 /** Across, every direction is as likely as any other: unit vectors v have mean 0 and E v vᵀ = (I − mu muᵀ) / (L − 1). */

@@ -44,6 +44,18 @@ export const elbo: Hidden = {
       by: 'rng.normal([1, mu.shape[1]!])',
     },
     {
+      name: 'one draw for all latents of an example',
+      source: 'common: noise of one column, which broadcasts; the bound is then that of no q',
+      replace: 'rng.normal(mu.shape)',
+      by: 'rng.normal([mu.shape[0]!, 1])',
+    },
+    {
+      name: 'one deviation for all of the batch',
+      source: 'common: an axis too much in a mean, unseen where all examples are alike',
+      replace: 'logVar.div(2).exp()',
+      by: 'logVar.mean(0).div(2).exp()',
+    },
+    {
       name: 'the sign of the KL',
       source: 'Keras’ VAE example carried −½ Σ (1 + …) and +½ Σ (1 + …) for years in copies',
       replace: 'kl: klNormal(mu, logVar)',
@@ -84,6 +96,7 @@ export const expectedBound: Hidden = {
         await checkExpected(call, 0.5, 0.5, 6, 'no spread, no gap');
         await checkExpected(call, 5, 0.25, 3, 'three draws');
         await checkExpected(call, 0.001, 7, 12, 'twelve draws');
+        await checkExpected(call, 0.4, 3.6, 64, 'as many as the table has: a sum over k has K + 1 terms');
       },
     },
   ],
@@ -105,6 +118,12 @@ export const expectedBound: Hidden = {
       source: 'IWAE in code: arahuja/generative-tf #1 takes the mean of the logs',
       replace: 'Math.log((k * a + (K - k) * b) / K)',
       by: '((k * Math.log(a) + (K - k) * Math.log(b)) / K)',
+    },
+    {
+      name: 'a power of two by a shift',
+      source: 'JavaScript: 1 << K has 32 bits, and is 1 again at K = 32',
+      replace: '2 ** -K',
+      by: '1 / (1 << K)',
     },
     {
       name: 'the limit of many draws',
@@ -179,6 +198,12 @@ export const importance: Hidden = {
       source: 'common: log-sum-exp for log-mean-exp, as in scvi-tools #13 at first',
       replace: 'logMeanExp(logLikelihood.add(ratio.reshape([K, B])), 0)',
       by: 'tf.logSumExp(logLikelihood.add(ratio.reshape([K, B])), 0)',
+    },
+    {
+      name: 'the largest of the batch taken out',
+      source: 'common: a maximum without its axis; an example far below the largest underflows',
+      replace: 'return logMeanExp(logLikelihood.add(ratio.reshape([K, B])), 0);',
+      by: 'const logW = logLikelihood.add(ratio.reshape([K, B]));\n  return logW.sub(logW.max()).exp().mean(0).log().add(logW.max());',
     },
     {
       name: 'q over p',

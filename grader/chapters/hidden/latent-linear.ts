@@ -16,10 +16,12 @@ import type { Hidden } from '../../exercise/exercise';
 export const marginal: Hidden = {
   checks: [
     {
-      name: 'as many latents as coordinates, and as many coordinates as a digit has',
+      name: 'as many latents as coordinates, as many coordinates as a digit has, and little or much noise',
       async run({ call, rng }) {
         await checkMarginal(call, linearInput(rng.fork('full'), 3, [2, 1, 0.4], 3, -0.3), 'D = L');
         await checkMarginal(call, linearInput(rng.fork('digit'), 5, [6, 4, 3, 2, 1], 64, 0.2), 'D = 64');
+        await checkMarginal(call, linearInput(rng.fork('clear'), 2, [1, 2], 3, -6), 'almost no noise');
+        await checkMarginal(call, linearInput(rng.fork('noise'), 2, [1, 2], 3, 5), 'almost nothing but noise');
       },
     },
     {

@@ -57,6 +57,12 @@ export const sphere: Hidden = {
       by: 'noise.sub(along.mul(mu).mul(0))',
     },
     {
+      name: 'quantiles in order for angles',
+      source: 'common: an even grid through the inverse distribution function, in place of uniform draws',
+      replace: "Array.from(rng.fork('angle').uniform([count]).dataSync(), (u) => {",
+      by: 'Array.from({ length: count }, (_, n) => (n + 0.5) / count).map((u) => {',
+    },
+    {
       name: 'away from mu',
       source: 'common: a sign, as in the order of the grid',
       replace: 'kappa * (Math.cos(t) - 1)',

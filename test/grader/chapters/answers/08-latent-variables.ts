@@ -39,7 +39,7 @@ const PATTERN = (alone: string, kl: string) => `
   const each = Math.log(values);
   const blind = sees === 'nothing';
   return { alone: ${alone}, kl: ${kl} };`;
-const SPHERE = (over: { power?: string; kappa?: string; finish?: string; across?: string } = {}) => `
+const SPHERE = (over: Partial<Record<'power' | 'kappa' | 'finish' | 'across' | 'u' | 'g', string>> = {}) => `
   const L = mu.size;
   const n = 20000;
   const upTo: number[] = [];
@@ -49,14 +49,14 @@ const SPHERE = (over: { power?: string; kappa?: string; finish?: string; across?
     total += Math.exp(${over.kappa ?? 'kappa'} * Math.cos(t) - kappa) * Math.sin(t) ** (${over.power ?? 'L - 2'});
     upTo.push(total);
   }
-  const u = rng.fork('u').uniform([count]).dataSync();
+  const u: ArrayLike<number> = ${over.u ?? "rng.fork('u').uniform([count]).dataSync()"};
   const t = Float32Array.from(u, (v) => {
     let low = 0;
     let high = n - 1;
     while (low < high) { const m = (low + high) >> 1; if (upTo[m]! < v * total) low = m + 1; else high = m; }
     return ((low + 0.5) * Math.PI) / n;
   });
-  const g = rng.fork('g').normal([count, L]);
+  const g = ${over.g ?? "rng.fork('g').normal([count, L])"};
   const across = ${over.across ?? 'g.sub(g.matMul(mu.reshape([L, 1])).mul(mu.reshape([1, L])))'};
   const v = across.div(across.square().sum(1, true).sqrt());
   const angle = tf.tensor1d(t).expandDims(1);
@@ -98,6 +98,7 @@ export const answers: TriedAnswers = {
       'vae.marginal',
       ['the determinant first', MARGINAL('return whole(r.square().sum(1).sub(along.div(size.add(s2)).sum(1)).div(s2), size.div(s2).add(1).log().sum().add(D * logVar));')],
       ['direction by direction', MARGINAL('const inside = along.div(size.maximum(1e-20)); return whole(inside.div(size.add(s2)).sum(1).add(r.square().sum(1).sub(inside.sum(1)).div(s2)), size.add(s2).log().sum().add((D - L) * logVar));')],
+      ['Bayes at the best z', 'const s2 = Math.exp(logVar); const v = W.square().sum(0).div(s2).add(1).reciprocal(); const m = x.sub(mu).matMul(W).div(s2).mul(v); const zero = tf.zerosLike(m); return logNormal(x.sub(mu).sub(m.matMul(W, false, true)), tf.scalar(0), tf.scalar(logVar)).add(logNormal(m, zero, zero)).sub(logNormal(zero, zero, zero.add(v.log())));'],
       ['plain loops', 'const X = x.arraySync() as number[][]; const M = mu.arraySync() as number[]; const w = W.arraySync() as number[][]; const [D, L] = W.shape as [number, number]; const s2 = Math.exp(logVar); return tf.tensor1d(X.map((row) => { let q = 0; let l = D * (Math.log(2 * Math.PI) + logVar); const r = row.map((v, d) => v - M[d]!); for (const v of r) q += v * v / s2; for (let k = 0; k < L; k++) { let a = 0; let s = 0; for (let d = 0; d < D; d++) { a += w[d]![k]! * r[d]!; s += w[d]![k]! ** 2; } q -= a * a / (s2 * (s + s2)); l += Math.log(1 + s / s2); } return -(q + l) / 2; }));'],
     ),
     ...answersTo(
@@ -110,12 +111,13 @@ export const answers: TriedAnswers = {
       'vae.elbo',
       ['slices and one-hot vectors', ELBO()],
       ['the package’s functions', ELBO({ reconstruction: 'logCategorical(x, logits)', kl: 'klNormal(mu, logVar)' })],
+      ['latent by latent', ELBO({ z: "tf.concat(Array.from({ length: L }, (_, l) => rng.fork('latent ' + l).normal([x.shape[0]!, 1]).mul(logVar.slice([0, l], [-1, 1]).mul(0.5).exp()).add(mu.slice([0, l], [-1, 1]))), 1)", reconstruction: 'logits.mul(hot).sum(2).sub(tf.logSumExp(logits, 2)).sum(1)' })],
       ['a named stream', ELBO({ z: "mu.add(logVar.div(2).exp().mul(rng.fork('z').normal(mu.shape)))" })],
     ),
     ...answersTo(
       'vae.expectedBound',
       ['binomial coefficients', BINOMIAL('choose(K, k) * Math.log((k * a + (K - k) * b) / K)', 'sum / 2 ** K')],
-      ['a recursion', 'const f = (left: number, total: number): number => left === 0 ? Math.log(total / K) : (f(left - 1, total + a) + f(left - 1, total + b)) / 2; return f(K, 0);'],
+      ['logarithms of factorials', 'const lf = (n: number) => { let s = 0; for (let i = 2; i <= n; i++) s += Math.log(i); return s; }; let e = 0; for (let k = 0; k <= K; k++) e += Math.exp(lf(K) - lf(k) - lf(K - k) - K * Math.LN2) * Math.log(b + ((a - b) * k) / K); return e;'],
       ['a list of probabilities', 'let p = [1]; for (let i = 0; i < K; i++) p = Array.from({ length: p.length + 1 }, (_, k) => ((p[k] ?? 0) + (p[k - 1] ?? 0)) / 2); return p.reduce((s, v, k) => s + v * Math.log((k * a + (K - k) * b) / K), 0);'],
     ),
     ...answersTo(
@@ -148,6 +150,8 @@ export const answers: TriedAnswers = {
     ...answersTo(
       'vae.marginal',
       ['a standard deviation', MARGINAL('return whole(r.square().sum(1).sub(along.div(size.add(s2)).sum(1)).div(s2), size.add(s2).log().sum().add((D - L) * Math.log(s2)));', 'Math.exp(logVar / 2)'), 'not its square root'],
+      ['noise at least e^−2', MARGINAL('return whole(r.square().sum(1).sub(along.div(size.add(s2)).sum(1)).div(s2), size.add(s2).log().sum().add((D - L) * Math.log(s2)));', 'Math.exp(Math.max(logVar, -2))')],
+      ['noise at most e', MARGINAL('return whole(r.square().sum(1).sub(along.div(size.add(s2)).sum(1)).div(s2), size.add(s2).log().sum().add((D - L) * Math.log(s2)));', 'Math.exp(Math.min(logVar, 1))')],
       ['no other directions', MARGINAL('return whole(r.square().sum(1).sub(along.div(size.add(s2)).sum(1)).div(s2), size.add(s2).log().sum());'), 'D − L directions'],
       ['given the best z', MARGINAL('return whole(r.square().sum(1).sub(along.div(size).sum(1)).div(s2), D * logVar);'), 'best z'],
       ['no z', MARGINAL('return whole(r.square().sum(1).div(s2), D * logVar);'), 'as if z were 0'],
@@ -169,6 +173,12 @@ export const answers: TriedAnswers = {
       'vae.elbo',
       ['exp(logVar)', ELBO({ z: 'mu.add(logVar.exp().mul(rng.normal(mu.shape)))' }), 'that is the variance'],
       ['one noise for all', ELBO({ z: 'mu.add(logVar.div(2).exp().mul(rng.normal([1, L])))' }), 'noise of its own'],
+      ['one noise for all latents', ELBO({ z: 'mu.add(logVar.div(2).exp().mul(rng.normal([x.shape[0]!, 1])))' }), 'ε is [B, L]'],
+      ['the deviation of the batch', ELBO({ z: 'mu.add(logVar.mean(0).div(2).exp().mul(rng.normal(mu.shape)))' }), 'its own μ and σ'],
+      ['one deviation for all latents', ELBO({ z: 'mu.add(logVar.div(2).exp().mean(1, true).mul(rng.normal(mu.shape)))' }), 'its own μ and σ'],
+      ['latents the wrong way round', ELBO({ z: 'mu.add(logVar.reverse(1).div(2).exp().mul(rng.normal(mu.shape)))' }), 'its own μ and σ'],
+      ['half of the noise twice', ELBO({ z: "mu.add(logVar.div(2).exp().mul(tf.tile(rng.normal([Math.ceil(x.shape[0]! / 2), L]), [2, 1]).slice([0, 0], [x.shape[0]!, L])))" }), 'noise of its own'],
+      ['noise cut off', ELBO({ z: 'mu.add(logVar.div(2).exp().mul(rng.normal(mu.shape).clipByValue(-2, 2)))' })],
       ['no noise', ELBO({ z: 'mu' })],
       ['a negative KL', ELBO({ kl: 'mu.square().add(logVar.exp()).sub(logVar).sub(1).sum(1).div(-2)' }), 'negative'],
       ['means of KLs', ELBO({ kl: 'mu.square().add(logVar.exp()).sub(logVar).sub(1).mean(1).div(2)' }), 'not their mean'],
@@ -182,6 +192,8 @@ export const answers: TriedAnswers = {
       'vae.expectedBound',
       ['the limit', 'return Math.log((a + b) / 2);', 'limit of many draws'],
       ['the ELBO', 'return (Math.log(a) + Math.log(b)) / 2;', 'bound of one draw'],
+      ['a shift of 32 bits', BINOMIAL('choose(K, k) * Math.log((k * a + (K - k) * b) / K)', 'sum / (1 << K)')],
+      ['all but none', BINOMIAL('(k > 0 ? choose(K, k) : 0) * Math.log((k * a + (K - k) * b) / K)', 'sum / 2 ** K')],
       ['even', BINOMIAL('Math.log((k * a + (K - k) * b) / K) / (K + 1)'), 'ways'],
       ['a sum', BINOMIAL('choose(K, k) * Math.log(k * a + (K - k) * b)', 'sum / 2 ** K'), 'not their sum'],
       ['bits', BINOMIAL('choose(K, k) * Math.log2((k * a + (K - k) * b) / K)', 'sum / 2 ** K'), 'natural'],
@@ -215,6 +227,9 @@ export const answers: TriedAnswers = {
       ['no room', SPHERE({ power: '0' })],
       ['the wrong way', SPHERE({ kappa: '-kappa' }), 'wrong sign'],
       ['not across', SPHERE({ across: 'g' }), 'unit vectors'],
+      ['angles in order', SPHERE({ u: 'Array.from({ length: count }, (_, i) => (i + 0.5) / count)' }), 'angle of its own'],
+      ['every angle twice', SPHERE({ u: "tf.tile(rng.fork('u').uniform([Math.ceil(count / 2), 1]), [1, 2]).flatten().slice([0], [count]).dataSync()" }), 'angle of its own'],
+      ['noise of a cube', SPHERE({ g: "rng.fork('g').uniform([count, L]).sub(0.5)" })],
       ['the radius', SPHERE({ finish: 'return angle.cos().mul(mu).add(angle.sin().mul(across));' }), 'length 1'],
       ['a Gaussian brought to length 1', 'const g = mu.mul(kappa).add(rng.normal([count, mu.size])); return g.div(g.norm(2, 1, true));'],
     ),
@@ -226,6 +241,7 @@ export const answers: TriedAnswers = {
       ['half repaired', IMPORTANCE('return tf.softmax(logW.transpose()).mul(logW.transpose()).sum(1);'), 'even weights'],
       ['a sum', IMPORTANCE('return tf.logSumExp(logW, 0);'), 'not their sum'],
       ['the largest', IMPORTANCE('return logW.max(0);'), 'largest weight'],
+      ['the largest of the batch', IMPORTANCE('const top = logW.max(); return logW.sub(top).exp().mean(0).log().add(top);'), 'own largest'],
       ['no exponent taken out', IMPORTANCE('return logW.exp().mean(0).log();')],
       ['σ for σ²', IMPORTANCE('return logMeanExp(logW, 0);', 'logVar.mul(2)'), 'logVar is ln σ²'],
     ),
