@@ -88,6 +88,20 @@ function standardise(x: tf.Tensor): tf.Tensor {
 // %% id="check-standardise"
 await check('start.standardise', standardise);
 
+// %% [markdown] id="own-standardise-text"
+// The cell below runs *your* function on the numbers from above, and the library's way as long as there is none: `yours(own, library)` does that wherever what you write is put to use, and a line or a title says who answered. The three columns of `heights` say the same in three units. What is left without the units?
+
+// %% id="own-standardise"
+const scaled = yours(standardise, (x: tf.Tensor): tf.Tensor => {
+  const { mean, variance } = tf.moments(x, 0); // [D]
+  return tf.div(tf.sub(x, mean), tf.sqrt(variance));
+});
+const scaledRows = tf.tidy(() => scaled(heights).arraySync() as number[][]);
+table(
+  scaledRows.map(([first, second, third], n) => ({ example: n, first, second, third })),
+  { caption: `The columns of heights, standardised: ${scaled.by()}`, digits: 3 },
+);
+
 // %% [markdown] id="hints"
 // **Stuck?** Each exercise has three hints: a question, then the notion, then the step before the code. The first can be asked for at once, the next ones open as tries fail. When a function passes, its worked solution opens, too: `await solution('start.standardise')`. In a terminal the same is `npx grade check 00`, `npx grade hint start.standardise` and `npx grade solution start.standardise`.
 
@@ -142,7 +156,7 @@ function shareOfSum(sum: number, streams: 'two labels' | 'one label'): number {
 }
 
 // %% [markdown] id="own-dice-text"
-// Below, 6,000 throws by *your* `twoDice`, beside your prediction. `yours(own, library)` calls your function as soon as it is written; until then the library's stands in, and a line says so. Most chapters use what you write in this way: their figures are then yours, right or wrong.
+// Below, 6,000 throws by *your* `twoDice`, beside your prediction. All chapters use what you write in this way: their figures are then yours, right or wrong.
 
 // %% id="own-dice"
 const dice = yours(twoDice, (count: number, noise: Rng): tf.Tensor => {

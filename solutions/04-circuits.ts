@@ -841,7 +841,7 @@ await check('circuit.halvesTell', halvesTell);
 //
 // The **most probable explanation (MPE)** replaces the sums by maxima, and draws by choosing the largest. It gives the single most likely way through the circuit, and looks cleaner, and more alike from picture to picture, than any sample.
 //
-// ### Exercise: draw what is missing
+// ### Exercise: design the walk that draws what is missing
 //
 // Design the walk yourself: no formula is given but the rule of the game. So that chance is the same for you and the check, node $i$ makes its choice with the number $u_i$ of $[0, 1)$: of the cumulative sums of its probabilities, all but the last, count those that $u_i$ has reached or passed (as in chapter 3's sampler). That is the place of the input, or the value of a leaf. Which probabilities a sum has is the exercise.
 
@@ -986,6 +986,7 @@ await check('circuit.choose', choiceProbabilities);
 
 // %% id="measure-costs"
 const costs = [];
+const [rounds, drawn] = [budgeted(15), budgeted(500)];
 const manyMasks = tf.tidy(() => tf.tile(upper.slice([0, 0], [1, 64]), [447, 1]));
 for (const K of [4, 8, 16, 32]) {
   const structure = hiddenTree(tree, V, K);
@@ -998,12 +999,12 @@ for (const K of [4, 8, 16, 32]) {
     body().dispose();
     return (performance.now() - started) / count;
   };
-  const { milliseconds: iterations } = await em(model, { train: digits.train }, { ...once, iterations: 15 });
+  const { milliseconds: iterations } = await em(model, { train: digits.train }, { ...once, iterations: rounds });
   costs.push({
     K,
-    'EM, ms per iteration': iterations / 15,
+    'EM, ms per iteration': iterations / rounds,
     'marginal, ms per image': milliseconds(447, () => model.logMarginal(digits.test.x, manyMasks)),
-    'sampling, ms per image': milliseconds(500, () => model.sample({ count: 500, rng: rng.fork('cost samples') })),
+    'sampling, ms per image': milliseconds(drawn, () => model.sample({ count: drawn, rng: rng.fork('cost samples') })),
     weights: weightsOf(structure),
   });
 }

@@ -24,7 +24,7 @@ export interface BundleOptions {
 
 const PAGE = 'app/desk/page';
 /** What the page imports from beside its own folder. */
-const SHARED = ['lib/figures/plotly-names.ts'];
+const SHARED = ['lib/figures/plotly-names.ts', 'lib/figures/step-keys.ts'];
 
 /**
  * The folder with the page's `app.js`, `app.css` and fonts; makes it unless it is there.

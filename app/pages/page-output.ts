@@ -1,5 +1,5 @@
 /** Outputs of cells as HTML. What comes from a notebook is never trusted: text is escaped, HTML is cleaned. */
-import { escapeHtml, type FigureSpec, PLOTLY_MIME, scriptSafe } from 'dgm/figures';
+import { attributesOf, escapeHtml, type FigureSpec, PLOTLY_MIME, scriptSafe } from 'dgm/figures';
 import type { MimeData, Output } from 'dgm-jupyter';
 import { formula, type Markdown } from './page-markdown';
 
@@ -59,14 +59,11 @@ function pngWidth(base64: string): number {
 function figure(spec: FigureSpec, alt: string, drawn: string | undefined): string {
   const height = Number((spec.layout as Record<string, unknown> | undefined)?.['height']) || 400;
   return [
-    `<div class="figure" ${roleOf(spec)} aria-label="${escapeHtml(alt)}" style="min-height:${height}px">`,
+    `<div class="figure" ${attributesOf(spec.frames !== undefined)} aria-label="${escapeHtml(alt)}" style="min-height:${height}px">`,
     `<script type="application/json">${scriptSafe(JSON.stringify(spec))}</script></div>`,
     `<noscript>${drawn ?? `<p>${escapeHtml(alt)}</p>`}</noscript>`,
   ].join('');
 }
-
-/** A picture is one thing to who hears it; what has steps is moved through by the keyboard. */
-const roleOf = ({ frames }: FigureSpec): string => (frames ? 'role="group" tabindex="0"' : 'role="img"');
 
 const COLOUR_NAMES = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'];
 

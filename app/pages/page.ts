@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, extname, join, resolve, sep } from 'node:path';
-import { escapeHtml } from 'dgm/figures';
+import { escapeHtml, listenForSteps } from 'dgm/figures';
 import { titleOf, type CodeCell, type Notebook, type NotebookCell, type TextCell } from 'dgm-jupyter';
 import { createMarkdown, highlight, type Heading, type Markdown } from './page-markdown';
 import { outputHtml, type OutputContext } from './page-output';
@@ -138,11 +138,10 @@ function plotly(): string {
 
 /**
  * Draws the figures in the colour of the page's text, and again when the reader changes between light and dark. The
- * arrow keys move through the steps of one that has steps, since plotly's own slider knows the mouse only; nothing
- * moves by itself.
+ * arrow keys move through the steps of one that has steps, too.
  */
 const DRAW = `
-(function () {
+(${listenForSteps.toString()})(globalThis);(function () {
   var figures = Array.from(document.querySelectorAll('div.figure')).map(function (element) {
     var spec = JSON.parse(element.querySelector('script').textContent);
     element.textContent = '';
@@ -152,21 +151,10 @@ const DRAW = `
   figures.forEach(function (figure) {
     var font = Object.assign({ color: colour() }, figure.spec.layout.font);
     var layout = Object.assign({}, figure.spec.layout, { font: font });
-    Plotly.newPlot(figure.element, Object.assign({}, figure.spec, { layout: layout })).then(function () {
-      if (figure.spec.frames) figure.element.addEventListener('keydown', function (event) { step(figure, event); });
-    }).catch(function (error) {
+    Plotly.newPlot(figure.element, Object.assign({}, figure.spec, { layout: layout })).catch(function (error) {
       figure.element.textContent = figure.element.getAttribute('aria-label') + ' (' + error.message + ')';
     });
   });
-  function step(figure, event) {
-    var move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!move) return;
-    event.preventDefault();
-    var names = figure.spec.frames.map(function (frame) { return frame.name; });
-    var to = names[figure.element._fullLayout.sliders[0].active + move];
-    if (to !== undefined)
-      Plotly.animate(figure.element, [to], { mode: 'immediate', transition: { duration: 0 }, frame: { duration: 0 } });
-  }
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', function () {
     figures.forEach(function (figure) {
       if (!(figure.spec.layout.font || {}).color) Plotly.relayout(figure.element, { 'font.color': colour() });

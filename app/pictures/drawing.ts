@@ -85,11 +85,18 @@ async function draw(window: DOMWindow, figure: FigureSpec): Promise<string> {
   try {
     await plotly.newPlot(element, data.map(drawable), { ...layout, ...look }, { staticPlot: true });
     const svg = await plotly.toImage(element, { format: 'svg', width, height, imageDataOnly: true });
-    return svg.replaceAll('image-rendering: pixelated', 'image-rendering: optimizeSpeed'); // the older word, which resvg knows
+    return forResvg(svg);
   } finally {
     plotly.purge(element);
     element.remove();
   }
+}
+
+/** The same in words that resvg knows: the older one for sharp pixels, and no quotes about what a colour bar is filled with. */
+function forResvg(svg: string): string {
+  return svg
+    .replaceAll('image-rendering: pixelated', 'image-rendering: optimizeSpeed')
+    .replace(/url\((?:'|"|&quot;)(#[^'"&)]*)(?:'|"|&quot;)\)/g, 'url($1)');
 }
 
 function sizeOr(value: unknown, otherwise: number): number {

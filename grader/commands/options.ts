@@ -28,10 +28,8 @@ export interface JobsOption {
   readonly jobs: number;
 }
 
-export function jobsOption(): Option {
-  return new Option('--jobs <n>', 'how many to grade at the same time')
-    .argParser(toNumber({ min: 1, whole: true }))
-    .default(availableParallelism());
+export function jobsOption(about = 'how many to grade at the same time'): Option {
+  return new Option('--jobs <n>', about).argParser(toNumber({ min: 1, whole: true })).default(availableParallelism());
 }
 
 export interface TierOption {

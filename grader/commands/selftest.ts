@@ -6,14 +6,14 @@ import { chapters, findChapter } from '../chapters/registry';
 import { hostileTable, runHostile, type HostileReport } from '../selftest/hostile';
 import { chapterTable, releaseTable, selftestJson } from '../reports/terminal';
 import { course, root } from '../base/paths';
-import { selftest, type SelftestReport } from '../selftest/selftest';
+import { testChapters } from '../selftest/at-once';
+import { withRelease, type SelftestReport } from '../selftest/selftest';
 import type { Tier } from '../sandbox/tier';
 import { examineTier } from '../sandbox/tier-probe';
-import { chapterOption, tierOption, type TierOption } from './options';
+import { chapterOption, jobsOption, tierOption, type JobsOption, type TierOption } from './options';
 import { chooseTier } from './sandbox';
-import { withCompiler } from './shared';
 
-interface SelftestOptions extends TierOption {
+interface SelftestOptions extends TierOption, JobsOption {
   readonly json?: boolean;
   readonly chapter?: string;
   /** Attacks alone, from this folder; false: none. */
@@ -22,9 +22,10 @@ interface SelftestOptions extends TierOption {
 
 const CORPUS = join(root, 'test', 'hostile');
 
-async function test({ json = false, chapter, hostile, tier }: SelftestOptions): Promise<void> {
+async function test(options: SelftestOptions): Promise<void> {
+  const { json = false, chapter, hostile, tier } = options;
   const say = (text: string) => json || console.log(text);
-  const ofChapters = hostile ? undefined : await testChapters(chapter, say);
+  const ofChapters = hostile ? undefined : await testWanted(options, say);
   const wanted = hostile ?? (chapter === undefined && existsSync(CORPUS));
   const ofAttacks = wanted ? await testAttacks(typeof wanted === 'string' ? wanted : CORPUS, tier, say) : [];
   const ok = (ofChapters?.ok ?? true) && ofAttacks.every((report) => report.ok);
@@ -35,14 +36,12 @@ async function test({ json = false, chapter, hostile, tier }: SelftestOptions): 
   process.exitCode = ok ? 0 : 1;
 }
 
-async function testChapters(chapter: string | undefined, say: (text: string) => void): Promise<SelftestReport> {
+async function testWanted({ chapter, jobs }: SelftestOptions, say: (text: string) => void): Promise<SelftestReport> {
   const wanted = chapter === undefined ? chapters : [findChapter(chapter, chapters)];
-  let report: SelftestReport;
-  await withCompiler(async (compiler) => {
-    report = await selftest(wanted, course, compiler, (done) => say(chapterTable(done)));
-    say(releaseTable(report));
-  });
-  return report!;
+  const names = wanted.map(({ name }) => name);
+  const report = await withRelease(await testChapters(names, jobs, (done) => say(chapterTable(done))), wanted, course);
+  say(releaseTable(report));
+  return report;
 }
 
 /** In the tier that is wanted; or in the strongest, and then in the weakest that shuts anything in. */
@@ -67,13 +66,15 @@ export function addSelftest(program: Command): void {
     .summary('grade the grader')
     .description(
       'For every chapter: the solution earns everything, the untouched release nothing, the checks reject every ' +
-        'known mistake, the hidden checks reject answers learnt by heart from the public ones, and what students get shows ' +
-        'no line of a solution and no hidden check. Then a corpus of attacks, where this copy has one: none may earn, ' +
-        'reach or leave anything, in the strongest sandbox that holds here, and, if limits promises it, in that.',
+        'known mistake, answers that know nothing earn nothing, the hidden checks reject answers learnt by heart from ' +
+        'the public ones, and what students get shows no line of a solution and no hidden check. Then a corpus of ' +
+        'attacks, where this copy has one: none may earn, reach or leave anything, in the strongest sandbox that holds ' +
+        'here, and, if limits promises it, in that.',
     )
     .addOption(chapterOption('one chapter only, by number or name, and no attacks'))
     .option('--hostile [folder]', 'the attacks alone')
     .option('--no-hostile', 'no attacks')
+    .addOption(jobsOption('how many chapters to test at the same time'))
     .addOption(tierOption())
     .option('--json', 'print the report as JSON')
     .addHelpText('after', '\nExit status: 0 when all of that holds, else 1.')

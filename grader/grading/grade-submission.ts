@@ -61,7 +61,7 @@ function failed(status: Status, message: string): Outcome {
 
 type Outcome = Pick<SubmissionResult, 'chapter' | 'status' | 'message' | 'exercises' | 'notes'>;
 
-async function attempt({ student, file }: Submission, setting: Setting): Promise<Outcome> {
+async function attempt({ file }: Submission, setting: Setting): Promise<Outcome> {
   try {
     const submitted = await readSubmission(file);
     const chapter = chapterOf(submitted, setting);

@@ -1,7 +1,8 @@
 /**
  * Grades the grader: the authored solution must earn everything, the untouched release nothing, and every known
  * mistake must be found, by a check that fails and not by an accident. Answers learnt by heart from the public checks
- * must fail the hidden ones, and what is released must show no line of a solution.
+ * must fail the hidden ones, answers that know nothing of the question must earn nothing, and what is released must show
+ * no line of a solution.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,6 +21,7 @@ import { decode, encode, type Wire } from '../exercise/protocol';
 import { release } from '../authoring/release';
 import type { CheckResult, ExerciseResult } from '../grading/result';
 import type { Course } from '../base/paths';
+import { Answers, trivialEarnings } from './trivial';
 
 interface MistakeReport {
   readonly exercise: string;
@@ -52,18 +54,23 @@ export interface SelftestReport {
 const MISTAKES = 3;
 const SEED = 'selftest';
 
-/** @param onChapter called as each chapter is done */
+/** Chapter by chapter in this process; at-once.ts takes several at a time. */
 export async function selftest(
   chapters: readonly Chapter[],
   course: Course,
   compiler: Compiler,
-  onChapter: (report: ChapterReport) => void = () => undefined,
 ): Promise<SelftestReport> {
   const reports: ChapterReport[] = [];
-  for (const chapter of chapters) {
-    reports.push(await testChapter(chapter, course, compiler));
-    onChapter(reports.at(-1)!);
-  }
+  for (const chapter of chapters) reports.push(await testChapter(chapter, course, compiler));
+  return withRelease(reports, chapters, course);
+}
+
+/** What the chapters gave, and whether the folder that students get of them shows what it must not. */
+export async function withRelease(
+  reports: readonly ChapterReport[],
+  chapters: readonly Chapter[],
+  course: Course,
+): Promise<SelftestReport> {
   const breaches = await testRelease(chapters, course);
   return { chapters: reports, release: breaches, ok: [...reports, { breaches }].every((r) => r.breaches.length === 0) };
 }
@@ -78,11 +85,15 @@ async function testRelease(chapters: readonly Chapter[], course: Course): Promis
   }
 }
 
-async function testChapter(chapter: Chapter, course: Course, compiler: Compiler): Promise<ChapterReport> {
+export async function testChapter(chapter: Chapter, course: Course, compiler: Compiler): Promise<ChapterReport> {
   const exercises = await withHidden(chapter).exercises();
   const source = { chapter: chapter.name, exercises, ...(await readSource(chapter.name, course)) };
   const built = buildChapter(source);
-  const solution = await gradeNotebook(built.complete, exercises, compiler);
+  const answers = new Answers();
+  const solution = await gradeNotebook(built.complete, exercises, compiler, {
+    seedOf: () => SEED,
+    onAnswer: answers.note,
+  });
   const release = await gradeNotebook(built.released, exercises, compiler);
   const mistakes: MistakeReport[] = [];
   for (const exercise of exercises)
@@ -106,6 +117,7 @@ async function testChapter(chapter: Chapter, course: Course, compiler: Compiler)
     ...(await learntByHeart(exercises, built.complete, compiler)).map(
       (id) => `answers to ${id} learnt by heart from the notebook's checks pass the hidden checks`,
     ),
+    ...(await trivialBreaches(exercises, answers)),
     ...notebookLeaks(built),
     ...hintLeaks(exercises, built),
   ];
@@ -186,6 +198,17 @@ function fromMemory(seen: ReadonlyMap<string, Wire>): Call {
     const [other = null] = seen.values();
     return Promise.resolve(decode(seen.get(JSON.stringify(encode(args))) ?? other));
   };
+}
+
+async function trivialBreaches(exercises: readonly Exercise[], answers: Answers): Promise<string[]> {
+  const breaches: string[] = [];
+  for (const exercise of exercises)
+    for (const { name, checks } of await trivialEarnings(exercise, answers, SEED))
+      breaches.push(
+        `an answer that knows nothing (${name}) earns points for ${exercise.id}, by '${checks.join("', '")}': ` +
+          'tighten that, or make it a law',
+      );
+  return breaches;
 }
 
 function isHidden({ hidden }: { readonly hidden?: boolean }): boolean {

@@ -3,6 +3,7 @@
  * network that has seen other coordinates. The log-determinant is the sum of the logarithms of the slopes.
  */
 import * as tf from '@tensorflow/tfjs';
+import { requireCounts } from '../core/counts';
 import type { Latent } from '../core/model';
 import { sumEvent, withoutGradient } from '../core/tensor';
 
@@ -42,8 +43,10 @@ export function affine(bound: number): Transform {
 /**
  * The distribution function of a histogram, [low, high] → [0, 1]: on each of K equal bins a straight line that rises
  * by p_k, with p = softmax(parameters) (Müller et al., Neural Importance Sampling, 2019, section 4.1).
+ * @throws when the bins are no number of things, or the interval has no inside
  */
 export function linearSpline(bins: number, low: number, high: number): Transform {
+  requireDomain('linearSpline', bins, low, high);
   const width = (high - low) / bins;
   return {
     parameters: bins,
@@ -69,8 +72,14 @@ export function linearSpline(bins: number, low: number, high: number): Transform
  * A monotone spline of quotients of parabolas, [low, high] → [0, 1], with a continuous slope (Durkan et al., Neural
  * Spline Flows, 2019, after Gregory and Delbourgo, 1982). K bins with learnt widths and heights, none below `LEAST` of
  * the whole, and the slopes at the K + 1 knots.
+ * @throws when there are so many bins that the least of them do not fit, as when they are no number of things
  */
 export function rationalQuadraticSpline(bins: number, low: number, high: number): Transform {
+  requireDomain('rationalQuadraticSpline', bins, low, high);
+  if (!(LEAST * bins < 1))
+    throw new Error(
+      `rationalQuadraticSpline: bins must be below ${1 / LEAST}, as each is at least ${LEAST} of the whole; got ${bins}`,
+    );
   const shares = (raw: tf.Tensor) => tf.softmax(raw).mul(1 - LEAST * bins).add(LEAST); // prettier-ignore
   /** In coordinates in which the domain is [0, 1], too: [B or 1, n, K] each. */
   const knots = (parameters: tf.Tensor) => {
@@ -126,6 +135,11 @@ export function rationalQuadraticSpline(bins: number, low: number, high: number)
           .add(low);
       }),
   };
+}
+
+function requireDomain(where: string, bins: number, low: number, high: number): void {
+  requireCounts(where, { bins });
+  if (!(low < high)) throw new Error(`${where}: expected low < high, got ${low} and ${high}`);
 }
 
 const TINY = 1e-30; // a bin that softmax rounds to 0 can still be divided by

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { PLOTLY_FILE } from './plotly-names';
+import { listenForSteps, STEPS_ATTRIBUTES } from './step-keys';
 
 export { PLOTLY_FILE };
 
@@ -11,14 +12,23 @@ export { PLOTLY_FILE };
  * A fragment of HTML that draws a figure in place. The same figure gives the same fragment.
  * @param json the figure's `FigureSpec`
  */
-export function figureHtml(json: string, alt: string, height: number): string {
+export function figureHtml(json: string, alt: string, height: number, hasSteps = false): string {
   const key = createHash('sha256').update(json).digest('hex').slice(0, 12);
-  const script = `(${draw.toString()})(${scriptSafe(json)},"${key}","${PLOTLY_FILE}");`;
+  const keys = hasSteps ? `(${listenForSteps.toString()})(globalThis);` : '';
+  const script = `${keys}(${draw.toString()})(${scriptSafe(json)},"${key}","${PLOTLY_FILE}");`;
   return [
-    `<div class="dgm-figure" data-figure="${key}" role="img" aria-label="${escapeHtml(alt)}" style="min-height:${height}px">`,
+    `<div class="dgm-figure" data-figure="${key}" ${attributesOf(hasSteps)} aria-label="${escapeHtml(alt)}" style="min-height:${height}px">`,
     `<p>${escapeHtml(alt)}</p></div>`,
     `<script>${script}</script>`,
   ].join('');
+}
+
+/** A picture is one thing to who hears it; what has steps is moved through by the keyboard. */
+export function attributesOf(hasSteps: boolean): string {
+  if (!hasSteps) return 'role="img"';
+  return Object.entries(STEPS_ATTRIBUTES)
+    .map(([name, value]) => `${name}="${value}"`)
+    .join(' ');
 }
 
 /** JSON that can stand inside a script element: no end tag, no comment, no line separators of old JavaScript. */

@@ -83,7 +83,7 @@ export function figureBundle(data: readonly Trace[], layout: Layout, options: Fi
     );
   return {
     [PLOTLY_MIME]: JSON.parse(json) as unknown,
-    'text/html': figureHtml(json, alt, heightOf(spec)),
+    'text/html': figureHtml(json, alt, heightOf(spec), spec.frames !== undefined),
     'text/plain': alt,
   };
 }

@@ -10,4 +10,5 @@ export * from './live-loss';
 export * from './loss-chart';
 export * from './panels';
 export * from './plane-charts';
+export * from './step-keys';
 export * from './table';

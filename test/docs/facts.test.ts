@@ -61,6 +61,29 @@ describe('security', () => {
 test('every status of a grading is explained', () =>
   expect(names(tableIn(textOf('docs/lecturers.md'), '| status |')).sort()).toEqual([...statuses].sort()));
 
+describe('the packages', () => {
+  const told = names(tableIn(textOf('docs/decisions/0011-packages.md'), '| package |'));
+  const manifests = files.filter((file) => file === 'package.json' || /^(?!test\/).*\/package\.json$/.test(file));
+  const ours = new Set(manifests.map((file) => (JSON.parse(textOf(file)) as { name: string }).name));
+  const asked = new Set(
+    manifests.flatMap((file) => {
+      const { dependencies, devDependencies } = JSON.parse(textOf(file)) as Readonly<Record<string, object>>;
+      return Object.keys({ ...dependencies, ...devDependencies }).filter((name) => !ours.has(name));
+    }),
+  );
+  /** `@lumino/*` is all of them. */
+  const fits = (line: string, name: string) =>
+    line.endsWith('/*') ? name.startsWith(line.slice(0, -1)) : line === name;
+
+  test('that we ask for have a line that says why', () => {
+    expect(asked.size).toBeGreaterThan(30);
+    expect([...asked].filter((name) => !told.some((line) => fits(line, name)))).toEqual([]);
+  });
+
+  test('that have a line are asked for', () =>
+    expect(told.filter((line) => ![...asked].some((name) => fits(line, name)))).toEqual([]));
+});
+
 describe('the README', () => {
   const page = textOf('README.md');
 

@@ -228,6 +228,7 @@ describe('eager work', () => {
     await steppers.each[0]!.step({ x: tf.zeros([1, 2]) }, createRng(1), 'this test');
     const best = installed.find(({ available }) => available)!.name;
     expect(steppers.engine()).toBe(`eager on ${best}: as asked`);
+    expect(tf.getBackend()).toBe('cpu'); // what comes after it runs where it ran before
     steppers.write();
     expectClose(w.dataSync(), [0.8, 0.8], { absolute: 1e-6 });
     await steppers.dispose();

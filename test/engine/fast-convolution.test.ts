@@ -1,7 +1,11 @@
 /** Convolutions with fewer multiplications: the matrices, where they pay, and what exactness costs and saves. */
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { createRng } from 'dgm';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { compileNow } from '../../lib/engine/call/compile';
+import { compiled } from '../../lib/engine/call/compiled-function';
+import type { Spec } from '../../lib/engine/graph/graph';
 import { fastConvolution, productsOf } from '../../lib/engine/onnx/kernels/fast-convolution';
 import { fastPlan } from '../../lib/engine/onnx/kernels/fast-tiles';
 import { expectSame, floats, type Fn } from './kernels/agreement';
@@ -52,6 +56,42 @@ describe('fast convolution', () => {
     // a sum over taps and channels, and for the kernel's gradient over positions and images, of random signs
     const terms = Math.sqrt(kernel[0] * kernel[1] * kernel[2]) + Math.sqrt(image[0] * image[1] * image[2]);
     await expectSame(conv, [floats(-1, 1, image), weights], true, { terms });
+  });
+
+  describe('an outlier outside of an output’s window', () => {
+    const [B, N, C, K, at] = [8, 40, 32, 9, 37]; // outputs 0 … at − K do not see the input `at`
+    const kernel = tf.tidy(() => createRng('kernel').normal([1, K, C, C]).mul(0.1)) as tf.Tensor4D;
+    const conv = ([x]: readonly tf.Tensor[]) => [tf.conv2d(x as tf.Tensor4D, kernel, 1, 'valid')];
+    const before = createRng('x').normal([B, 1, N, C]);
+    const isThere = tf.range(0, N).equal(at).reshape([1, 1, N, 1]); // prettier-ignore
+    /** How far the outlier moves what does not see it. */
+    const moved = (run: (x: tf.Tensor) => tf.Tensor, outlier: number) => {
+      const unseen = (x: tf.Tensor) => run(x).slice([0, 0, 0, 0], [B, 1, at - K + 1, C]);
+      const spoilt = tf.where(isThere, outlier, before);
+      return unseen(spoilt).sub(unseen(before)).abs().max().dataSync()[0]!;
+    };
+    afterEach(() => vi.unstubAllEnvs());
+
+    test.each([1e6, Infinity, NaN])('of %d leaves a compiled function’s alone', (outlier) => {
+      const f = compiled(conv, { device: 'cpu' });
+      expect(moved((x) => f([x], createRng(1))[0]!, outlier)).toBe(0);
+      expect(f.engine()).toBe('compiled for the cpu');
+    });
+
+    test.each([1e6, Infinity, NaN])('of %d leaves every one alone where DGM_CONVOLUTIONS is exact', (outlier) => {
+      const spec = { shape: before.shape, dtype: 'float32' } as const;
+      const withSwitch = (value: string) => {
+        vi.stubEnv('DGM_CONVOLUTIONS', value);
+        const made = compileNow(conv, [spec], { device: 'cpu', quiet: true });
+        const [{ shape }] = made.outputs as [Spec];
+        const run = (x: tf.Tensor) =>
+          tf.tensor(made.runNow([x.dataSync() as Float32Array], createRng(1))[0]!, [...shape]);
+        return moved(run, outlier);
+      };
+      expect(withSwitch('exact')).toBe(0);
+      expect(withSwitch('')).not.toBe(0); // the switch changes something
+      expect(() => withSwitch('quick')).toThrow("DGM_CONVOLUTIONS must be fast or exact, got 'quick'");
+    });
   });
 
   test('is not made where it would cost more', () => {

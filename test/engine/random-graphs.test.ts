@@ -1,14 +1,19 @@
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { deviceOf } from '../../lib/engine/devices/providers';
 import { recipes } from './random/graphs';
 import { differenceIn, judge, type Result, type Verdict } from './random/judge';
 
 // Compiled = eager on random graphs: constants, equal sides, ones and fills, ranks that differ, extremes anywhere, empty
-// axes, integers and booleans, first and second derivatives. More of them: DGM_GRAPHS=50000; others: DGM_GRAPHS_SEED=2.
+// axes, integers and booleans, first and second derivatives. More of them: DGM_GRAPHS=50000; others: DGM_GRAPHS_SEED=2;
+// on another device: DGM_GRAPHS_DEVICE=webgpu. A software driver has to be named before the process starts, as
+// `environment` in webgpu.test.ts does: VK_DRIVER_FILES=/usr/lib/chromium/vk_swiftshader_icd.json
+// LD_LIBRARY_PATH=/usr/lib/chromium DGM_GRAPHS=300 DGM_GRAPHS_DEVICE=webgpu npx vitest run test/engine/random-graphs
 
 const GRAPHS = Number(process.env['DGM_GRAPHS'] ?? 3000);
 const seed = Number(process.env['DGM_GRAPHS_SEED'] ?? 1);
+const device = deviceOf(process.env['DGM_GRAPHS_DEVICE'] ?? 'cpu');
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -19,7 +24,7 @@ describe('random graphs', () => {
       const verdicts: Record<Verdict, number> = { same: 0, refused: 0, eager: 0 };
       fc.assert(
         fc.property(recipes(), (recipe) => {
-          verdicts[judge(recipe)]++;
+          verdicts[judge(recipe, { device })]++;
         }),
         { numRuns: GRAPHS, seed },
       );

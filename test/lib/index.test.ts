@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
@@ -183,4 +184,12 @@ describe('is seen to be wrong', () => {
     [`export { e } from 'dgm';`, ['e']],
     [`import { f } from 'dgm/engine';\nconst dgm = { g: 1 }; dgm.g;`, []],
   ])('what is asked by %s', (text, names) => expect(asked(text)).toEqual(names));
+});
+
+test('who imports it loads TensorFlow.js, and no package that only a part of the library needs', () => {
+  const program = `require('dgm');
+    const packages = Object.keys(require.cache).flatMap((path) => /.*node_modules.((?:@[^\\/\\\\]+.)?[^\\/\\\\]+)/.exec(path)?.[1] ?? []);
+    console.log(JSON.stringify([...new Set(packages)].filter((name) => !name.startsWith('@tensorflow')).sort()));`;
+  const { stdout } = spawnSync(process.execPath, ['-e', program], { cwd: root, encoding: 'utf8' });
+  expect(JSON.parse(stdout.trim().split('\n').at(-1)!)).toEqual(['long', 'seedrandom']); // what TensorFlow.js needs
 });

@@ -3,6 +3,7 @@ import { PageConfig } from '@jupyterlab/coreutils';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import { Widget } from '@lumino/widgets';
 import { PLOTLY_FILE, PLOTLY_MIME } from '../../../lib/figures/plotly-names';
+import { listenForSteps, STEPS_ATTRIBUTES } from '../../../lib/figures/step-keys';
 import type { Appearance } from './appearance';
 
 /** A figure as `figure` of the library sends it. */
@@ -24,6 +25,7 @@ interface Plotly {
 export function plotlyFactory(appearance: Appearance): IRenderMime.IRendererFactory {
   const drawn = new Set<HTMLElement>();
   appearance.onChange(() => drawn.forEach(recolour));
+  listenForSteps(globalThis);
   return {
     safe: true,
     mimeTypes: [PLOTLY_MIME],
@@ -50,6 +52,7 @@ function figureWidget(mimeType: string, drawn: Set<HTMLElement>): IRenderMime.IR
       const spec = model.data[mimeType] as unknown as FigureSpec;
       const alt = String(model.data['text/plain'] ?? 'Figure');
       node.setAttribute('aria-label', alt);
+      if (spec.frames) for (const [name, value] of Object.entries(STEPS_ATTRIBUTES)) node.setAttribute(name, value);
       node.style.minHeight = `${Number(spec.layout['height'] ?? 400)}px`; // no jump while plotly loads
       try {
         const plotly = await loadPlotly();

@@ -186,6 +186,7 @@ const twoDice: Exercise = {
   checks: [
     {
       name: 'the sums are whole numbers',
+      law: true,
       async run({ call, rng }) {
         const sums = await throwTwo(call, rng.fork('throws'), 500);
         const broken = sums.find((sum) => !Number.isInteger(sum));
@@ -200,6 +201,7 @@ const twoDice: Exercise = {
     },
     {
       name: 'the same rng gives the same throws, another one gives others',
+      law: true,
       async run({ call, rng }) {
         const first = await throwTwo(call, rng.fork('one'), 50);
         const hint = 'take all randomness from rng';

@@ -211,7 +211,7 @@ const decideOrDecline: Exercise = {
         checkDecline(
           call,
           {
-            posterior: tf.tensor2d([[0.6, 0.4], [0.9, 0.1]]), // prettier-ignore
+            posterior: tf.tensor2d([[0.4, 0.6], [0.9, 0.1]]), // prettier-ignore
             logP: tf.tensor1d([-4, -3.5]),
             heldOut: tf.tensor1d([-1, -2, -3, -4]),
             alpha: 0.25,

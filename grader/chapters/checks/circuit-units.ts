@@ -103,6 +103,7 @@ export const violation: Exercise = {
   checks: [
     {
       name: 'finds nothing in circuits that are right',
+      law: true,
       async run({ call, rng }) {
         await checkViolation(call, [leaf(0), leaf(1), product(0, 1)], -1, 'different variables may be multiplied');
         await checkViolation(call, [leaf(0), leaf(0), sum(0, 1)], -1, 'tables of the same variable may be summed');
@@ -138,8 +139,11 @@ export const violation: Exercise = {
     },
     {
       name: 'names the first of several',
-      run: ({ call }) =>
-        checkViolation(call, [leaf(0), leaf(0), product(0, 1), leaf(1), sum(2, 3)], 2, 'children come before parents'),
+      async run({ call }) {
+        const told = 'children come before parents';
+        await checkViolation(call, [leaf(0), leaf(0), product(0, 1), leaf(1), sum(2, 3)], 2, told);
+        await checkViolation(call, [leaf(0), leaf(1), leaf(1), sum(0, 1), product(1, 2)], 3, told);
+      },
     },
   ],
 };

@@ -142,6 +142,7 @@ export const gather: Exercise = {
     },
     {
       name: 'two additive steps, everywhere: x₁ moves by what x₂ says, then x₂ by what z₁ says',
+      law: true,
       async run({ call }) {
         for (const V of [2, 3, 5]) await checkSteps(call, V, 7);
       },

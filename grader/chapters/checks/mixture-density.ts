@@ -201,6 +201,7 @@ export const responsibilities: Exercise = {
     },
     {
       name: 'each row sums to 1',
+      law: true,
       sameForAll: true,
       async run({ call, rng }) {
         const got = expectTensor(await call(normal(rng, 'a', [7, 5], 20)), { what: 'responsibilities', shape: [7, 5] });

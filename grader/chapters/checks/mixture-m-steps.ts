@@ -247,6 +247,7 @@ export const mStep: Exercise = {
     },
     {
       name: 'no parameters nearby score higher',
+      law: true,
       sameForAll: true,
       async run({ call, rng }) {
         const input = mStepInput(rng, 0.5);

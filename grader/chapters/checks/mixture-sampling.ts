@@ -182,21 +182,27 @@ export const sample: Exercise = {
       name: 'works for a single sample, and where a component has weight 0',
       async run({ call, rng }) {
         // neither K = 1, where tf.oneHot and tf.multinomial give up, nor anything else that is tfjs' own limit
-        const alone = { ...MIXTURE, pi: [0, 1, 0] };
-        const rows = [
-          ...(await drawSamples(call, alone, rng.fork('one sample'), 1)),
-          ...(await drawSamples(call, alone, rng.fork('fifty'), 50)),
-        ];
-        const owners = new Set(rows.map((row) => ownerOf(row, alone)));
-        expectTrue(
-          owners.size === 1 && owners.has(1),
-          'samples from component 1 alone when π = [0, 1, 0]',
-          `samples from ${[...owners].join(' and ')}`,
-        );
+        for (const pi of [
+          [0, 1, 0],
+          [0, 0, 1],
+        ]) {
+          const alone = { ...MIXTURE, pi };
+          const rows = [
+            ...(await drawSamples(call, alone, rng.fork(`one sample, ${pi}`), 1)),
+            ...(await drawSamples(call, alone, rng.fork(`fifty, ${pi}`), 50)),
+          ];
+          const owners = new Set(rows.map((row) => ownerOf(row, alone)));
+          expectTrue(
+            owners.size === 1 && owners.has(pi.indexOf(1)),
+            `samples from component ${pi.indexOf(1)} alone when π = [${pi.join(', ')}]`,
+            `samples from ${[...owners].join(' and ')}`,
+          );
+        }
       },
     },
     {
       name: 'the same rng gives the same samples, another one gives others',
+      law: true,
       async run({ call, rng }) {
         const first = await drawSamples(call, MIXTURE, rng.fork('one'), 20);
         expectClose(matrixTensor(await drawSamples(call, MIXTURE, rng.fork('one'), 20)), matrixTensor(first), {

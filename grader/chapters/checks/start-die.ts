@@ -119,6 +119,7 @@ export const dieGradient: Exercise = {
     },
     {
       name: 'is 0 where the model has the shares of the throws',
+      law: true,
       run: ({ call }) =>
         checkDieGradient(call, [1, 2, 4].map(Math.log), [10, 20, 40], 'there the loss is least: q = the shares'),
     },

@@ -12,6 +12,7 @@ import type { Check, Hidden, Mistake } from '../../exercise/exercise';
 const standardiseChecks: readonly Check[] = [
   {
     name: 'another unit and another zero of the data change nothing, and standardising twice is once',
+    law: true,
     async run({ call, rng }) {
       const x = normal(rng, 'x', [20, 3]);
       const once = expectTensor(await call(x), { what: 'the columns', shape: [20, 3] });
@@ -146,6 +147,7 @@ const twoDiceMistakes: readonly Mistake[] = [
 const dieLossChecks: readonly Check[] = [
   {
     name: 'is the mean of the losses of single throws, in whatever order',
+    law: true,
     async run({ call, rng }) {
       const [logits, x] = [normal(rng, 'logits', [7], 1.5), integers(rng, 'x', [8], 7)];
       const each = [];

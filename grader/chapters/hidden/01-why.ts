@@ -23,6 +23,7 @@ import type { Check, Hidden, Mistake } from '../../exercise/exercise';
 const decideChecks: readonly Check[] = [
   {
     name: 'a class split into two halves keeps its posterior, and p(x) does not change',
+    law: true,
     sameForAll: true,
     async run({ call, rng }) {
       const [logGiven, logPrior] = [normal(rng, 'a', [6, 3], 3), logFrequencies(rng, 3)];
@@ -253,6 +254,7 @@ const adversarialMistakes: readonly Mistake[] = [
 const logPartitionChecks: readonly Check[] = [
   {
     name: 'two groups of pixels that do not touch multiply their Z',
+    law: true,
     async run({ call, rng }) {
       const lnZ = async (b: readonly number[], J: readonly (readonly number[])[]) =>
         expectTensor(await call(tf.tensor1d([...b]), matrixTensor(J)), { what: 'ln Z', shape: [] }).dataSync()[0]!;

@@ -26,6 +26,7 @@ import { given, type Check, type Hidden, type Mistake } from '../../exercise/exe
 const crossEntropyChecks: readonly Check[] = [
   {
     name: 'the entropies of two independent variables add up',
+    law: true,
     async run({ call, rng }) {
       const [p, q] = [distributions(rng, 'p', 3, 4), distributions(rng, 'q', 3, 5)];
       const pair = p.expandDims(2).mul(q.expandDims(1)).reshape([3, 20]); // the joint distribution
@@ -75,6 +76,7 @@ const crossEntropyMistakes: readonly Mistake[] = [
 const bernoulliChecks: readonly Check[] = [
   {
     name: 'black and white exchanged, with the signs of the logits, changes nothing',
+    law: true,
     async run({ call, rng }) {
       const [x, logits] = [integers(rng, 'x', [6, 5], 2), normal(rng, 'logits', [6, 5], 4)];
       const here = expectTensor(await call(x, logits), { what: 'log-likelihoods', shape: [6] });
@@ -253,6 +255,7 @@ const closestNormalMistakes: readonly Mistake[] = [
 const gaussianKlChecks: readonly Check[] = [
   {
     name: 'another unit for both Gaussians changes nothing',
+    law: true,
     async run({ call, rng }) {
       const [mu, muP] = [normal(rng, 'mu', [5, 3]), normal(rng, 'muP', [5, 3])];
       const [logVar, logVarP] = [normal(rng, 'logVar', [5, 3]), normal(rng, 'logVarP', [5, 3])];
@@ -388,6 +391,7 @@ const pathwiseMistakes: readonly Mistake[] = [
 const scoreFunctionChecks: readonly Check[] = [
   {
     name: 'f and the gradient scale together, and draws in another order are answered in that order',
+    law: true,
     async run({ call, rng }) {
       const [f, z] = [normal(rng, 'f', [10], 2), normal(rng, 'z', [10])];
       const here = expectTensor(await call(f, z, 0.3, 0.4), { what: 'gradients', shape: [10, 2] });

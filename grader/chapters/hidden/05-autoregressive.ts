@@ -20,6 +20,7 @@ import type { Check, Hidden, Mistake } from '../../exercise/exercise';
 const logLikelihoodChecks: readonly Check[] = [
   {
     name: 'a number added to the logits of a place changes nothing, and ln p adds over places',
+    law: true,
     sameForAll: true,
     async run({ call, rng }) {
       const [logits, x] = [normal(rng, 'logits', [4, 5, 3], 2), integers(rng, 'x', [4, 5], 3)];
@@ -146,6 +147,7 @@ const inOrderMistakes: readonly Mistake[] = [
 const causalConvChecks: readonly Check[] = [
   {
     name: 'is linear, and a change of a step changes no step before it',
+    law: true,
     async run({ call, rng }) {
       const [x, w] = [normal(rng, 'x', [2, 10, 3]), normal(rng, 'w', [3, 3, 2])];
       const here = expectTensor(await call(x, w, 2), { what: 'y', shape: [2, 10, 2] });
@@ -312,6 +314,7 @@ const drawMistakes: readonly Mistake[] = [
 const temperatureChecks: readonly Check[] = [
   {
     name: 'two temperatures one after the other multiply, and odds are powers of odds',
+    law: true,
     async run({ call, rng }) {
       const logits = normal(rng, 'logits', [4, 5], 2);
       const once = expectTensor(await call(logits, 0.6), { what: 'the probabilities', shape: [4, 5] });

@@ -89,6 +89,7 @@ const massMistakes: readonly Mistake[] = [
 const priorChecks: readonly Check[] = [
   {
     name: 'coordinates are independent: ln p of the whole is the sum of ln p of its parts',
+    law: true,
     async run({ call, rng }) {
       const { z, logits, mu, logScale } = priorInput(rng, 6, 4, 3);
       const part = (x: tf.Tensor, axis: number, start: number) => tf.split(x, 2, axis)[start]!;

@@ -65,6 +65,7 @@ const sumLayerMistakes: readonly Mistake[] = [
 const emSumChecks: readonly Check[] = [
   {
     name: 'twice the examples and twice α give the same weights; a number added to an example changes nothing',
+    law: true,
     async run({ call, rng }) {
       const input = emSumInput(rng, 10, 4, 0.6);
       const once = await runEmSum(call, input);

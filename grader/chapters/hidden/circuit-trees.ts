@@ -14,6 +14,7 @@ import type { Check, Hidden, Mistake } from '../../exercise/exercise';
 const informationChecks: readonly Check[] = [
   {
     name: 'is the same for the transposed table, and for ten times the counts',
+    law: true,
     async run({ call, rng }) {
       const counts = randomCounts(rng, 3, 4);
       const here = expectNumber(await call(counts), { what: 'I' });

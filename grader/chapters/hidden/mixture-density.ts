@@ -67,6 +67,7 @@ const logNormalMistakes: readonly Mistake[] = [
 const responsibilitiesChecks: readonly Check[] = [
   {
     name: 'a number added to a whole row changes nothing, and components in another order are answered in that order',
+    law: true,
     async run({ call, rng }) {
       const a = normal(rng, 'a', [5, 6], 2);
       const here = expectTensor(await call(a), { what: 'responsibilities', shape: [5, 6] });

@@ -12,6 +12,7 @@ import { shuffled } from './mixture-density';
 const mStepChecks: readonly Check[] = [
   {
     name: 'twice the data and twice α give the same parameters, in whatever order the examples come',
+    law: true,
     async run({ call, rng }) {
       const [x, r] = [integers(rng, 'x', [15, 3], 3), randomResponsibilities(rng, 15, 4)];
       const once = await tablesFrom(await call(x, r, 3, 0.6), 4, 3, 3);

@@ -178,12 +178,13 @@ function withoutTrying(provider: Provider): Availability | undefined {
 
 /** A small product, computed in a child process, with its numbers checked. */
 function tried(provider: Provider): Availability {
-  const result = runProbe({ ...CHECK, provider, threads: 1 });
+  const check = checkJob();
+  const result = runProbe({ ...check, provider, threads: 1 });
   if ('failure' in result)
     return { provider, available: false, reason: result.failure, remedy: REMEDY[provider as keyof typeof REMEDY] };
   const got = result.answer.outputs[0] ?? [];
-  if (!got.every((value) => value === CHECK.expected))
-    return { provider, available: false, reason: `it computes wrongly: expected ${CHECK.expected}, got ${got.join()}` };
+  if (!got.every((value) => value === check.expected))
+    return { provider, available: false, reason: `it computes wrongly: expected ${check.expected}, got ${got.join()}` };
   const software = provider === 'webgpu' && isSoftware(result.log);
   const reason = software ? 'works, on a software driver: right, but slower than the cpu' : 'works';
   return { provider, available: true, reason, ...(software && { software }) };
@@ -198,13 +199,13 @@ const REMEDY = {
 };
 
 /** 0.5 · 0.5 summed over 4, plus 0.5: exact in every precision. */
-const CHECK = (() => {
+function checkJob(): Omit<ProbeJob, 'provider' | 'threads'> & { readonly expected: number } {
   const spec = { shape: [4, 4], dtype: 'float32' } as const;
   const b = new OnnxBuilder();
   const value = b.op('Add', [b.op('MatMul', ['x', 'x']), 'x']);
   const inputs = [{ ...spec, name: 'x' }];
   return { model: base64(b.model(inputs, [{ ...spec, name: 'y', value }])), inputs, outputs: ['y'], expected: 1.5 };
-})();
+}
 
 /**
  * True when Vulkan's driver computes on the CPU: either the environment names such a driver, or the runtime, which

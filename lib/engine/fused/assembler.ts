@@ -37,7 +37,8 @@ export const set = (to: Vector, value: Vector): Assignment => ({ to, value });
 export interface Loop<A extends string = string, N extends string = string> {
   readonly arrays: readonly A[];
   readonly numbers: readonly N[];
-  readonly code: Code;
+  /** Written when a memory first needs it: most who import the library train nothing. */
+  code(): Code;
 }
 
 /**
@@ -49,6 +50,13 @@ export function loop<A extends string, N extends string = never, S extends strin
   turn: (vectors: Readonly<Record<A | N | S, Vector>>) => readonly Assignment[],
 ): Loop<A, N> {
   const { arrays, numbers = [], sums = [] } = names;
+  return { arrays, numbers, code: () => codeOf({ arrays, numbers, sums }, turn) };
+}
+
+function codeOf<A extends string, N extends string, S extends string>(
+  { arrays, numbers, sums }: Readonly<{ arrays: readonly A[]; numbers: readonly N[]; sums: readonly S[] }>,
+  turn: (vectors: Readonly<Record<A | N | S, Vector>>) => readonly Assignment[],
+): Code {
   const parameters = 1 + arrays.length + numbers.length;
   const named = [...arrays, ...numbers, ...sums];
   const locals = named.map((name, i): [string, Vector] => [name, get(parameters + i)]);
@@ -66,7 +74,7 @@ export function loop<A extends string, N extends string = never, S extends strin
     ...changed.flatMap(store),
   ];
   const total = sums.flatMap((sum) => [0, 1].flatMap((lane) => [...simd(0x21, vectors[sum]), lane, F64_ADD]));
-  const code = [
+  return [
     ...list([[...unsigned(named.length), V128]]),
     ...numbers.flatMap((number) => assign(vectors[number], splat(number))),
     ...countdown(each),
@@ -74,7 +82,6 @@ export function loop<A extends string, N extends string = never, S extends strin
     ...total,
     END,
   ];
-  return { arrays, numbers, code };
 }
 
 /** A module with these functions, over the memory that it imports as `env.memory`. */
@@ -99,7 +106,7 @@ export function assemble(loops: Readonly<Record<string, Loop>>): Uint8Array<Arra
     ),
     ...section(
       10,
-      functions.map(({ code }) => sized(code)),
+      functions.map(({ code }) => sized(code())),
     ),
   ]);
 }

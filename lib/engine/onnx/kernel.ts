@@ -62,10 +62,13 @@ export const list = <T extends Spec>(inputs: Readonly<Record<string, T | readonl
 
 export const numbers = (attrs: Attributes, name: string): number[] => [...(attrs[name] as number[])];
 
-/** The axes an attribute names, non-negative; all of them when it names none. */
+/**
+ * The axes an attribute names, non-negative; all of them when it names none.
+ * @throws where there is no such axis, as TensorFlow.js does
+ */
 export function axes(attr: unknown, rank: number): number[] {
-  const given = attr === undefined || attr === null ? rangeOf(rank) : [attr].flat();
-  return (given as number[]).map((axis) => (axis < 0 ? axis + rank : axis));
+  if (attr === undefined || attr === null) return rangeOf(rank);
+  return tf.util.parseAxisParam(attr as number | number[], new Array<number>(rank).fill(1));
 }
 
 export const rangeOf = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
@@ -75,6 +78,12 @@ export const rangeOf = (n: number): number[] => Array.from({ length: n }, (_, i)
 /** @throws where the shapes do not broadcast, as TensorFlow.js does */
 export const broadcast = (a: readonly number[], b: readonly number[]): number[] =>
   tf.backend_util.assertAndGetBroadcastShape([...a], [...b]);
+
+/** @throws where a shape is not the one expected. @param what of the call, for the message */
+export function requireShape(what: string, got: readonly number[], expected: readonly number[]): void {
+  if (String(got) !== String(expected))
+    throw new Error(`${what} must have shape [${expected.join(', ')}], got [${got.join(', ')}]`);
+}
 
 // Values
 

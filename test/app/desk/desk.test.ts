@@ -46,6 +46,7 @@ describe('making the page', () => {
       writeFileSync(join(root, path), text);
     };
     write('lib/figures/plotly-names.ts', '');
+    write('lib/figures/step-keys.ts', '');
     write('app/desk/page/main.ts', '1');
     write('app/desk/page/package.json', '{}');
     write('app/desk/page/package-lock.json', '{}');
@@ -425,6 +426,15 @@ describe.skipIf(missing !== undefined || !CHROMIUM)('a student at the desk', () 
     const first = await line();
     await added.locator('.updatemenu-button', { hasText: 'Play' }).click();
     await expect.poll(line, POLL).not.toBe(first);
+    const second = await line();
+    await added.locator('.dgm-figure').focus();
+    for (const [key, shown] of [
+      ['ArrowLeft', first],
+      ['ArrowRight', second],
+    ] as const) {
+      await page.keyboard.press(key);
+      await expect.poll(line, POLL).toBe(shown);
+    }
     await press('Delete cell');
   });
 

@@ -39,6 +39,18 @@ async function pixels(png: Buffer) {
   return { width: image.width, height: image.height, inked };
 }
 
+async function columnOf(png: Buffer, x: number) {
+  const image = await loadImage(png);
+  const context = createCanvas(image.width, image.height).getContext('2d');
+  context.drawImage(image, 0, 0);
+  const { data } = context.getImageData(x, 0, 1, image.height);
+  return Array.from({ length: image.height }, (_, y) => ({
+    r: data[4 * y]!,
+    g: data[4 * y + 1]!,
+    b: data[4 * y + 2]!,
+  }));
+}
+
 /** No text is cut: nothing is drawn in the outermost pixels. */
 async function hasCleanEdges(png: Buffer): Promise<boolean> {
   const { width, height, inked } = await pixels(png);
@@ -138,6 +150,22 @@ describe('drawing', () => {
     );
     const { inked } = await pixels(await drawing.png(figure, 2));
     expect([inked(115, 60), inked(125, 60)]).toEqual([true, false]); // black left of the middle, white right of it
+  });
+
+  test.each(['heatmap', 'contour'])('the colour bar of a %s runs through its colours', async (type) => {
+    const colorscale = [
+      [0, '#ff0000'],
+      [1, '#0000ff'],
+    ];
+    const z = [
+      [0, 1],
+      [0, 1],
+    ];
+    const png = await drawing.png(figureSpec([{ type, z, colorscale }], {}, { width: 300, height: 300 }), 1);
+    const bar = await columnOf(png, 250); // right of the plot
+    expect(bar.filter(({ r, g, b }) => r > 180 && g < 60 && b < 60).length).toBeGreaterThan(5);
+    expect(bar.filter(({ r, g, b }) => b > 180 && g < 60 && r < 60).length).toBeGreaterThan(5);
+    expect(bar.filter(({ r, g, b }) => Math.max(r, g, b) < 30)).toEqual([]);
   });
 
   test('size: two pixels of the picture for one of the page', async () => {

@@ -156,6 +156,27 @@ describe.skipIf(!CHROMIUM).each([...different])('a student in Jupyter: %s', (_, 
     await check.getByText('checks pass').first().waitFor();
   });
 
+  test('arrow keys move through the steps of a figure, and stay out of the notebook', async () => {
+    const source = `const { figure: draw } = await import('dgm');
+      draw({ y: [0, 1] }, {}, { frames: ['a', 'b'].map((name, i) => ({ name, data: [{ y: [i, i + 1] }] })) });`;
+    await write(cell('const three = gaussianMixture'), source);
+    const drawn = cell('figure: draw');
+    await run(drawn);
+    const element = drawn.locator('.dgm-figure').first();
+    await element.locator('.slider-container').first().waitFor();
+    await page.keyboard.press('Escape'); // command mode, where arrows are the notebook's
+    const y = () => element.evaluate((node) => (node as unknown as { data: { y: number[] }[] }).data[0]!.y);
+    await element.focus();
+    for (const [key, shown] of [
+      ['ArrowRight', [1, 2]],
+      ['ArrowRight', [1, 2]],
+      ['ArrowLeft', [0, 1]],
+    ] as const) {
+      await page.keyboard.press(key);
+      await expect.poll(y, POLL).toEqual(shown);
+    }
+  });
+
   test('no request has left the machine', () => expect([...hosts]).toEqual(['127.0.0.1']));
 });
 

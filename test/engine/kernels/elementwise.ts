@@ -165,6 +165,7 @@ export const elementwise: Readonly<Record<string, readonly Case[]>> = {
   Prelu: [
     smooth((x, a) => tf.prelu(x!, a!), [around(4, 3), inside(3)]),
     smooth((x, a) => tf.prelu(x!, a!), [around(3), inside(3)]),
+    plain((x, a) => tf.prelu(x!, a!), [around(3), inside(4, 3)]),
   ],
   RealDiv: [
     ...binary((x, y) => x!.div(y!), around, positive),

@@ -35,6 +35,8 @@ export const indexing: Readonly<Record<string, readonly Case[]>> = {
   ],
   TopK: [
     plain((x) => Object.values(tf.topk(x, 3)), [around(4, 7)]),
+    plain((x) => Object.values(tf.topk(x, 2)), [around(0, 3)]),
+    plain((x) => Object.values(tf.topk(x, 2)), [ints(0, 9, 0, 3)]),
     plain((x) => Object.values(tf.topk(x, 2)), [given([1, 3, 3, 0, 3, -inf])]),
     plain((x) => Object.values(tf.topk(x, 2)), [ints(0, 9, 2, 5)]),
   ],

@@ -30,12 +30,13 @@ function choicesFrom(seed: number): Choices {
 }
 
 /**
+ * @param first the seed of the first graph
  * @returns in how many of the graphs the rule did something
  * @throws Error with the graph before and after, where they differ
  */
-export function holds(rule: Rule, make: Law['match'], roundings: number, count: number): number {
+export function holds(rule: Rule, make: Law['match'], roundings: number, count: number, first = 0): number {
   let fired = 0;
-  for (let seed = 0; seed < count; seed++) {
+  for (let seed = first; seed < first + count; seed++) {
     const { inputs, graph } = traced(make, seed);
     const [before, after] = [rewritten(graph, []), rewritten(graph, [rule])];
     if (printGraph(before) === printGraph(after)) continue;

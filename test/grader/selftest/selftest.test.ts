@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { expectClose } from '../../../grader/exercise/compare';
+import { expectClose, expectTensor } from '../../../grader/exercise/compare';
 import { createCompiler } from '../../../grader/compile/service';
 import type { Check, Hidden, Mistake } from '../../../grader/exercise/exercise';
 import { selftestJson } from '../../../grader/reports/terminal';
@@ -118,6 +118,61 @@ describe('the self-test', () => {
     const { breaches } = await report([], text);
     expect(breaches).toContain(
       'the release shows a line of the solution of fixture.jitter: return x.add(rng.normal(x.shape));',
+    );
+  });
+});
+
+describe('answers that know nothing', () => {
+  const knowing = 'an answer that knows nothing';
+
+  test('are reported where they earn something, with what they pass', async () => {
+    const sums: Check = {
+      name: 'each row of three sums to 1',
+      run: async ({ call, rng }) => {
+        const got = expectTensor(await call(rng.normal([2, 3])), { shape: [2, 3] });
+        expectClose(got.sum(-1), tf.ones([2]), { what: 'the sum' });
+      },
+    };
+    const positive: Check = {
+      name: 'nothing is negative',
+      run: async ({ call, rng }) => {
+        const got = expectTensor(await call(rng.normal([2, 3])), { shape: [2, 3] });
+        expectClose(got.abs(), got, { what: 'softmax' });
+      },
+    };
+    const { breaches } = await report([], fixtureText, { checks: [sums, positive] });
+    const told = (name: string, checks: string) =>
+      `${knowing} (${name}) earns points for fixture.softmax, by '${checks}': tighten that, or make it a law`;
+    expect(breaches.filter((breach) => breach.startsWith(knowing))).toEqual([
+      told('zeros', positive.name),
+      told('ones', positive.name),
+      told('halves', positive.name),
+      told('equal shares', `${sums.name}', '${positive.name}`),
+    ]);
+  });
+
+  test('earn nothing by a law, whose share comes with the formula’s', async () => {
+    const answers: Check = { name: 'answers', law: true, run: async ({ call }) => void (await call(tf.zeros([1, 6]))) };
+    const { breaches } = await report([], fixtureText, { checks: [answers] });
+    expect(breaches.join()).not.toContain(knowing);
+  });
+
+  test('a word or a number that is always the same is one', async () => {
+    scratch = await mkdtemp(join(tmpdir(), 'selftest-'));
+    await writeFile(join(scratch, '90-fixture.ts'), fixtureText);
+    const eager = exercises.map((exercise) =>
+      exercise.id !== 'fixture.total'
+        ? exercise
+        : { ...exercise, checks: exercise.checks.map(({ name, run }): Check => ({ name, run })) },
+    );
+    const [chapter] = lecturersChapters;
+    const altered = [{ ...chapter!, exercises: () => Promise.resolve(eager) }];
+    const { chapters: reports } = await selftest(altered, { solutions: scratch, notebooks: scratch }, compiler);
+    expect(reports[0]!.breaches.filter((breach) => breach.startsWith(knowing))).toEqual(
+      ['zeros', 'always 0'].map(
+        (name) =>
+          `${knowing} (${name}) earns points for fixture.total, by 'is 0 for nothing': tighten that, or make it a law`,
+      ),
     );
   });
 });

@@ -51,6 +51,23 @@ describe('evaluate', () => {
       );
   });
 
+  test('sees numbers, tensors and variables that the likelihood reads as they are now', () => {
+    let scale = 1;
+    let tensor = tf.scalar(1);
+    const variable = tf.variable(tf.scalar(1));
+    const logProb = (batch: tf.Tensor) => tf.tidy(() => batch.sum(1).mul(scale).mul(tensor).mul(variable).neg());
+    const model: GenerativeModel = { ...gaussian(0), likelihood: { kind: 'exact', logProb } };
+    const natsNow = () => evaluate(model, { x: tf.ones([4, 2]) }, rng).nats;
+    expect(natsNow()).toBe(2);
+    scale = 3;
+    expect(natsNow()).toBe(6);
+    tensor.dispose();
+    tensor = tf.scalar(10);
+    expect(natsNow()).toBe(60);
+    variable.assign(tf.scalar(0.5));
+    expect(natsNow()).toBe(30);
+  });
+
   test('gives every batch noise of its own, the same at every call', () => {
     const noisy: GenerativeModel = {
       ...gaussian(0),

@@ -241,6 +241,18 @@ test('lists of coordinates', () => {
   expect(coarseToFine(2, 2)).toEqual([[0], [3], [1, 2]]);
 });
 
+test.each([linearSpline, rationalQuadraticSpline])('a spline of no bins, or on no interval, is an error', (spline) => {
+  for (const bins of [0, 2.5, NaN])
+    expect(() => spline(bins, 0, 1)).toThrow(`bins must be an integer ≥ 1, got ${bins}`);
+  expect(() => spline(4, 1, 1)).toThrow('expected low < high, got 1 and 1');
+});
+
+test('so many bins that the least of them do not fit are an error', () => {
+  expect(() => rationalQuadraticSpline(1000, 0, 1)).toThrow('bins must be below 1000');
+  const { parameters, toLatent } = rationalQuadraticSpline(999, 0, 1);
+  expect(read(toLatent(tf.tensor2d([[1]]), tf.zeros([1, 1, parameters])).z)[0]).toBeCloseTo(1, 3);
+});
+
 test('splines on the whole line are an error', () => {
   const config = { ...splineFlow.tiny.config, domain: 'reals' } as const;
   expect(() => splineFlow.create(config, createRng(1))).toThrow("expected domain 'interval', got 'reals'");

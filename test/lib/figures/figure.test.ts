@@ -156,6 +156,30 @@ describe('figure HTML in a page', () => {
     dom.window.close();
   });
 
+  test('arrow keys move through its steps, although the notebook takes all keys for itself', async () => {
+    const frames = ['first', 'second'].map((name) => ({ name, data: [{ y: [1] }] }));
+    figure({ y: [1] }, {}, { frames });
+    figure({ y: [1] });
+    const dom = page(html(0) + html(0) + html(1), '');
+    const { window } = dom;
+    const others: string[] = [];
+    window.document.addEventListener('keydown', ({ key }) => void others.push(key), true);
+    const [element] = (await load(dom))[0] as [HTMLElement];
+    const moves: unknown[] = [];
+    Object.assign(window['Plotly'] as object, { animate: (_: unknown, to: unknown) => void moves.push(to) });
+    Object.assign(element, { _fullLayout: { sliders: [{ active: 0, steps: spec(0).layout['sliders'][0].steps }] } });
+    const still = window.document.querySelectorAll<HTMLElement>('.dgm-figure')[2]!;
+    const press = (on: HTMLElement, init: KeyboardEventInit) =>
+      on.dispatchEvent(new window.KeyboardEvent('keydown', { bubbles: true, cancelable: true, ...init }));
+    for (const key of ['ArrowRight', 'ArrowLeft', 'Enter']) press(element, { key });
+    press(element, { key: 'ArrowRight', shiftKey: true });
+    press(still, { key: 'ArrowRight' });
+    expect(moves).toEqual([['second']]); // there is none before the first
+    expect(others).toEqual(['Enter', 'ArrowRight', 'ArrowRight']);
+    expect([element, still].map((one) => [one.getAttribute('role'), one.tabIndex])).toEqual([['group', 0], ['img', -1]]); // prettier-ignore
+    window.close();
+  });
+
   test('where the script is not served, the cell says so and keeps the description', async () => {
     figure({ y: [1] }, { title: 'A' });
     const dom = page(html(), '');

@@ -10,6 +10,7 @@ import {
   numbers,
   one,
   rangeOf,
+  requireShape,
   spread,
   type Attributes,
   type Kernels,
@@ -53,7 +54,9 @@ export const indexing: Kernels = {
     note: 'unsortedSegmentSum, and the gradient of gather',
     shape: (inputs, attrs) => {
       const x = one(inputs, 'x');
-      const rank = one(inputs, 'segmentIds').shape.length;
+      const ids = one(inputs, 'segmentIds').shape;
+      const rank = ids.length;
+      requireShape('segmentIds', ids, x.shape.slice(0, rank));
       return [{ shape: [attrs['numSegments'] as number, ...x.shape.slice(rank)], dtype: 'float32' }];
     },
     lower: (b, inputs, _, [out]) => {
@@ -75,6 +78,8 @@ export const indexing: Kernels = {
     shape: (inputs) => {
       const x = one(inputs, 'params');
       const { shape } = one(inputs, 'indices');
+      if (shape.at(-1)! > x.shape.length)
+        throw new Error(`an index has ${shape.at(-1)} coordinates, what it points into ${x.shape.length} axes`);
       return [{ shape: [...shape.slice(0, -1), ...x.shape.slice(shape.at(-1)!)], dtype: x.dtype }];
     },
     lower: (b, inputs) => [
@@ -177,6 +182,7 @@ function gathered<T extends Spec>(inputs: Readonly<Record<string, T | readonly T
   const [axis] = axes(attrs['axis'] ?? 0, x.shape.length) as [number];
   const batch = (attrs['batchDims'] as number | undefined) ?? 0;
   if (batch !== 0 && batch !== axis) throw new Error(`batchDims = ${batch} with axis = ${axis}; they must be equal`);
+  requireShape(`the first ${batch} sides of the indices`, indices.shape.slice(0, batch), x.shape.slice(0, batch));
   return { x, indices, axis, batch };
 }
 

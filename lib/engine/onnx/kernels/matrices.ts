@@ -11,6 +11,8 @@ export const matrices: Kernels = {
       const [a, b] = [one(inputs, 'a'), one(inputs, 'b')];
       const rows = a.shape.at(attrs['transposeA'] ? -1 : -2)!;
       const columns = b.shape.at(attrs['transposeB'] ? -2 : -1)!;
+      const [inner, other] = [a.shape.at(attrs['transposeA'] ? -2 : -1), b.shape.at(attrs['transposeB'] ? -1 : -2)];
+      if (inner !== other) throw new Error(`the inner sides, ${inner} and ${other}, must be equal`);
       return [{ shape: [...broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2)), rows, columns], dtype: a.dtype }];
     },
     lower: (builder, inputs, attrs, [out]) => {

@@ -45,8 +45,12 @@ export const operators: Kernels = {
   Sub: binary('Sub'),
   Prelu: {
     types: NUMBERS,
-    shape: (inputs) => [{ shape: one(inputs, 'x').shape, dtype: 'float32' }],
-    lower: (b, inputs) => [b.op('PRelu', [as(b, one(inputs, 'x'), 'float32'), as(b, one(inputs, 'alpha'), 'float32')])],
+    shape: (inputs) => [{ shape: broadcast(one(inputs, 'x').shape, one(inputs, 'alpha').shape), dtype: 'float32' }],
+    lower: (b, inputs, _, [out]) => {
+      const [x, alpha] = ['x', 'alpha'].map((name) => as(b, one(inputs, name), 'float32')) as [string, string];
+      const isWide = String(one(inputs, 'x').shape) === String(out!.shape); // which the operator wants
+      return [b.op('PRelu', [isWide ? x : b.expand(x, out!.shape), alpha])];
+    },
   },
   // dy where y ≥ 0, else dy (y + 1)
   EluGrad: {

@@ -1,7 +1,19 @@
 /** Parts of a value, and values put together. */
 import * as tf from '@tensorflow/tfjs';
 import type { Spec } from '../../graph/graph';
-import { ALL, axes, like, list, numbers, one, rangeOf, type Attributes, type Kernels, type Operand } from '../kernel';
+import {
+  ALL,
+  axes,
+  like,
+  list,
+  numbers,
+  one,
+  rangeOf,
+  requireShape,
+  type Attributes,
+  type Kernels,
+  type Operand,
+} from '../kernel';
 import type { OnnxBuilder } from '../onnx';
 
 export const parts: Kernels = {
@@ -20,7 +32,10 @@ export const parts: Kernels = {
   },
   Reverse: {
     types: ALL,
-    shape: (inputs) => [one(inputs, 'x')],
+    shape: (inputs, attrs) => {
+      axes(attrs['dims'], one(inputs, 'x').shape.length); // which must be there
+      return [one(inputs, 'x')];
+    },
     lower: (b, inputs, attrs) => {
       const x = one(inputs, 'x');
       const over = axes(attrs['dims'], x.shape.length);
@@ -49,8 +64,9 @@ export const parts: Kernels = {
     shape: (inputs, attrs) => {
       const all = list(inputs);
       const [axis] = axes(attrs['axis'], all[0]!.shape.length);
-      const shape = [...all[0]!.shape];
-      shape[axis!] = all.reduce((sum, x) => sum + x.shape[axis!]!, 0);
+      const shapes = all.map((x) => [...x.shape]);
+      tf.backend_util.assertParamsConsistent(shapes, axis!);
+      const shape = tf.backend_util.computeOutShape(shapes, axis!);
       return [{ shape, dtype: all[0]!.dtype }];
     },
     lower: (b, inputs, attrs) => {
@@ -72,6 +88,7 @@ export const parts: Kernels = {
       const all = list(inputs);
       const [axis] = axes(attrs['axis'], all[0]!.shape.length + 1);
       const { shape, dtype } = all[0]!;
+      for (const x of all) requireShape('each of what is stacked', x.shape, shape);
       return [{ shape: [...shape.slice(0, axis), all.length, ...shape.slice(axis)], dtype }];
     },
     lower: (b, inputs, attrs) => {
@@ -108,7 +125,8 @@ export const parts: Kernels = {
     shape: (inputs, attrs) => {
       const { shape, dtype } = one(inputs, 'x');
       const [axis] = axes(attrs['axis'], shape.length);
-      return splitSizes(attrs['numOrSizeSplits'], shape[axis!]!).map((n) => ({
+      const whole = { shape: [...shape] } as tf.Tensor;
+      return tf.backend_util.prepareSplitSize(whole, attrs['numOrSizeSplits'] as number[], axis).map((n) => ({
         shape: shape.map((size, i) => (i === axis ? n : size)),
         dtype,
       }));
@@ -207,14 +225,6 @@ function stridesOf({ shape }: Spec, attrs: Attributes) {
     attrs['strides'] as number[],
     ...(masks as [number, number, number, number, number]),
   );
-}
-
-/** A number of equal parts, or their sizes, of which one may be −1. */
-function splitSizes(given: unknown, total: number): number[] {
-  if (typeof given === 'number') return Array.from({ length: given }, () => total / given);
-  const sizes = given as number[];
-  const known = sizes.reduce((sum, n) => sum + Math.max(0, n), 0);
-  return sizes.map((n) => (n === -1 ? total - known : n));
 }
 
 function split(b: OnnxBuilder, x: Operand, sizes: readonly number[], axis: number): string[] {

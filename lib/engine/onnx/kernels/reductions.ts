@@ -1,6 +1,20 @@
 /** Sums, products, extremes and their places over axes, and running ones. */
-import { sizeOf, type DType } from '../../graph/graph';
-import { ALL, as, asNumber, axes, float, list, NUMBERS, one, spread, type Kernel, type Kernels } from '../kernel';
+import { sizeOf, type DType, type Spec } from '../../graph/graph';
+import {
+  ALL,
+  as,
+  asNumber,
+  axes,
+  float,
+  list,
+  NUMBERS,
+  one,
+  spread,
+  type Attributes,
+  type Kernel,
+  type Kernels,
+  type Operands,
+} from '../kernel';
 
 function reduced(shape: readonly number[], over: readonly number[], keepDims: boolean): number[] {
   return shape.flatMap((n, axis) => (over.includes(axis) ? (keepDims ? [1] : []) : [n]));
@@ -60,6 +74,13 @@ function argument(op: string, least: number): Kernel {
   };
 }
 
+/** What goes along an axis and keeps the shape. */
+function running(inputs: Operands, attrs: Attributes): Spec[] {
+  const { shape, dtype } = one(inputs, 'x');
+  axes(attrs['axis'], shape.length); // which must be there
+  return [{ shape, dtype: counted(dtype) }];
+}
+
 export const reductions: Kernels = {
   All: { ...reduction('ReduceMin', 'axis', () => 'bool', 0), types: ['bool'] },
   Any: { ...reduction('ReduceMax', 'axis', () => 'bool', 0), types: ['bool'] },
@@ -72,7 +93,7 @@ export const reductions: Kernels = {
   Sum: reduction('ReduceSum', 'axis', counted, 0),
   Cumsum: {
     types: ALL,
-    shape: (inputs) => [{ shape: one(inputs, 'x').shape, dtype: counted(one(inputs, 'x').dtype) }],
+    shape: running,
     lower: (b, inputs, attrs) => {
       const x = one(inputs, 'x');
       const [axis] = axes(attrs['axis'], x.shape.length);
@@ -83,7 +104,7 @@ export const reductions: Kernels = {
   // ONNX has none: products over 1, 2, 4, … neighbours, each from two of the last (Hillis and Steele, 1986)
   Cumprod: {
     types: ALL,
-    shape: (inputs) => [{ shape: one(inputs, 'x').shape, dtype: counted(one(inputs, 'x').dtype) }],
+    shape: running,
     lower: (b, inputs, attrs, [out]) => {
       const x = one(inputs, 'x');
       const [axis] = axes(attrs['axis'], x.shape.length);

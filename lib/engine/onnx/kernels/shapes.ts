@@ -1,4 +1,5 @@
 /** The same numbers in another type, shape or order. */
+import * as tf from '@tensorflow/tfjs';
 import { sizeOf, type DType } from '../../graph/graph';
 import { ALL, as, numbers, one, transposed, type Kernels } from '../kernel';
 
@@ -18,7 +19,7 @@ export const shapes: Kernels = {
     types: ALL,
     shape: (inputs, attrs) => {
       const { shape, dtype } = one(inputs, 'x');
-      return [{ shape: inferred(numbers(attrs, 'shape'), sizeOf(shape)), dtype }];
+      return [{ shape: reshapedTo(numbers(attrs, 'shape'), shape), dtype }];
     },
     lower: (b, inputs, _, [out]) => [b.reshape(one(inputs, 'x').name, out!.shape)],
   },
@@ -42,8 +43,9 @@ export const shapes: Kernels = {
   },
 };
 
-/** A shape in which −1 stands for whatever is left. */
-function inferred(shape: readonly number[], size: number): number[] {
-  const known = shape.reduce((product, n) => (n === -1 ? product : product * n), 1);
-  return shape.map((n) => (n === -1 ? size / known : n));
+/** A shape in which −1 stands for whatever is left. @throws where it has another size, as TensorFlow.js does */
+function reshapedTo(wanted: number[], from: readonly number[]): number[] {
+  const shape = tf.util.inferFromImplicitShape(wanted, sizeOf(from));
+  if (sizeOf(shape) === sizeOf(from)) return shape;
+  throw new Error(`[${from.join(', ')}] has ${sizeOf(from)} elements, [${shape.join(', ')}] has ${sizeOf(shape)}`);
 }
