@@ -78,8 +78,8 @@ export interface DequantisedOptions {
 
 /**
  * A density on ℝ^D as a model of integers: likelihood and objectives on x + u, samples rounded down.
- * @param model must have an exact density (or say that it is `ofBound`: a bound on a bound is a bound), and objectives that
- * estimate −ln p(x) or a bound on it; the new ones are bounds
+ * @param model must have an exact density (or say that it is `ofBound`: a bound on a bound is a bound). Its objectives, on
+ * x + u, estimate bounds; one that estimates something else, such as a bound under dropout, still does
  */
 export function dequantised(
   model: GenerativeModel,
@@ -88,9 +88,6 @@ export function dequantised(
   const { likelihood } = model;
   if (likelihood.kind !== 'exact' && !(ofBound && likelihood.kind === 'lower-bound'))
     throw new Error(`dequantised: expected a model with an exact density, got ${likelihood.kind}`);
-  for (const { name: objective, estimates } of model.objectives)
-    if (estimates === 'other')
-      throw new Error(`dequantised: expected objectives that estimate −ln p(x), but '${objective}' does not`);
   const noisy = (x: tf.Tensor, rng: Rng) => {
     const { u, logQ } = noise.draw(x, rng.fork('dequantise'));
     return { x: x.add(u), logQ };
@@ -107,7 +104,7 @@ export function dequantised(
     },
     objectives: model.objectives.map((objective): Objective => ({
       ...objective,
-      estimates: 'bound',
+      estimates: objective.estimates === 'other' ? 'other' : 'bound',
       variables: [...objective.variables, ...noise.variables],
       loss: (batch: Batch, rng: Rng, remember?: Remember) =>
         tf.tidy(() => {

@@ -18,6 +18,7 @@ export interface RefineOptions {
  * The parameters h of q(z | x) that maximise each example's own bound, with the decoder as it is, by Adam from the
  * encoder's: [B, ...event] → [B, parameters]. The difference of `model.elbo(x, rng, h)` is the amortisation gap (Cremer, Li
  * and Duvenaud, Inference suboptimality in variational autoencoders, 2018). The caller owns it.
+ * @throws where z carries only a part of the gradient, and the score function the rest: the bound's slope would be wrong
  */
 export function refine(
   model: VariationalModel,
@@ -25,6 +26,10 @@ export function refine(
   { rng, steps, learningRate = 0.05, draws = 1 }: RefineOptions,
 ): tf.Tensor {
   requireCounts('refine', { steps, draws });
+  if (model.posterior.gradient === 'score')
+    throw new Error(
+      "refine: it climbs the bound along z, and expected a posterior whose gradient is by the path, got 'score'; a Gaussian one with gradient: 'path' is such a posterior",
+    );
   const climb = loop(([h, m, v], t, noise, [events]) => {
     const bound = (at: tf.Tensor) =>
       tf.addN(Array.from({ length: draws }, (_, k) => model.elbo(events!, noise.fork(`draw ${k}`), at).sum())).div(draws);

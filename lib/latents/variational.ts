@@ -180,8 +180,10 @@ function negativeBound(parts: VariationalParts, options: BoundOptions, { x, rng,
   }
   const logRatio = prior.logProb(draw.z, rng.fork('prior')).sub(draw.logQ); // [K B]
   if (draws === 1) {
-    const divergence = logRatio.mean().neg().maximum(freeBits).mul(klWeight);
-    return divergence.sub(reconstruction.mean()).sub(scoreTerm(draw, reconstruction.add(logRatio)));
+    const kl = logRatio.mean().neg(); // may be below 0, unlike its expectation
+    const divergence = (freeBits > 0 ? kl.maximum(freeBits) : kl).mul(klWeight);
+    const counted = freeBits > 0 ? klWeight.mul(kl.greater(freeBits).toFloat()) : klWeight; // 0 where the price is λ, fixed
+    return divergence.sub(reconstruction.mean()).sub(scoreTerm(draw, reconstruction.add(logRatio.mul(counted))));
   }
   const logWeight = reconstruction.add(logRatio.mul(klWeight)).reshape([draws, -1]); // [K, B]
   const bound = logMeanExp(logWeight, 0); // [B]

@@ -4,6 +4,7 @@ import {
   createRng,
   evaluate,
   fit,
+  hypersphericalVae,
   importanceBound,
   refine,
   type Rng,
@@ -143,6 +144,24 @@ test('posteriors of each example’s own are better than the encoder’s, and st
   expect(mean(gains)).toBeGreaterThan(5 * standardError(gains));
   expect(mean(own)).toBeLessThan(mean(read(vae.tiny.exact!(model, x))) + 5 * standardError(own));
 });
+
+test('a posterior of each example’s own is not sought along a path that carries a part of the gradient', () => {
+  for (const model of [modelOf({ gradient: 'score' }), hypersphericalVae.create(hypersphericalVae.tiny.config, createRng(1))]) // prettier-ignore
+    expect(() => refine(model, few(), { rng: createRng(1), steps: 1 })).toThrow("whose gradient is by the path, got 'score'"); // prettier-ignore
+});
+
+test.each([{ dropout: 0.5 }, { warmUp: 4 }, { freeBits: 1 }])(
+  'a Gaussian of integers is trained with %j, and says what its loss estimates',
+  async (options) => {
+    const config = { ...tiny, observation: 'gaussian', ...options } as const;
+    const model = vae.create(config, createRng(1));
+    const [estimates] = vae.create({ ...tiny, ...options }, createRng(1)).objectives.map((objective) => objective.estimates); // prettier-ignore
+    expect(model.objectives[0]!.estimates).toBe(estimates);
+    const before = variablesOf(model).map((variable) => read(variable));
+    await fit(model, { train: { x: few() } }, { epochs: 3, batchSize: 2, rng: createRng(1), quiet: true });
+    expect(variablesOf(model).map((variable) => read(variable))).not.toEqual(before);
+  },
+);
 
 test('a Gaussian of integers gets noise: a bound on their probabilities, and samples that are integers', () => {
   const model = vae.create({ ...tiny, observation: 'gaussian' }, createRng(1));
