@@ -58,7 +58,7 @@ test.each([
   const [objective] = model.objectives;
   for (const steps of objective!.memory ?? []) steps.assign(tf.scalar(2));
   const bias = model.encoder.variables.at(-1)!;
-  const start = read(bias);
+  const start = Array.from(bias.dataSync());
   const expected = (values: readonly number[]) => {
     tf.tidy(() => bias.assign(tf.tensor1d([...values])));
     const { reconstruction, kl } = expectations(model);
