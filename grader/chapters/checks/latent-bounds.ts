@@ -17,7 +17,7 @@ const sum = (values: Vector) => values.reduce((a, b) => a + b, 0);
 
 // vae.elbo
 
-export interface Nets {
+interface Nets {
   readonly encode: Given;
   readonly decode: Given;
   readonly of: (x: Vector) => { readonly mu: number[]; readonly logVar: number[] };
@@ -32,7 +32,7 @@ export interface Sizes {
 }
 
 /** ln σ² is that number and a little of x; the decoder looks at z by `reach` of its table. */
-export function nets({ D, V, L }: Sizes, logVar: number, reach: number): Nets {
+function nets({ D, V, L }: Sizes, logVar: number, reach: number): Nets {
   const part = `x.slice([0, 0], [-1, ${L}])`;
   return {
     encode: given(`(x) => tf.concat([${part}.mul(0.4).sub(0.6), ${part}.mul(0.1).add(${logVar})], 1)`),
@@ -53,7 +53,7 @@ export function nets({ D, V, L }: Sizes, logVar: number, reach: number): Nets {
   };
 }
 
-export const reconstructionOf = (x: Vector, logits: Matrix): number =>
+const reconstructionOf = (x: Vector, logits: Matrix): number =>
   sum(x.map((v, d) => logits[d]![v]! - logSumExp(logits[d]!)));
 
 const klTerms = ({ mu, logVar }: ReturnType<Nets['of']>) =>
@@ -177,7 +177,7 @@ async function epsilonsOf(call: Call, rng: Rng, x: Vector, l: number): Promise<n
 }
 
 /** Two sorts of examples in turn, and two latents: ε = (z − μ) / σ is standard normal and independent of all others. */
-export async function checkNoise(call: Call, rng: Rng): Promise<void> {
+async function checkNoise(call: Call, rng: Rng): Promise<void> {
   const x = Array.from({ length: COUNT }, (_, n) => (n % 3 === 0 ? 1 : 0));
   const noise: number[][] = [];
   for (const l of [0, 1]) {
@@ -259,7 +259,7 @@ export const elbo: Exercise = {
 // vae.expectedBound
 
 /** Draw by draw: how likely each number of a is after so many, and the expectation over these numbers at the end. */
-export function expectedOf(a: number, b: number, K: number): number {
+function expectedOf(a: number, b: number, K: number): number {
   let likely = [1];
   for (let k = 0; k < K; k++) likely = [...likely, 0].map((p, n) => (p + (likely[n - 1] ?? 0)) / 2);
   return sum(likely.map((p, n) => p * Math.log((n * a + (K - n) * b) / K)));
@@ -358,7 +358,7 @@ const weightsOf = ({ draws }: Column) => draws.map(([l, p, q]) => l + p - q);
 /** Σ v ln w with v = w / Σ w */
 const selfWeighted = (logs: Vector) => sum(logs.map((w) => Math.exp(w - logSumExp(logs)) * w));
 
-export const importanceOf = (input: ImportanceInput) => columnsOf(input).map((column) => logMean(weightsOf(column)));
+const importanceOf = (input: ImportanceInput) => columnsOf(input).map((column) => logMean(weightsOf(column)));
 
 function mistakenImportance(input: ImportanceInput): readonly KnownMistake[] {
   const columns = columnsOf(input);

@@ -57,7 +57,7 @@ export const tensorsOf = ({ x, W, mu, logVar }: LinearInput): Value[] => [
 ];
 
 /** A⁻¹ b and ln |det A| of a symmetric positive A, by elimination. */
-export function solve(A: Matrix, b: Vector): { readonly solution: number[]; readonly logDet: number } {
+function solve(A: Matrix, b: Vector): { readonly solution: number[]; readonly logDet: number } {
   const rows = A.map((row, i) => [...row, b[i]!]);
   const n = rows.length;
   let logDet = 0;

@@ -14,7 +14,7 @@ type Call = (...args: Value[]) => Promise<Value>;
 
 const COUNT = 4000;
 
-export interface Cosines {
+interface Cosines {
   readonly mean: number;
   readonly variance: number;
   /** Standard errors of the mean and of the variance of COUNT draws. */
@@ -23,7 +23,7 @@ export interface Cosines {
 }
 
 /** Moments of cos t for t with density e^(κ cos t) sin(t)^power, by the midpoint rule. */
-export function cosinesOf(kappa: number, power: number): Cosines {
+function cosinesOf(kappa: number, power: number): Cosines {
   const cells = 20_000;
   const cosines = Array.from({ length: cells }, (_, i) => Math.cos(((i + 0.5) * Math.PI) / cells));
   const weights = cosines.map((w) => Math.exp(kappa * (w - 1)) * (1 - w * w) ** (power / 2));

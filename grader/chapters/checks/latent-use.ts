@@ -26,7 +26,7 @@ function picturesOf(pattern: string, values: number): number[][] {
 /** ln of how many different parts there are: they are equally likely. */
 const nats = (parts: Matrix) => Math.log(new Set(parts.map((part) => part.join())).size);
 
-export function patternOf(pattern: string, values: number, sees: Sees): { alone: number; kl: number } {
+function patternOf(pattern: string, values: number, sees: Sees): { alone: number; kl: number } {
   const pictures = picturesOf(pattern, values);
   const pixels = [...pattern].map((_, d) => nats(pictures.map((x) => [x[d]!])));
   if (sees !== 'nothing') return { alone: nats(pictures), kl: 0 };
@@ -122,7 +122,7 @@ export const patternNats: Exercise = {
 // vae.freeBits
 
 /** What the price must rise by from one batch to another, where each coordinate stays on its side of `free`. */
-export const riseOf = (from: Matrix, to: Matrix, free: number): number =>
+const riseOf = (from: Matrix, to: Matrix, free: number): number =>
   sum(from[0]!.map((_, l) => (columnMean(from, l) > free ? columnMean(to, l) - columnMean(from, l) : 0)));
 
 const columnMean = (rows: Matrix, l: number) => meanOf(rows.map((row) => row[l]!));
