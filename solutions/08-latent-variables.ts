@@ -723,7 +723,7 @@ table(shown, {
 await check('vae.patternNats', patternNats);
 
 // %% [markdown] id="pixel-vae-text"
-// Continuous latents cannot name nine cases without some overlap, so the bound of the blind decoder stays a little above the entropy, and its KL near the prediction. The sighted decoder has a KL of 0.
+// Continuous latents cannot name nine cases without some overlap, so the bound of the blind decoder stays a little above the entropy, and its KL near the prediction. The sighted decoder has a KL of next to nothing.
 //
 // **PixelVAE on the digits.** A decoder that sees all pixels before, and one whose window holds the nearest alone; each also without latents ($\mathbf{z} = \mathbf{0}$ in training and test), from the same weights. **Active units** are latents whose mean varies over the data, $\mathrm{Var}\,\mu_l(\mathbf{x}) > 0.01$.
 
