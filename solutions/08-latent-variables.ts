@@ -589,8 +589,8 @@ figure(
 
 // %% id="train-dense"
 const EPOCHS = {
-  dense: { short: 30, full: 150 },
-  convolutional: { short: 20, full: 150 },
+  dense: { short: 40, full: 150 },
+  convolutional: { short: 30, full: 150 },
   pixels: { short: 6, full: 60 },
   sentences: { short: 10, full: 60 },
 };
