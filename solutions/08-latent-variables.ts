@@ -1297,7 +1297,7 @@ table(costs, { caption: 'Milliseconds an example', digits: 3 });
 // %% [markdown] id="failures"
 // ## Where it fails
 //
-// **Holes.** The decoder is trained where posteriors are, and sampled where the prior is. Where the two differ, it draws things that no data taught it. A judge that knows neither: the Chow–Liu tree of the ladder. Below, what it says of test digits, of what the VAE makes of them, and of samples from the prior. What samples cost more than reconstructions is the mismatch between the prior and the **aggregate posterior** $\frac1N \sum_n q(\mathbf{z} \mid \mathbf{x}_n)$; chapter 9 is about that.
+// **Holes.** The decoder is trained where posteriors are, and sampled where the prior is. Where the two differ, it draws things that no data taught it. A judge that knows neither: the Chow–Liu tree of the ladder. Below, what it says of test digits, of what the VAE makes of them, and of samples from the prior. What samples cost more than reconstructions is the mismatch between the prior and the **aggregate posterior** $\frac1N \sum_n q(\mathbf{z} \mid \mathbf{x}_n)$; chapter 9 is about that. This judge knows pairs of pixels alone: what it finds no dearer may still be no digit.
 
 // %% id="failure-holes"
 const judge = chowLiuBaseline(digits.train, V);
