@@ -182,6 +182,7 @@ export const freeBits: Exercise = {
       async run({ call }) {
         await checkRise(call, [[0.1]], [[0.4]], 0.5, 'below `free` nothing is to be paid');
         await checkRise(call, [[0.1], [0.2]], [[0.9], [0]], 0.5, 'the mean over the batch is below `free`');
+        await checkRise(call, [[0.9], [0.2]], [[1.4], [0.1]], 0.5, 'the mean over the batch is above `free`'); // no constant passes
       },
     },
     {

@@ -52,8 +52,10 @@ export const freeBits: Hidden = {
     },
     {
       name: 'an example far above, while the batch is below',
-      run: ({ call }) =>
-        checkRise(call, [[4, 2], [0, 0], [0, 0], [0, 0]], [[7, 2], [0, 1], [0, 0.5], [0, 0]], 2, 'the mean comes first'), // prettier-ignore
+      async run({ call }) {
+        await checkRise(call, [[4, 2], [0, 0], [0, 0], [0, 0]], [[7, 2], [0, 1], [0, 0.5], [0, 0]], 2, 'the mean comes first'); // prettier-ignore
+        await checkRise(call, [[12, 2], [0, 0], [0, 0], [0, 0]], [[14, 2], [0, 1], [0, 0.5], [0, 0]], 2, 'the mean of one is above'); // prettier-ignore
+      },
     },
   ],
   mistakes: [
