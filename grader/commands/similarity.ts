@@ -44,7 +44,7 @@ async function run(folder: string, { threshold, chapter, json }: Options): Promi
   const exercises = await findChapter(name, chapters).exercises();
   const functions = exercises.map(({ functionName }) => functionName);
   const { pairs, more, unread } = similarPairs(works, given, threshold, functions);
-  const leftOut = [...skipped, ...unread.map((student) => ({ student, reason: 'nested too deep to be read' }))];
+  const leftOut = [...skipped, ...unread];
   if (json) return console.log(JSON.stringify({ version: 1, chapter: name, threshold, pairs, more, leftOut }, null, 2));
   for (const { student, reason } of leftOut) console.error(`Left out: ${brief(student)}: ${reason}`);
   console.log(tableOf(pairs, more, works.length - unread.length, threshold));

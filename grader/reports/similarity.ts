@@ -59,8 +59,8 @@ export interface Similarities {
   readonly pairs: readonly SimilarPair[];
   /** How many other pairs reach the threshold. */
   readonly more: number;
-  /** Whose code is nested too deep to be read. */
-  readonly unread: readonly string[];
+  /** Whose code is not compared, and why. */
+  readonly unread: readonly { readonly student: string; readonly reason: string }[];
 }
 
 /** Tokens of a fingerprint: a statement of our chapters has about as many. */
@@ -69,6 +69,11 @@ const K = 16;
 const WINDOW = 8;
 /** What more than half of a class wrote is how one writes it; smaller groups are no class. */
 const CLASS = 10;
+/**
+ * Characters of a student's own code. A chapter has some 60,000 in all; time and memory grow with the square of what
+ * repeats itself, and anybody can hand in a million.
+ */
+const MOST_CHARACTERS = 200_000;
 /** Whoever has to look at more of them chooses a higher threshold. */
 const MOST_PAIRS = 200;
 
@@ -86,7 +91,9 @@ export function similarPairs(
   threshold: number,
   functions: readonly string[] = [],
 ): Similarities {
-  const read = works.map((work) => toSource(work.student, rowsOf(withoutGiven(work, given))));
+  const own = works.map((work) => withoutGiven(work, given));
+  const sizes = own.map(({ cells }) => cells.reduce((sum, { source }) => sum + source.length, 0));
+  const read = own.map((work, i) => (sizes[i]! > MOST_CHARACTERS ? undefined : toSource(work.student, rowsOf(work))));
   const readable = works.filter((_, i) => read[i] !== undefined);
   const sources = read.filter((source) => source !== undefined);
   const known = toSource('given', rowsOf(given))!;
@@ -94,16 +101,22 @@ export function similarPairs(
   const views = [
     { index: indexOf(sources, known), sources, shareOf: shareOfBoth },
     ...functions.map((exercise) => {
-      const own = slices.map((slice, i) => toSource(sources[i]!.student, slice.get(exercise)!) ?? nothing());
-      return { exercise, index: indexOf(own, known), sources: own, shareOf: shareOfSmaller };
+      const parts = slices.map((slice, i) => toSource(sources[i]!.student, slice.get(exercise)!) ?? nothing());
+      return { exercise, index: indexOf(parts, known), sources: parts, shareOf: shareOfSmaller };
     }),
   ];
   const found = candidates(views, threshold);
   return {
     pairs: found.slice(0, MOST_PAIRS).map((candidate) => toPair(candidate)),
     more: Math.max(0, found.length - MOST_PAIRS),
-    unread: works.filter((_, i) => read[i] === undefined).map(({ student }) => student),
+    unread: works.flatMap(({ student }, i) => (read[i] ? [] : [{ student, reason: whyUnread(sizes[i]!) }])),
   };
+}
+
+function whyUnread(size: number): string {
+  if (size <= MOST_CHARACTERS) return 'nested too deep to be read';
+  const [has, most] = [size, MOST_CHARACTERS].map((number) => number.toLocaleString('en'));
+  return `has ${has} characters of own code, and at most ${most} are compared: look at it yourself`;
 }
 
 /** One way to look at the works: as a whole, or one exercise of each. */

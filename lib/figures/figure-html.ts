@@ -14,13 +14,21 @@ export { PLOTLY_FILE };
  */
 export function figureHtml(json: string, alt: string, height: number, hasSteps = false): string {
   const key = createHash('sha256').update(json).digest('hex').slice(0, 12);
-  const keys = hasSteps ? `(${listenForSteps.toString()})(globalThis);` : '';
-  const script = `${keys}(${draw.toString()})(${scriptSafe(json)},"${key}","${PLOTLY_FILE}");`;
+  const keys = hasSteps ? `(${textOf(listenForSteps)})(globalThis);` : '';
+  const script = `${keys}(${textOf(draw)})(${scriptSafe(json)},"${key}","${PLOTLY_FILE}");`;
   return [
     `<div class="dgm-figure" data-figure="${key}" ${attributesOf(hasSteps)} aria-label="${escapeHtml(alt)}" style="min-height:${height}px">`,
     `<p>${escapeHtml(alt)}</p></div>`,
     `<script>${script}</script>`,
   ].join('');
+}
+
+/** A function's source without indentation and lines of comment, which every figure of a notebook would carry again. */
+function textOf(program: (...args: never[]) => unknown): string {
+  return program
+    .toString()
+    .replace(/^\s*\/\/.*\n/gm, '')
+    .replace(/\n\s+/g, '\n');
 }
 
 /** A picture is one thing to who hears it; what has steps is moved through by the keyboard. */

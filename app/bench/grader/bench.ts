@@ -9,7 +9,6 @@ import { integer, listOf, oneOf, text, type CommandLine } from '../../command-li
 import { describeMachine } from '../base/machine';
 import { median } from '../base/numbers';
 import type { Kind, Measured } from './run';
-import { python } from './tiny';
 
 const CONTESTANTS = ['tiny', 'chapter-03', 'nbconvert'] as const;
 type Contestant = (typeof CONTESTANTS)[number];
@@ -98,6 +97,7 @@ function blocks(finished: readonly number[]): number[] {
 
 async function peerRow(jobs: number, peer: string | undefined): Promise<Row> {
   const program = findPython(peer);
+  const { python } = await import('./tiny-notebooks.js');
   const folder = await mkdtemp(join(tmpdir(), 'grade-bench-'));
   try {
     const files = Array.from({ length: PEER_NOTEBOOKS }, (_, i) => join(folder, `student-${i}.ipynb`));

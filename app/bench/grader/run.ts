@@ -14,7 +14,7 @@ import {
   strongestTier,
   type SubmissionResult,
 } from 'grader/commands';
-import * as tiny from './tiny';
+import { typescript } from './tiny-notebooks';
 
 export type Kind = 'tiny' | 'chapter-03';
 
@@ -67,7 +67,7 @@ async function measure(kind: Kind, count: number, jobs: number): Promise<Measure
 }
 
 async function notebookOf(kind: Kind): Promise<string> {
-  if (kind === 'tiny') return tiny.typescript;
+  if (kind === 'tiny') return typescript;
   const chapter = chapters.find(({ name }) => name.startsWith('03-'))!;
   return serialiseNotebook((await buildFromFile(chapter.name, course, chapters)).complete);
 }

@@ -371,6 +371,38 @@ describe('exports', () => {
     }
     expect(suites[0]!.querySelector('error')!.textContent).toContain('<script>alert("x")</script>');
   });
+
+  // what Jenkins' schema (junit-10.xsd) allows of what is written here: attributes, those that must be there with a
+  // star, and children in their order
+  const SCHEMA: Readonly<Record<string, { readonly attributes: string; readonly children: readonly string[] }>> = {
+    testsuites: { attributes: 'name time tests failures disabled errors', children: ['testsuite'] },
+    testsuite: {
+      attributes: 'name* tests* failures errors time disabled skipped timestamp hostname id package',
+      children: ['properties', 'testcase', 'system-out', 'system-err'],
+    },
+    testcase: { attributes: 'name* classname* time status assertions', children: ['skipped', 'error', 'failure'] },
+    failure: { attributes: 'message type', children: [] },
+    error: { attributes: 'message type', children: [] },
+    'system-err': { attributes: '', children: [] },
+  };
+
+  test.each([undefined, late])('junit: elements and attributes are those of the schema', (policy) => {
+    const { DOMParser } = new JSDOM('').window;
+    const text = [...junit(gradesOf(policy))].join('');
+    const document = new DOMParser().parseFromString(text, 'application/xml');
+    for (const element of [document.documentElement, ...document.documentElement.querySelectorAll('*')]) {
+      const { attributes, children } = SCHEMA[element.localName]!;
+      const [allowed, required] = [attributes.replaceAll('*', ''), attributes.match(/\w+(?=\*)/g) ?? []];
+      const names = element.getAttributeNames();
+      expect(names.filter((name) => !allowed.split(' ').includes(name))).toEqual([]);
+      expect(required.filter((name) => !names.includes(name))).toEqual([]);
+      const places = [...element.children].map((child) => children.indexOf(child.localName));
+      expect(places).not.toContain(-1);
+      expect(places).toEqual([...places].sort((x, y) => x - y));
+      for (const name of ['time', 'tests', 'failures', 'errors'].filter((name) => names.includes(name)))
+        expect(element.getAttribute(name)).toMatch(/^\d+(\.\d+)?$/);
+    }
+  });
 });
 
 describe('feedback', () => {

@@ -227,8 +227,22 @@ describe('similarity', () => {
       given,
       0.8,
     );
-    expect(unread).toEqual(['deep']);
+    expect(unread).toEqual([{ student: 'deep', reason: 'nested too deep to be read' }]);
     expect(pairs).toHaveLength(1);
+  });
+
+  // two of these alone would take minutes: what repeats itself is compared place by place
+  test('says who wrote too much to be compared, and compares the others', () => {
+    const lines = 'const total = [1, 2, 3].map((x) => x * x + 1).reduce((a, b) => a + b, 0);\n'.repeat(19_000);
+    const huge = ['p', 'q'].map((student) => ({ student, cells: [{ number: 1, id: 'a', source: lines }] }));
+    const { pairs, unread } = similarPairs([...huge, work('a', solved), work('b', solved)], given, 0.8);
+    const reason = 'has 1,406,000 characters of own code, and at most 200,000 are compared: look at it yourself';
+    expect(unread).toEqual(['p', 'q'].map((student) => ({ student, reason })));
+    expect(pairs.map(({ left, right }) => [left, right])).toEqual([['a', 'b']]);
+  });
+
+  test('a chapter of this course is far from that', () => {
+    expect(solved.cells.reduce((sum, { source }) => sum + source.length, 0)).toBeLessThan(100_000);
   });
 });
 
