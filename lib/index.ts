@@ -47,6 +47,7 @@ export {
   klNormal,
   LOG_2PI,
   logBernoulli,
+  logBoundedLogistic,
   logCategorical,
   logCategoricalComponents,
   logDiscretisedLogistic,
@@ -58,6 +59,15 @@ export {
   logNormalComponents,
   oneHotValues,
 } from './core/distributions';
+export {
+  drawDirections,
+  drawVonMisesFisher,
+  klVonMisesFisher,
+  logSphereArea,
+  logVonMisesFisher,
+  meanResultantLength,
+  type DirectionDraw,
+} from './core/von-mises-fisher';
 export { batches, take, type OwnedBatch } from './core/batches';
 export { getWeights, loadWeights, saveWeights, setWeights, variablesOf, type Weight } from './core/weights';
 
@@ -92,6 +102,7 @@ export {
 export {
   causalConv1d,
   constantWeight,
+  dropout,
   embedding,
   gate,
   gelu,
@@ -113,12 +124,23 @@ export {
   causalResidual,
   causalSequential,
   dilatedConv1d,
+  gatedConvolutions,
   rowwise,
   transformerBlock,
   type CausalNetwork,
   type DilatedConvOptions,
+  type GatedConvolutionsOptions,
   type Stepped,
 } from './networks/causal';
+export { gru } from './networks/recurrent';
+export {
+  conv2d,
+  positions,
+  residual,
+  residualStack,
+  type ConvOptions,
+  type ResidualOptions,
+} from './networks/convolutions';
 export {
   gatedPixelStack,
   maskedConv2d,
@@ -194,6 +216,37 @@ export {
   type NoiseDraw,
 } from './bijections/dequantisation';
 
+// Latent variables: priors, posteriors, decoders, and the bound
+
+export { autoregressiveDecoder, factorised, type ConditionalLogits, type FactorisedOptions } from './latents/decoders';
+export { circleGrid, exactLogProb, normalGrid, type LatentGrid } from './latents/exact';
+export { gaussianPosterior, standardNormal, type GaussianPosteriorOptions } from './latents/gaussian';
+export {
+  convolutionalDecoderNetwork,
+  convolutionalEncoder,
+  denseDecoderNetwork,
+  denseEncoder,
+  pictureFeatures,
+  type DenseDecoderOptions,
+  type DenseOptions,
+  type EventOptions,
+  type NoiseRates,
+  type PictureOptions,
+} from './latents/networks';
+export {
+  bernoulli,
+  categoricalValues,
+  discretisedLogistic,
+  gaussianValues,
+  type GaussianValuesOptions,
+  type Observation,
+  type ObservationName,
+} from './latents/observations';
+export type { DecodeOptions, Decoder, LatentDraw, Posterior, Prior, VariationalParts } from './latents/parts';
+export { refine, type RefineOptions } from './latents/refine';
+export { uniformSphere, vonMisesFisherPosterior } from './latents/sphere';
+export { variationalModel, type BoundOptions, type BoundTerms, type VariationalModel } from './latents/variational';
+
 // Families (steps 1 and 3)
 
 export * from './families';
@@ -257,6 +310,7 @@ export {
   type AutoregressiveConfig,
   type AutoregressiveFamily,
   type AutoregressiveModel,
+  type Loops,
   type StepLogits,
 } from './sampling/ancestral';
 export {

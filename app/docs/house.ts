@@ -38,7 +38,8 @@ export const HOUSE: readonly Package[] = [
       }),
       rooms({
         bijections: 'layers of flows',
-        data: 'digits, sources of known entropy',
+        latents: 'priors, posteriors, the bound',
+        data: 'digits, data of known entropy',
         training: 'step 5: fit and em',
       }),
       rooms({ families: 'steps 1 and 3: one file a family, read downwards through the seven steps' }),

@@ -72,23 +72,22 @@ export interface DequantisedOptions {
   readonly noise?: Noise;
   /** Samples become integers 0 … values − 1, the nearest where the model puts mass elsewhere. Default: any integer. */
   readonly values?: number;
+  /** The model has a lower bound on its density, not the density. Default: false; integers made real twice would pass. */
+  readonly ofBound?: boolean;
 }
 
 /**
  * A density on ℝ^D as a model of integers: likelihood and objectives on x + u, samples rounded down.
- * @param model must have an exact density (its bound on a bound would still be a bound, but say so yourself), and
- * objectives that estimate −ln p(x) or a bound on it; the new ones are bounds
+ * @param model must have an exact density (or say that it is `ofBound`: a bound on a bound is a bound). Its objectives, on
+ * x + u, estimate bounds; one that estimates something else, such as a bound under dropout, still does
  */
 export function dequantised(
   model: GenerativeModel,
-  { noise = uniformNoise, values }: DequantisedOptions = {},
+  { noise = uniformNoise, values, ofBound = false }: DequantisedOptions = {},
 ): GenerativeModel {
   const { likelihood } = model;
-  if (likelihood.kind !== 'exact')
+  if (likelihood.kind !== 'exact' && !(ofBound && likelihood.kind === 'lower-bound'))
     throw new Error(`dequantised: expected a model with an exact density, got ${likelihood.kind}`);
-  for (const { name: objective, estimates } of model.objectives)
-    if (estimates === 'other')
-      throw new Error(`dequantised: expected objectives that estimate −ln p(x), but '${objective}' does not`);
   const noisy = (x: tf.Tensor, rng: Rng) => {
     const { u, logQ } = noise.draw(x, rng.fork('dequantise'));
     return { x: x.add(u), logQ };
@@ -105,7 +104,7 @@ export function dequantised(
     },
     objectives: model.objectives.map((objective): Objective => ({
       ...objective,
-      estimates: 'bound',
+      estimates: objective.estimates === 'other' ? 'other' : 'bound',
       variables: [...objective.variables, ...noise.variables],
       loss: (batch: Batch, rng: Rng, remember?: Remember) =>
         tf.tidy(() => {

@@ -112,6 +112,25 @@ export function logDiscretisedLogistic(x: tf.Tensor, mu: tf.Tensor, logScale: tf
 }
 
 /**
+ * As `logDiscretisedLogistic`, on 0 … V − 1 alone: the ends get all the mass that lies beyond them (Salimans et al.,
+ * PixelCNN++, 2017, section 2.1), so that it sums to 1 over these values. Any other x gets −∞, elementwise.
+ * @param x [...] @param mu and logScale of the same shape, or one that broadcasts @returns [...]
+ * @example logBoundedLogistic(tf.tensor1d([0, 1]), tf.scalar(0.5), tf.scalar(0), 2) // → [-0.6931, -0.6931]
+ */
+export function logBoundedLogistic(x: tf.Tensor, mu: tf.Tensor, logScale: tf.Tensor, values: number): tf.Tensor {
+  return tf.tidy(() => {
+    const sharpness = logScale.neg().exp();
+    const above = x.sub(mu).add(0.5).mul(sharpness);
+    const below = x.sub(mu).sub(0.5).mul(sharpness);
+    const inner = logDiscretisedLogistic(x, mu, logScale);
+    const bottom = tf.where(x.equal(0), above.neg().softplus().neg(), inner); // ln F(½)
+    const mass = tf.where(x.equal(values - 1), below.softplus().neg(), bottom); // ln (1 − F(V − 3/2))
+    const inside = x.equal(x.floor()).logicalAnd(x.greaterEqual(0)).logicalAnd(x.less(values));
+    return tf.where(inside, mass, -Infinity);
+  });
+}
+
+/**
  * KL[N(mu, exp logVar) ‖ N(muP, exp logVarP)]
  * = ½ Σ_d (logVarP − logVar − 1 + (exp logVar + (mu − muP)²) / exp logVarP).
  * @param mu [B, ...event]; the second Gaussian is standard normal unless given @returns [B], ≥ 0

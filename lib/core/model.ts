@@ -28,6 +28,11 @@ export type Likelihood =
       readonly kind: 'exact' | 'lower-bound' | 'estimate';
       /** [B, ...event] → [B] */
       logProb(x: tf.Tensor, rng: Rng): tf.Tensor;
+      /**
+       * Of a lower bound ln w by one draw, with E w = p(x): ln w of several draws at once, where that costs less than as
+       * many calls: [B, ...event] → [draws, B]
+       */
+      logWeights?(x: tf.Tensor, draws: number, rng: Rng): tf.Tensor;
     }
   | {
       readonly kind: 'unnormalised';

@@ -96,6 +96,7 @@ export function importanceBound(model: GenerativeModel, draws: number): Generati
       kind: 'lower-bound',
       logProb: (x, rng) =>
         tf.tidy(() => {
+          if (likelihood.logWeights) return logMeanExp(likelihood.logWeights(x, draws, rng), 0);
           const copies = tf.tile(x, [draws, ...model.eventShape.map(() => 1)]); // [K · B, ...event]
           return logMeanExp(likelihood.logProb(copies, rng).reshape([draws, -1]), 0);
         }),

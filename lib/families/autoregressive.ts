@@ -20,16 +20,16 @@ import {
   type StepLogits,
 } from '../sampling/ancestral';
 import {
-  causalResidual,
   causalSequential,
-  dilatedConv1d,
+  gatedConvolutions,
   rowwise,
   transformerBlock,
   type CausalNetwork,
+  type GatedConvolutionsOptions,
 } from '../networks/causal';
 import { logCategorical } from '../core/distributions';
 import type { Rng } from '../core/model';
-import { gate, layerNorm, linear, randomWeight, sequential } from '../networks/dense';
+import { layerNorm, linear, randomWeight, sequential } from '../networks/dense';
 import { negativeLogLikelihood } from '../core/objective';
 import { eventRows, sizeOf } from '../core/tensor';
 
@@ -37,28 +37,7 @@ import { eventRows, sizeOf } from '../core/tensor';
 
 // 2 Network h: x_{d−1} and the position d in, a body over time, V logits out
 
-export interface ConvolutionalConfig extends AutoregressiveConfig {
-  /** Steps that one convolution sees. */
-  readonly kernel: number;
-  /** One gated block for each: how many steps lie between those that it sees. */
-  readonly dilations: readonly number[];
-}
-
-/** h ← h + W (tanh a ⊙ σ(b)), with a and b from a dilated convolution of h, for each block. */
-function gatedConvolutions({ width, kernel, dilations }: ConvolutionalConfig, rng: Rng): CausalNetwork {
-  const blocks = dilations.map((dilation, i) => {
-    const stream = rng.fork(`block ${i}`);
-    const options = { inputs: width, outputs: 2 * width, kernel, dilation };
-    return causalResidual(
-      causalSequential(
-        dilatedConv1d(options, stream.fork('convolution')),
-        rowwise(gate),
-        rowwise(linear(width, width, stream.fork('mix'))),
-      ),
-    );
-  });
-  return causalSequential(...blocks);
-}
+export interface ConvolutionalConfig extends AutoregressiveConfig, GatedConvolutionsOptions {}
 
 export interface TransformerConfig extends AutoregressiveConfig {
   readonly heads: number;

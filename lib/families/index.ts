@@ -5,3 +5,8 @@ export * from './autoregressive';
 export * from './pixelcnn';
 export * from './flow';
 export * from './integer-flow';
+export * from './vae';
+export * from './ppca';
+export * from './pixel-vae';
+export * from './hyperspherical-vae';
+export * from './sentence-vae';

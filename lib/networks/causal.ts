@@ -7,7 +7,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { Rng } from '../core/model';
-import { gelu, layerNorm, linear, mlp, sequential, type Activation, type Network } from './dense';
+import { gate, gelu, layerNorm, linear, mlp, sequential, type Activation, type Network } from './dense';
 
 /** [B, T, inputs] → [B, T, outputs], where row t depends on rows ≤ t alone. */
 export interface CausalNetwork extends Network {
@@ -55,7 +55,7 @@ export function causalSequential(...parts: readonly CausalNetwork[]): CausalNetw
 export function causalResidual(part: CausalNetwork): CausalNetwork {
   return {
     ...part,
-    apply: (x) => tf.tidy(() => x.add(part.apply(x))),
+    apply: (x, noise) => tf.tidy(() => x.add(part.apply(x, noise))),
     step(x, t, memory) {
       const { y, memory: next } = part.step(x, t, memory);
       return { y: x.add(y), memory: next };
@@ -99,6 +99,33 @@ export function dilatedConv1d({ inputs, outputs, kernel, dilation }: DilatedConv
       return { y: convolve(rows).squeeze([1]), memory: [rows.slice([0, 1, 0], past!.shape)] };
     },
   };
+}
+
+export interface GatedConvolutionsOptions {
+  readonly width: number;
+  /** Steps that one convolution sees. */
+  readonly kernel: number;
+  /** One gated block for each: how many steps lie between those that it sees. */
+  readonly dilations: readonly number[];
+}
+
+/**
+ * h ← h + W (tanh a ⊙ σ(b)), with a and b from a dilated convolution of h, for each block (van den Oord et al., WaveNet,
+ * 2016): [B, T, width] → the same.
+ */
+export function gatedConvolutions({ width, kernel, dilations }: GatedConvolutionsOptions, rng: Rng): CausalNetwork {
+  const blocks = dilations.map((dilation, i) => {
+    const stream = rng.fork(`block ${i}`);
+    const options = { inputs: width, outputs: 2 * width, kernel, dilation };
+    return causalResidual(
+      causalSequential(
+        dilatedConv1d(options, stream.fork('convolution')),
+        rowwise(gate),
+        rowwise(linear(width, width, stream.fork('mix'))),
+      ),
+    );
+  });
+  return causalSequential(...blocks);
 }
 
 // Attention

@@ -9,8 +9,11 @@ import type { Rng } from '../core/model';
 
 export interface Network {
   readonly variables: readonly tf.Variable[];
-  /** Mostly [..., inputs] → [..., outputs]; each network says its own. */
-  apply(x: tf.Tensor): tf.Tensor;
+  /**
+   * Mostly [..., inputs] → [..., outputs]; each network says its own.
+   * @param noise for what is random in training alone, as dropout; without it there is no such noise
+   */
+  apply(x: tf.Tensor, noise?: Rng): tf.Tensor;
 }
 
 /** Element by element, without weights. */
@@ -72,7 +75,28 @@ export const gate: Activation = (x) =>
 export function sequential(...parts: readonly (Network | Activation)[]): Network {
   return {
     variables: parts.flatMap((part) => (typeof part === 'function' ? [] : part.variables)),
-    apply: (x) => tf.tidy(() => parts.reduce((h, part) => (typeof part === 'function' ? part(h) : part.apply(h)), x)),
+    apply: (x, noise) =>
+      tf.tidy(() =>
+        parts.reduce(
+          (h, part, i) => (typeof part === 'function' ? part(h) : part.apply(h, noise?.fork(`part ${i}`))),
+          x,
+        ),
+      ),
+  };
+}
+
+/**
+ * In training, each number is set to 0 with probability `rate`, and else divided by 1 − rate, which keeps its mean
+ * (Srivastava et al., 2014); without noise, the identity.
+ */
+export function dropout(rate: number): Network {
+  if (!(rate >= 0 && rate < 1)) throw new Error(`dropout: rate must be from 0 to below 1, got ${rate}`);
+  return {
+    variables: [],
+    apply(x, noise) {
+      if (rate === 0 || !noise) return x.clone();
+      return tf.tidy(() => x.mul(noise.uniform(x.shape).greaterEqual(rate).toFloat()).div(1 - rate));
+    },
   };
 }
 

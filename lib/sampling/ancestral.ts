@@ -8,7 +8,7 @@ import { oneHotValues } from '../core/distributions';
 import type { Card, Family, GenerativeModel, Rng, SampleOptions } from '../core/model';
 import { categorical, createRng } from '../core/random';
 import { expectShape, sizeOf } from '../core/tensor';
-import { compiled, loop, sampler, type Body, type EngineSampler } from './sampler';
+import { compiled, loop, sampler, type Body, type Engine, type EngineSampler, type Loop } from './sampler';
 
 export interface AutoregressiveModel extends GenerativeModel {
   /** Of p(x_d | x_{<d}) for every d, in one pass: [B, ...event] → [B, D, V]. */
@@ -74,8 +74,40 @@ export function thermometer(x: tf.Tensor, values: number): tf.Tensor {
 /** The logits y [B, V] of x_t, from the values before it in x [B, D], and the memory for the next step. */
 export type StepLogits = (x: tf.Tensor, t: tf.Tensor, memory: readonly tf.Tensor[]) => Stepped;
 
+/** What draws values in turn, for each engine. */
+export type Loops = Readonly<Record<Engine, Loop>>;
+
+export interface InTurn {
+  readonly loops: Loops;
+  /** @param memory before the first step @returns [count, D] */
+  draw(memory: readonly tf.Tensor[], options: TurnOptions): tf.Tensor;
+}
+
+interface TurnOptions extends Pick<AncestralOptions, 'count' | 'rng' | 'given' | 'temperature'> {
+  readonly engine: Engine;
+}
+
+/** Draws x_0, x_1, … x_{D−1} in turn. A value's noise belongs to its place, and is the same however many are given. */
+export function inTurn(D: number, logitsAt: StepLogits): InTurn {
+  const advance: Body = ([x, ...memory], t, rng, [n, temperature]) => {
+    const { y, memory: next } = logitsAt(x!, t, memory);
+    const drawn = categorical(y.div(temperature!), rng).toFloat().expandDims(1); // [B, 1]
+    const here = tf.range(0, D, 1, 'int32').equal(t).logicalAnd(t.greaterEqual(n!)); // [D]
+    return [tf.where(here, drawn, x!), ...next];
+  };
+  const loops = { auto: loop(advance), eager: loop(advance, { engine: 'eager' }) };
+  return {
+    loops,
+    draw(memory, { count, rng, given, temperature = 1, engine }) {
+      const n = given?.shape[1] ?? 0;
+      const x = given ? given.toFloat().pad([[0, 0], [0, D - n]]) : tf.zeros([count, D]); // prettier-ignore
+      return loops[engine]([x, ...memory], D, rng, [tf.scalar(n, 'int32'), tf.scalar(temperature)])[0]!;
+    },
+  };
+}
+
 /**
- * Draws x_0, x_1, … in turn. A value's noise belongs to its place, and is the same however many are given.
+ * A sampler that draws values in turn.
  * @param start the memory before the first step, for B examples
  */
 export function ancestral(
@@ -84,22 +116,10 @@ export function ancestral(
   start: (B: number) => tf.Tensor[] = () => [],
 ): EngineSampler<AncestralOptions> {
   const D = sizeOf(eventShape);
-  const advance: Body = ([x, ...memory], t, rng, [n, temperature]) => {
-    const { y, memory: next } = logitsAt(x!, t, memory);
-    const drawn = categorical(y.div(temperature!), rng).toFloat().expandDims(1); // [B, 1]
-    const here = tf.range(0, D, 1, 'int32').equal(t).logicalAnd(t.greaterEqual(n!)); // [D]
-    return [tf.where(here, drawn, x!), ...next];
-  };
-  const loops = { auto: loop(advance), eager: loop(advance, { engine: 'eager' }) };
+  const { loops, draw } = inTurn(D, logitsAt);
   return sampler<AncestralOptions>(
     'autoregressive',
-    ({ count, rng, given, temperature = 1, engine }) => {
-      const n = given?.shape[1] ?? 0;
-      const x = given ? given.toFloat().pad([[0, 0], [0, D - n]]) : tf.zeros([count, D]); // prettier-ignore
-      const constants = [tf.scalar(n, 'int32'), tf.scalar(temperature)];
-      const [full] = loops[engine]([x, ...start(count)], D, rng, constants);
-      return full!.reshape([count, ...eventShape]);
-    },
+    (asked) => draw(start(asked.count), asked).reshape([asked.count, ...eventShape]),
     { loops, takes: { given: (given, { count }) => checkPrefix(given, count, D), temperature: checkTemperature } },
   );
 }
@@ -109,7 +129,7 @@ function checkPrefix(given: tf.Tensor, count: number, D: number): void {
   if (n! > D) throw new Error(`autoregressive: given must be [${count}, n] with n ≤ ${D}, got n = ${n}`);
 }
 
-function checkTemperature(temperature: number): void {
+export function checkTemperature(temperature: number): void {
   if (!(temperature > 0)) throw new Error(`autoregressive: temperature must be > 0, got ${temperature}`);
 }
 

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { compiled, type Loop } from '../engine';
 import type { SampleOptions, Sampler } from '../core/model';
 
-export { compiled, loop, type Body } from '../engine';
+export { compiled, loop, type Body, type Loop } from '../engine';
 
 /** How samples are drawn: see `SampleOptions`. */
 export type Engine = NonNullable<SampleOptions['engine']>;
