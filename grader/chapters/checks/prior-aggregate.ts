@@ -239,9 +239,9 @@ export const gain: Exercise = {
   ],
   checks: [
     {
-      name: 'two examples that share a code, and two that do not',
+      name: 'examples that share a code, and two that do not',
       async run({ call }) {
-        await checkGain(call, [[0, 1], [0, 1]], 4, 'the best prior is that code');
+        await checkGain(call, [[0, 1], [0, 1], [0, 1]], 8, 'the best prior is that code');
         await checkGain(call, [[0], [1]], 4, 'the best prior is half on one place, half on the other');
       },
     },

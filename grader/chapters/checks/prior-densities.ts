@@ -184,7 +184,7 @@ function mistakenTries(tries: Tries): readonly KnownMistake[] {
 export async function checkTries(call: Call, tries: Tries, hint: string): Promise<void> {
   const { logBase, logAccept, Z, T } = tries;
   const what = `ln p(z) for Z = ${Z} and ${T} ${T === 1 ? 'try' : 'tries'}`;
-  const args = [tf.tensor1d([...logBase]), tf.tensor1d([...logAccept]), Z, T] as const;
+  const args = [tf.tensor1d([...logBase]), tf.tensor1d([...logAccept]), tf.scalar(Z), T] as const;
   const got = expectTensor(await call(...args), { what, shape: [logBase.length], hint });
   const close = { what, rtol: 1e-4, atol: 1e-4, hint };
   expectAnswer(got, tf.tensor1d(densityOf(tries)), close, mistakenTries(tries));
@@ -210,8 +210,8 @@ export const resampled: Exercise = {
   ],
   checks: [
     {
-      name: 'two tries, by hand',
-      run: ({ call }) => checkTries(call, { logBase: [Math.log(0.2), Math.log(0.4)], logAccept: [0, Math.log(0.25)], Z: 0.5, T: 2 }, 'p = π a at the first try, and π · (1 − Z) at the second'),
+      name: 'three tries, by hand',
+      run: ({ call }) => checkTries(call, { logBase: [Math.log(0.2), Math.log(0.4)], logAccept: [0, Math.log(0.25)], Z: 0.2, T: 3 }, 'p = π a at the first try, (1 − Z) π a at the second, and (1 − Z)² π at the last'),
     },
     {
       name: 'one try takes whatever comes; five do not',

@@ -40,14 +40,14 @@ export const vamp: Hidden = {
     {
       name: 'pseudo-inputs out of the data’s range',
       source: 'VampPrior ports leave them free, or begin them at N(0, 1) for data of 0 … 16: the encoder was never asked of such x',
-      replace: 'tf.sigmoid(free).mul(high - low).add(low)',
+      replace: 'share.mul(high - low).add(low)',
       by: 'free',
     },
     {
       name: 'pseudo-inputs between 0 and 1',
       source: 'vae_vampprior’s Hardtanh(0, 1), taken over for data that are not in [0, 1]',
-      replace: 'tf.sigmoid(free).mul(high - low).add(low)',
-      by: 'tf.sigmoid(free)',
+      replace: 'share.mul(high - low).add(low)',
+      by: 'share',
     },
     {
       name: 'log-sum-exp for each latent',
@@ -89,7 +89,7 @@ export const resampled: Hidden = {
           const Z = grid.reduce((total, _, i) => total + Math.exp(logBase[i]! + logAccept[i]!) / 100, 0);
           for (const T of [2, 4, 30]) {
             await checkTries(call, { logBase, logAccept, Z, T }, 'each z is taken at one of T tries');
-            const got = expectTensor(await call(tf.tensor1d(logBase), tf.tensor1d(logAccept), Z, T), { shape: [grid.length] });
+            const got = expectTensor(await call(tf.tensor1d(logBase), tf.tensor1d(logAccept), tf.scalar(Z), T), { shape: [grid.length] });
             const total = vector(got).reduce((sum, v) => sum + Math.exp(v) / 100, 0);
             expectTrue(Math.abs(total - 1) < 2e-3, `a density that integrates to 1, with ${name}`, total.toFixed(4));
           }
@@ -121,8 +121,8 @@ export const resampled: Hidden = {
     {
       name: 'one try too many',
       source: 'common: off by one in the power, T for T − 1',
-      replace: '(1 - Z) ** (T - 1)',
-      by: '(1 - Z) ** T',
+      replace: '.pow(T - 1)',
+      by: '.pow(T)',
     },
     {
       name: 'the last proposal thrown away',
@@ -133,8 +133,8 @@ export const resampled: Hidden = {
     {
       name: 'the chance to be taken for the chance to be refused',
       source: 'common: Z for 1 − Z',
-      replace: '(1 - Z) ** (T - 1)',
-      by: 'Z ** (T - 1)',
+      replace: 'tf.sub(1, Z)',
+      by: 'Z',
     },
   ],
 }; // prettier-ignore

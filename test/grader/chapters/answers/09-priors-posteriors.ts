@@ -28,7 +28,7 @@ const VAMP = (finish: string, pseudo = 'free.neg().exp().add(1).reciprocal().mul
 const VAMP_END = 'return tf.logSumExp(each.sum(2), 1).sub(Math.log(K));';
 const TRIES = (inside: string) => `
   const a = logAccept.exp();
-  const refused = 1 - Z;
+  const refused = 1 - Z.dataSync()[0]!;
   return logBase.add((${inside}).log());`;
 const STEPS = (over: { move?: string; less?: string; split?: string; turn?: string; back?: string } = {}) => `
   const L = z.shape[1]!;
@@ -76,10 +76,10 @@ export const answers: TriedAnswers = {
     ),
     ...answersTo(
       'prior.resampled',
-      ['a loop over the tries', 'let sum: tf.Tensor = tf.zerosLike(logBase); let reached = 1; for (let t = 1; t < T; t++) { sum = sum.add(logAccept.exp().mul(reached)); reached *= 1 - Z; } return logBase.add(sum.add(reached).log());'],
+      ['a loop over the tries', 'let sum: tf.Tensor = tf.zerosLike(logBase); let reached: tf.Tensor = tf.scalar(1); for (let t = 1; t < T; t++) { sum = sum.add(logAccept.exp().mul(reached)); reached = reached.mul(tf.sub(1, Z)); } return logBase.add(sum.add(reached).log());'],
       ['a mixture', TRIES('a.div(Z).mul(1 - refused ** (T - 1)).add(refused ** (T - 1))')],
-      ['in logarithms', 'const f = (1 - Z) ** (T - 1); const tried = logBase.add(logAccept).add(Math.log((1 - f) / Z)); return tf.logSumExp(tf.stack([tried, logBase.add(Math.log(f))]), 0);'],
-      ['densities', 'const pi = logBase.exp(); const f = (1 - Z) ** (T - 1); return pi.mul(logAccept.exp()).div(Z).mul(1 - f).add(pi.mul(f)).log();'],
+      ['in logarithms', 'const p = Z.dataSync()[0]!; const f = (1 - p) ** (T - 1); const tried = logBase.add(logAccept).add(Math.log((1 - f) / p)); return tf.logSumExp(tf.stack([tried, logBase.add(Math.log(f))]), 0);'],
+      ['densities', 'const pi = logBase.exp(); const f = (1 - Z.dataSync()[0]!) ** (T - 1); return pi.mul(logAccept.exp()).div(Z).mul(1 - f).add(pi.mul(f)).log();'],
     ),
     ...answersTo(
       'posterior.reflections',
@@ -109,7 +109,7 @@ export const answers: TriedAnswers = {
       ['averaged in logs', APART('pairs.mean(1)'), 'mean of their logarithms'],
       ['a sum', APART('tf.logSumExp(pairs, 1)'), 'ln N is to be taken off'],
       ['the wrong axis', APART('tf.logSumExp(pairs, 0).sub(Math.log(N))'), 'q(z_n | x_m) over m'],
-      ['without its own', APART('tf.logSumExp(pairs.sub(tf.eye(N).mul(1e9)), 1).sub(Math.log(Math.max(1, N - 1)))'), 'belongs to the mixture'],
+      ['without its own', APART('tf.logSumExp(pairs.sub(tf.eye(N).mul(N > 1 ? 1e9 : 0)), 1).sub(Math.log(Math.max(1, N - 1)))'), 'belongs to the mixture'],
       ['per latent', APART('tf.logSumExp(each, 1).sub(Math.log(N)).sum(1)'), 'a product of mixtures'],
       ['deviations', APART(TOTAL, '{ information: logNormal(z, mu, logVar).sub(q), mismatch: q.sub(logPrior) }', 'logVar.mul(2)'), 'variance is its exponential'],
       ['exchanged', APART(TOTAL, '{ information: q.sub(logPrior), mismatch: own.sub(q) }')],
@@ -152,9 +152,9 @@ export const answers: TriedAnswers = {
       ['one too many in one part', TRIES('a.div(Z).mul(1 - refused ** T).add(refused ** (T - 1))'), 'after T − 1'],
       ['no last one', TRIES('a.div(Z).mul(1 - refused ** (T - 1))'), 'a share of the base'],
       ['its own refusals', TRIES('a.div(Z).mul(tf.sub(1, tf.sub(1, a).pow(T - 1))).add(tf.sub(1, a).pow(T - 1))'), 'whatever z comes last'],
-      ['Z for 1 − Z', TRIES('a.div(Z).mul(1 - Z ** (T - 1)).add(Z ** (T - 1))'), 'refused is 1 − Z'],
-      ['no base', 'const f = (1 - Z) ** (T - 1); return logAccept.exp().div(Z).mul(1 - f).add(f).log();'],
-      ['not a logarithm', 'const f = (1 - Z) ** (T - 1); return logAccept.exp().div(Z).mul(1 - f).add(f).log().add(logBase).exp();'],
+      ['Z for 1 − Z', TRIES('a.div(Z).mul(tf.sub(1, Z.pow(T - 1))).add(Z.pow(T - 1))'), 'refused is 1 − Z'],
+      ['no base', 'const f = (1 - Z.dataSync()[0]!) ** (T - 1); return logAccept.exp().div(Z).mul(1 - f).add(f).log();'],
+      ['not a logarithm', 'const f = (1 - Z.dataSync()[0]!) ** (T - 1); return logAccept.exp().div(Z).mul(1 - f).add(f).log().add(logBase).exp();'],
     ),
     ...answersTo(
       'posterior.reflections',
