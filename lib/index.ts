@@ -170,7 +170,7 @@ export {
   type Structure,
   type Tables,
 } from './circuits/structure';
-export { additive, affine, linearSpline, rationalQuadraticSpline, type Transform } from './bijections/scalar';
+export { additive, affine, linearSpline, rationalQuadraticSpline, tailedSpline, type Transform } from './bijections/scalar';
 export {
   bases,
   chain,
@@ -191,6 +191,7 @@ export {
   additiveCouplings,
   affineCouplings,
   splineCouplings,
+  tailedSplineCouplings,
   type AffineCouplingsOptions,
   type CouplingsOptions,
   type Mixing,
@@ -219,7 +220,22 @@ export {
 // Latent variables: priors, posteriors, decoders, and the bound
 
 export { autoregressiveDecoder, factorised, type ConditionalLogits, type FactorisedOptions } from './latents/decoders';
-export { circleGrid, exactLogProb, normalGrid, type LatentGrid } from './latents/exact';
+export {
+  aggregatePosterior,
+  takenApart,
+  type AggregatePosterior,
+  type BoundParts,
+  type TakenApart,
+} from './latents/aggregate';
+export {
+  posteriorOf,
+  priorOf,
+  type FlowPriorOptions,
+  type PosteriorOptions,
+  type PriorOptions,
+  type PriorPlace,
+} from './latents/choices';
+export { circleGrid, exactLogProb, normalGrid, priorGrid, type LatentGrid } from './latents/exact';
 export { gaussianPosterior, standardNormal, type GaussianPosteriorOptions } from './latents/gaussian';
 export {
   convolutionalDecoderNetwork,
@@ -242,6 +258,28 @@ export {
   type Observation,
   type ObservationName,
 } from './latents/observations';
+export {
+  householderFlow,
+  inverseAutoregressiveFlow,
+  splineFlowOfLatents,
+  sylvesterFlowOfLatents,
+  type AutoregressiveFlowOptions,
+  type SplineFlowOfLatentsOptions,
+} from './latents/latent-flows';
+export { flowPosterior, type LatentFlow } from './latents/posteriors';
+export {
+  autoregressivePrior,
+  flowPrior,
+  mixturePrior,
+  pseudoInputs,
+  resampledPrior,
+  vampPrior,
+  type AutoregressivePriorOptions,
+  type PseudoInputs,
+  type PseudoInputsOptions,
+  type ResampledOptions,
+  type ResampledPrior,
+} from './latents/priors';
 export type { DecodeOptions, Decoder, LatentDraw, Posterior, Prior, VariationalParts } from './latents/parts';
 export { refine, type RefineOptions } from './latents/refine';
 export { uniformSphere, vonMisesFisherPosterior } from './latents/sphere';
