@@ -53,6 +53,7 @@ import {
   type PriorOptions,
   type ResampledPrior,
   type Rng,
+  type Trace,
   type TrainingData,
   type VariationalModel,
 } from 'dgm';
@@ -90,7 +91,7 @@ function aboveExact(model: GenerativeModel, x: tf.Tensor, exact: ArrayLike<numbe
 // %% id="panels"
 interface Panel {
   readonly title: string;
-  readonly density?: (z: tf.Tensor) => tf.Tensor;
+  readonly density: (z: tf.Tensor) => tf.Tensor;
   readonly points: readonly (readonly number[])[];
 }
 /** Panels side by side, on one scale: contours of a density, and points. */
@@ -103,14 +104,14 @@ function panels(each: readonly Panel[], reach: number, alt: string, names: reado
     [`xaxis${suffix(i)}`]: { title: names[0], domain: [i * width, (i + 0.86) * width], range: [-reach, reach], anchor: `y${suffix(i)}` },
     [`yaxis${suffix(i)}`]: { range: [-reach, reach], anchor: `x${suffix(i)}`, scaleanchor: `x${suffix(i)}`, ...(i === 0 && { title: names[1] }) },
   })); // prettier-ignore
-  const traces = each.flatMap(({ density, points }, i) => {
+  const traces = each.flatMap(({ density, points }, i): Trace[] => {
     const on = { xaxis: `x${suffix(i)}`, yaxis: `y${suffix(i)}`, showlegend: false };
-    const flat = density && tf.tidy(() => density(grid).dataSync());
-    const level = flat && Math.max(...flat);
-    const rows = flat && ticks.map((_, row) => Array.from(flat.slice(61 * row, 61 * row + 61), (v) => Math.round((1000 * v) / level!)));
+    const flat = tf.tidy(() => density(grid).dataSync());
+    const level = Math.max(...flat);
+    const rows = ticks.map((_, row) => Array.from(flat.slice(61 * row, 61 * row + 61), (v) => Math.round((1000 * v) / level)));
     const hill = { type: 'contour', x: ticks, y: ticks, z: rows, showscale: false, hoverinfo: 'skip', zmin: 0, zmax: 1000, contours: { start: 60, end: 1000, size: 120 }, colorscale: [[0, 'rgba(47,127,209,0)'], [0.06, 'rgba(47,127,209,0.14)'], [1, 'rgba(47,127,209,0.95)']], line: { width: 0.6 } };
     const dots = { x: points.map(([a]) => +a!.toFixed(3)), y: points.map(([, b]) => +b!.toFixed(3)), mode: 'markers', marker: { size: 3, color: '#d1692f', opacity: 0.6 }, hoverinfo: 'skip' };
-    return [...(rows ? [{ ...hill, ...on }] : []), { ...dots, ...on }];
+    return [{ ...hill, ...on }, { ...dots, ...on }];
   }); // prettier-ignore
   const annotations = each.map(({ title }, i) => ({ text: title, x: (i + 0.43) * width, y: 1.02, xref: 'paper', yref: 'paper', xanchor: 'center', yanchor: 'bottom', showarrow: false })); // prettier-ignore
   figure(traces, { ...Object.assign({}, ...axes), annotations, margin: { l: 56, r: 8, t: 40, b: 48 } }, { height: each.length > 3 ? 260 : 360, alt }); // prettier-ignore
@@ -287,7 +288,7 @@ function kept(T: number, count: number, here: Rng): number[] {
 const bins = Array.from({ length: 56 }, (_, i) => -3.5 + (i + 0.5) / 8);
 const shares = (draws: readonly number[]) => {
   const counts = bins.map(() => 0);
-  for (const z of draws) counts[Math.floor((z + 3.5) * 8)]! += 1;
+  for (const z of draws) if (Math.abs(z) < 3.5) counts[Math.floor((z + 3.5) * 8)]! += 1;
   return counts.map((c) => (8 * c) / draws.length);
 };
 const tryFrames = [1, 2, 5, 10, 20, 50].map((T) => ({
@@ -803,7 +804,7 @@ panels(
 const digits = load('digits');
 const flat = { ...vae.defaults, latent: 2, hidden: [128, 128], dropout: 0.2 };
 const digitRows = [];
-let standardDigits: Float64Array | undefined;
+let standardDigits: ArrayLike<number> | undefined;
 for (const [name, prior] of PRIORS.filter(([, { kind }]) => ['standard', 'mixture', 'vamp', 'flow'].includes(kind))) {
   const here = rng.fork('digits run');
   const model = vae.create({ ...flat, prior }, here.fork('weights'));
