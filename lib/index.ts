@@ -79,17 +79,25 @@ export {
   dequantisedSource,
   grammarSource,
   isingSource,
+  linearWorld,
   markovSource,
   muLaw,
+  pinwheelSource,
   planeShapes,
   planeSource,
+  ringWorld,
   tableSource,
   toneSource,
   type CircuitSourceOptions,
   type Grammar,
   type GrammarSource,
   type IsingOptions,
+  type LatentWorld,
+  type LinearWorld,
+  type LinearWorldOptions,
   type MarkovOptions,
+  type PinwheelOptions,
+  type PinwheelSource,
   type PlaneComponent,
   type PlaneOptions,
   type PlaneShape,
@@ -170,7 +178,14 @@ export {
   type Structure,
   type Tables,
 } from './circuits/structure';
-export { additive, affine, linearSpline, rationalQuadraticSpline, tailedSpline, type Transform } from './bijections/scalar';
+export {
+  additive,
+  affine,
+  linearSpline,
+  rationalQuadraticSpline,
+  tailedSpline,
+  type Transform,
+} from './bijections/scalar';
 export {
   bases,
   chain,
@@ -282,6 +297,7 @@ export {
 } from './latents/priors';
 export type { DecodeOptions, Decoder, LatentDraw, Posterior, Prior, VariationalParts } from './latents/parts';
 export { refine, type RefineOptions } from './latents/refine';
+export { decoderOf, inferenceModel, type InferenceOptions, type KnownWorld } from './latents/worlds';
 export { uniformSphere, vonMisesFisherPosterior } from './latents/sphere';
 export { variationalModel, type BoundOptions, type BoundTerms, type VariationalModel } from './latents/variational';
 

@@ -174,7 +174,11 @@ export const vae: VaeFamily<VaeConfig> = {
     rank: [0, 8, 16],
     dropout: [0, 0.3, 0.4],
     prior: [plain.prior, { kind: 'mixture', components: 16 }, { kind: 'vamp', components: 16 }],
-    posterior: [plain.posterior, { kind: 'householder', reflections: 4 }, { kind: 'iaf', steps: 2, hidden: [64], context: 16 }],
+    posterior: [
+      plain.posterior,
+      { kind: 'householder', reflections: 4 },
+      { kind: 'iaf', steps: 2, hidden: [64], context: 16 },
+    ],
   },
   tiny: { config: { ...tiny, ...plain, hidden: [6], rank: 2 }, ...world },
   create: (config, rng) => createVae(config, dense, rng),

@@ -186,7 +186,8 @@ export function splineFlowOfLatents(latent: number, options: SplineFlowOfLatents
       const [a, b] = tf.split(z, [half, latent - half], 1) as [tf.Tensor, tf.Tensor];
       return firstMoves ? { moves: a, stays: [b] } : { moves: b, stays: [a] };
     };
-    const joined = (moves: tf.Tensor, stays: tf.Tensor[]) => tf.concat(firstMoves ? [moves, ...stays] : [...stays, moves], 1);
+    const joined = (moves: tf.Tensor, stays: tf.Tensor[]) =>
+      tf.concat(firstMoves ? [moves, ...stays] : [...stays, moves], 1);
     const parametersOf = (stays: tf.Tensor[], told: tf.Tensor) =>
       network.apply(tf.concat([...stays, told], 1)).reshape([-1, moved, spline.parameters]);
     const step: Step = {

@@ -108,8 +108,14 @@ export function vampPrior(encoder: Network, posterior: Posterior, pseudo: Pseudo
 export function logProbOfEach(posterior: Posterior, z: tf.Tensor, h: tf.Tensor): tf.Tensor {
   return tf.tidy(() => {
     const [[B, L], [N, P]] = [z.shape as [number, number], h.shape as [number, number]];
-    const zs = z.expandDims(1).tile([1, N, 1]).reshape([B * N, L]);
-    const hs = h.expandDims(0).tile([B, 1, 1]).reshape([B * N, P]);
+    const zs = z
+      .expandDims(1)
+      .tile([1, N, 1])
+      .reshape([B * N, L]);
+    const hs = h
+      .expandDims(0)
+      .tile([B, 1, 1])
+      .reshape([B * N, P]);
     return posterior.logProb(zs, hs).reshape([B, N]);
   });
 }
@@ -227,7 +233,10 @@ export function autoregressivePrior(
           const own = conditionals(z);
           const at = (of: tf.Tensor) => of.slice([0, i, 0], [count, 1, K]).squeeze([1]); // [count, K]
           const k = categorical(at(own.logits), rng.fork(`component ${i}`));
-          const chosen = k.expandDims(1).equal(tf.range(0, K, 1, 'int32')).toFloat(); // tf.oneHot refuses K = 1
+          const chosen = k
+            .expandDims(1)
+            .equal(tf.range(0, K, 1, 'int32'))
+            .toFloat(); // tf.oneHot refuses K = 1
           const pick = (of: tf.Tensor) => at(of).mul(chosen).sum(1);
           const drawn = rng.fork(`noise ${i}`).normal([count]).mul(pick(own.logVar).mul(0.5).exp()).add(pick(own.mu));
           const here = tf.tensor1d(Array.from({ length: latent }, (_, j) => Number(i === j)));

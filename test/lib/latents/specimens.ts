@@ -1,6 +1,21 @@
 /** Tiny autoencoders with every prior and every posterior that a configuration can name. */
-import { vae, type PosteriorOptions, type PriorOptions, type VaeConfig } from 'dgm';
-import { specimenOf } from '../../laws/specimen';
+import * as tf from '@tensorflow/tfjs';
+import {
+  createRng,
+  enumerate,
+  exactLogProb,
+  importanceBound,
+  priorGrid,
+  vae,
+  variablesOf,
+  type Likelihood,
+  type PosteriorOptions,
+  type PriorOptions,
+  type VaeConfig,
+} from 'dgm';
+import { expect } from 'vitest';
+import { specimenOf, type Specimen } from '../../laws/specimen';
+import { expectClose, mean, read, standardError } from '../../helpers';
 
 export const priorsByName: readonly (readonly [string, PriorOptions, Partial<VaeConfig>?])[] = [
   ['mixture', { kind: 'mixture', components: 3 }],
@@ -22,6 +37,39 @@ export const posteriorsByName: readonly (readonly [string, PosteriorOptions, Par
   ['splines of one', { kind: 'spline', steps: 2, hidden: [4], context: 2, bins: 4, reach: 3 }],
 ];
 
-/** A tiny dense autoencoder with other options, under the same truth. */
-export const withOptions = (config: Partial<VaeConfig>) =>
-  specimenOf({ ...vae, tiny: { ...vae.tiny, config: { ...vae.tiny.config, ...config } } });
+/**
+ * A tiny dense autoencoder with other options. Of one latent it is of integers, under the truth by quadrature; of two, of
+ * a real number, without it: a grid over both for every x of the laws takes minutes.
+ */
+export function withOptions(options: Partial<VaeConfig>): Specimen {
+  const own = specimenOf({ ...vae, tiny: { ...vae.tiny, config: { ...vae.tiny.config, ...options } } });
+  if ((options.latent ?? 1) === 1) return own;
+  const real = { ...vae.tiny.config, ...options, observation: 'gaussian', values: null, eventShape: [1] } as const;
+  const { learningRate, batchSize } = own;
+  return {
+    ...{ learningRate, batchSize },
+    support: { kind: 'continuous', low: -40, high: 40 },
+    create: (rng) => vae.create(real, rng),
+  };
+}
+
+/** The bound, its importance-weighted one, and ln p(x) by quadrature, of every x of a small world: they are in this order. */
+export function expectInOrder(options: Partial<VaeConfig>): void {
+  const model = vae.create({ ...vae.tiny.config, eventShape: [2], ...options }, createRng('order'));
+  for (const [i, variable] of variablesOf(model).entries())
+    tf.tidy(() => variable.assign(createRng(`order ${i}`).normal(variable.shape).mul(0.3).add(variable)));
+  const x = tf.tensor2d(enumerate([0, 1, 2], 2));
+  const exact = read(exactLogProb(model, x, priorGrid(model.prior, createRng('grid'), { reach: 8 })));
+  expectClose([exact.reduce((sum, value) => sum + Math.exp(value), 0)], [1], { absolute: 0.01 });
+  const boundOf = ({ likelihood }: { likelihood: Likelihood }) =>
+    likelihood as Extract<Likelihood, { logProb: unknown }>;
+  const runs = (draws: number, count = 60) =>
+    Array.from({ length: count }, (_, i) =>
+      mean(read(boundOf(draws === 1 ? model : importanceBound(model, draws)).logProb(x, createRng(i)))),
+    );
+  const [one, many] = [runs(1), runs(20)];
+  expect(mean(many)).toBeGreaterThan(mean(one) - 5 * Math.hypot(standardError(one), standardError(many)));
+  expect(mean(exact)).toBeGreaterThan(mean(many) - 5 * standardError(many) - 0.005);
+  const limit = runs(2000, 5);
+  expectClose([mean(limit)], [mean(exact)], { absolute: 0.02 }); // and they meet
+}
