@@ -154,7 +154,10 @@ const wrongMoves: readonly (readonly [hint: string, rule: Rule])[] = [
 ]; // prettier-ignore
 
 const wrongLogs: readonly (readonly [hint: string, share: Rule['share']])[] = [
-  ['a density falls where a map spreads it: ln |det| is subtracted from ln q, and the gates are below 1', (s) => Math.log1p(Math.exp(-s))],
+  [
+    'a density falls where a map spreads it: ln |det| is subtracted from ln q, and the gates are below 1',
+    (s) => Math.log1p(Math.exp(-s)),
+  ],
   ['ln q changes with every step: the logarithms of the gates are to be subtracted', () => 0],
   ['the logarithms of the gates, σ = sigmoid(s), and not s itself', (s) => s],
   ['the logarithms of the gates, and not the gates', gate],

@@ -46,8 +46,7 @@ interface Parts {
 }
 
 /** From ln q(z_n | x_m) for all pairs. */
-const tableOf = ({ mu, logVar, z }: Codes) =>
-  z.map((own) => mu.map((m, other) => logNormalOf(own, m, logVar[other]!)));
+const tableOf = ({ mu, logVar, z }: Codes) => z.map((own) => mu.map((m, other) => logNormalOf(own, m, logVar[other]!)));
 
 export function partsOf(codes: Codes): Parts {
   const table = tableOf(codes);

@@ -17,7 +17,11 @@ const GAIN = (over: { share?: string; gain?: string; left?: string; log?: string
   const h = q.reduce((s, p) => s - (p === 0 ? 0 : p * log(p)), 0);
   const inside = codes.reduce((s, c) => s + log(c.length), 0) / codes.length;
   return { gain: ${over.gain ?? 'log(cells) - h'}, left: ${over.left ?? 'h - inside'} };`;
-const VAMP = (finish: string, pseudo = 'free.neg().exp().add(1).reciprocal().mul(range[1] - range[0]).add(range[0])', spread = 'h.slice([0, L], [-1, L])') => `
+const VAMP = (
+  finish: string,
+  pseudo = 'free.neg().exp().add(1).reciprocal().mul(range[1] - range[0]).add(range[0])',
+  spread = 'h.slice([0, L], [-1, L])',
+) => `
   const [B, L] = z.shape as [number, number];
   const K = free.shape[0]!;
   const h = encode(${pseudo});
