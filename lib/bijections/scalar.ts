@@ -152,7 +152,7 @@ export function tailedSpline(bins: number, reach: number): Transform {
     const end = tf.fill([B, n, 1], UNIT_SLOPE);
     return tf.concat(bins > 1 ? [boxes, end, slopes, end] : [each, end, end], 2).reshape([B * n, 1, 3 * bins + 1]);
   };
-  const within = (x: tf.Tensor) => x.abs().less(reach);
+  const within = (x: tf.Tensor) => withoutGradient(x, (value) => value.abs().less(reach).toFloat()).cast('bool');
   return {
     parameters: 3 * bins - 1,
     toLatent: (x, parameters) =>
