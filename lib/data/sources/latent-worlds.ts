@@ -59,7 +59,10 @@ export function linearWorld({ latent: L = 8, dimensions: D = 4, noise = 0.229 }:
   if (!(noise > 0)) throw new Error(`linearWorld: noise must be > 0, got ${noise}`);
   const loadings = tf.tidy(() => createRng('linear world').normal([D, L]).arraySync()) as number[][];
   const marginal = square(D, (i, j) => sum(L, (l) => loadings[i]![l]! * loadings[j]![l]!) + (i === j ? noise ** 2 : 0));
-  const precision = square(L, (i, j) => sum(D, (d) => loadings[d]![i]! * loadings[d]![j]!) / noise ** 2 + Number(i === j));
+  const precision = square(
+    L,
+    (i, j) => sum(D, (d) => loadings[d]![i]! * loadings[d]![j]!) / noise ** 2 + Number(i === j),
+  );
   const [ofX, ofZ] = [inverse(marginal), inverse(precision)];
   const mean = (z: tf.Tensor) => z.matMul(tf.tensor2d(loadings), false, true); // [B, D]
   const parts: WorldParts = {

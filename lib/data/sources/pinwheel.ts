@@ -66,7 +66,11 @@ export function pinwheelSource({ arms = 5, dimensions: D = 16, noise = 0.1 }: Pi
           const y = of(({ mean }) => mean)
             .add(a.mul(of(({ along }) => along)))
             .add(b.mul(of(({ along: [c, s] }) => [-s, c])));
-          return rng.fork('noise').normal([count, D]).mul(noise).add(y.matMul(Q(), false, true));
+          return rng
+            .fork('noise')
+            .normal([count, D])
+            .mul(noise)
+            .add(y.matMul(Q(), false, true));
         }),
     }),
     plane,

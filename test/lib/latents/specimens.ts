@@ -14,6 +14,8 @@ import {
   type VaeConfig,
 } from 'dgm';
 import { expect } from 'vitest';
+import type { Law } from '../../laws/law';
+import { laws, lawsOf } from '../../laws/laws';
 import { specimenOf, type Specimen } from '../../laws/specimen';
 import { expectClose, mean, read, standardError } from '../../helpers';
 
@@ -48,7 +50,7 @@ export function withOptions(options: Partial<VaeConfig>): Specimen {
   const { learningRate, batchSize } = own;
   return {
     ...{ learningRate, batchSize },
-    support: { kind: 'continuous', low: -40, high: 40 },
+    support: { kind: 'continuous', low: -16, high: 16 },
     create: (rng) => vae.create(real, rng),
   };
 }
@@ -59,17 +61,40 @@ export function expectInOrder(options: Partial<VaeConfig>): void {
   for (const [i, variable] of variablesOf(model).entries())
     tf.tidy(() => variable.assign(createRng(`order ${i}`).normal(variable.shape).mul(0.3).add(variable)));
   const x = tf.tensor2d(enumerate([0, 1, 2], 2));
-  const exact = read(exactLogProb(model, x, priorGrid(model.prior, createRng('grid'), { reach: 8 })));
+  const exact = read(
+    exactLogProb(
+      model,
+      x,
+      priorGrid(model.prior, createRng('grid'), { reach: 8, ...(model.prior.latent === 2 && { steps: 64 }) }),
+    ),
+  );
   expectClose([exact.reduce((sum, value) => sum + Math.exp(value), 0)], [1], { absolute: 0.01 });
   const boundOf = ({ likelihood }: { likelihood: Likelihood }) =>
     likelihood as Extract<Likelihood, { logProb: unknown }>;
-  const runs = (draws: number, count = 60) =>
+  const runs = (draws: number, count = 40) =>
     Array.from({ length: count }, (_, i) =>
       mean(read(boundOf(draws === 1 ? model : importanceBound(model, draws)).logProb(x, createRng(i)))),
     );
   const [one, many] = [runs(1), runs(20)];
   expect(mean(many)).toBeGreaterThan(mean(one) - 5 * Math.hypot(standardError(one), standardError(many)));
   expect(mean(exact)).toBeGreaterThan(mean(many) - 5 * standardError(many) - 0.005);
-  const limit = runs(2000, 5);
-  expectClose([mean(limit)], [mean(exact)], { absolute: 0.02 }); // and they meet
+  const limit = runs(1000, 4);
+  expectClose([mean(limit)], [mean(exact)], { absolute: 0.1 }); // and they meet, where q is no narrower than the posterior
+}
+
+/**
+ * The laws in which a prior or a posterior could go wrong. The others are of the trainer and the sampler around them, to
+ * which one is as good as another.
+ */
+const NAMES = ['shapes and finiteness', 'exp of a bound sums to at most 1', 'bound ≤ importance bound ≤ log p', 'compiled log p is eager log p', 'samples follow p', 'compiled sampling is eager sampling', 'a step of an objective moves every variable it lists, and no other', 'the gradient of the loss is its slope', 'compiled training is eager training']; // prettier-ignore
+
+/** These need a finer grid of x than is worth its time; `expectInOrder` asks the same of a discrete world. */
+const OF_A_GRID = ['exp of a bound sums to at most 1', 'bound ≤ importance bound ≤ log p'];
+
+export function lawsOfParts(specimen: Specimen): readonly (readonly [string, Law])[] {
+  expect(NAMES.filter((name) => !laws.some((law) => law.name === name))).toEqual([]);
+  const applying = lawsOf(specimen.create(createRng(1)), specimen);
+  const real = specimen.support.kind === 'continuous';
+  const named = applying.filter(({ name }) => NAMES.includes(name) && !(real && OF_A_GRID.includes(name)));
+  return named.map((law) => [law.name, law]);
 }
