@@ -126,7 +126,7 @@ function panels(each: readonly Panel[], reach: number, alt: string, names: reado
 const pinwheel = pinwheelSource();
 const drawn = (count: number, label: string) => pinwheel.sample({ count, rng: rng.fork(label) });
 const wheel = { train: { x: drawn(2000, 'wheel') }, validation: { x: drawn(500, 'wheel validation') } };
-const testWheel = drawn(fullBudget() ? 2000 : 1000, 'wheel test');
+const testWheel = drawn(fullBudget() ? 2000 : Math.max(200, budgeted(1000)), 'wheel test');
 const exactWheel = evaluate(pinwheel, { x: testWheel }, rng).perExample; // −ln p(x) of each
 const small = { ...vae.defaults, eventShape: [16], values: null, observation: 'gaussian' as const, latent: 2, hidden: [64, 64], rank: 0, dropout: 0, inputDropout: 0 }; // prettier-ignore
 const wheelEpochs = budgeted(100, 300);
@@ -134,7 +134,8 @@ const trainWheel = (prior: PriorOptions, here: Rng) =>
   train(vae.create({ ...small, prior }, here.fork('weights')), wheel, here.fork('fit'), { epochs: wheelEpochs });
 const plain = await trainWheel({ kind: 'standard' }, rng.fork('wheel run'));
 
-const few = wheel.train.x.slice([0, 0], [600, 16]);
+const FEW = Math.max(200, Math.min(600, budgeted(600)));
+const few = wheel.train.x.slice([0, 0], [FEW, 16]);
 const codesOf = (model: VariationalModel, x: tf.Tensor, here: Rng) =>
   rowsOf(tf.tidy(() => model.posterior.draw(model.encode(x), here).z));
 const inPlane = (x: tf.Tensor) => rowsOf(tf.tidy(() => pinwheel.plane(x)));
@@ -548,7 +549,7 @@ table(
       { prior, by: 'the library’s', information: library.information, mismatch: library.aggregateKl },
     ].map((row) => ({ ...row, by: row.by || ownParts.by() }));
   }),
-  { caption: `The KL on 600 training points, in nats; ln N = ${Math.log(600).toFixed(2)}`, digits: 3 },
+  { caption: `The KL on ${FEW} training points, in nats; ln N = ${Math.log(FEW).toFixed(2)}`, digits: 3 },
 ); // prettier-ignore
 
 // %% [markdown] id="gain-text"
@@ -705,19 +706,22 @@ rings.push({ name: `inverse autoregressive: ${ownSteps.by()}`, model: ownRing })
 // **Priors on the pinwheel.** The entropy of the source is known, and so is $-\ln p(\mathbf{x})$ of every test point; what a bound is above it, is the model's loss. Many draws take the posterior's part of it away (section 3), so what is left is the family's: a VAE of that prior. Differences from the standard prior are paired, point by point.
 
 // %% id="prior-gaps"
-const MOST = fullBudget() ? 1000 : 50;
-const gapsOf = (models: readonly VariationalModel[], K: number) => {
-  const each = models.map((model, i) => aboveExact(model, testWheel, exactWheel, K, rng.fork(`gap ${K} ${i}`)));
-  return each[0]!.map((_, n) => meanOf(each.map((gaps) => gaps[n]!))); // by example, the mean over the seeds
-};
-const wheelGaps = wheels.map(({ name, models }) => ({ name, seeds: models.length, one: gapsOf(models, 1), many: gapsOf(models, MOST) })); // prettier-ignore
+const MOST = fullBudget() ? 1000 : Math.max(5, budgeted(50));
+const bySeed = (models: readonly VariationalModel[], K: number) =>
+  models.map((model, i) => aboveExact(model, testWheel, exactWheel, K, rng.fork(`gap ${K} ${i}`)));
+/** By example, the mean over the seeds. */
+const overSeeds = (each: readonly (readonly number[])[]) => each[0]!.map((_, n) => meanOf(each.map((gaps) => gaps[n]!)));
+const wheelGaps = wheels.map(({ name, models }) => {
+  const eachSeed = bySeed(models, MOST);
+  return { name, eachSeed, one: overSeeds(bySeed(models, 1)), many: overSeeds(eachSeed) };
+});
 const [standardGaps] = wheelGaps;
 table(
-  wheelGaps.map(({ name, seeds, one, many }) => {
+  wheelGaps.map(({ name, eachSeed, one, many }) => {
     const gained = many.map((gap, n) => standardGaps!.many[n]! - gap);
     return {
       prior: name,
-      seeds,
+      seeds: eachSeed.length,
       'above −ln p(x), 1 draw': meanOf(one),
       [`by ${MOST} draws`]: meanOf(many),
       'its error': errorOf(many),
@@ -734,16 +738,12 @@ table(
 // The same on a ladder, in nats of $-\ln p(\mathbf{x})$. The lowest rung is the source itself: nothing can be below it but by a mistake, or by chance within the bars.
 
 // %% id="ladder"
-const byMany = (name: string, models: readonly VariationalModel[]) => ({
-  name: `${name}, bound, ${MOST} draws`,
-  model: models.map((model, i): GenerativeModel => {
-    const gaps = aboveExact(model, testWheel, exactWheel, MOST, rng.fork(`gap ${MOST} ${i}`));
-    const logs = gaps.map((gap, n) => -(gap + exactWheel[n]!));
-    return { ...model, likelihood: { kind: 'lower-bound', logProb: () => tf.tidy(() => tf.tensor1d(logs)) } };
-  }),
-});
+const known = (gaps: readonly number[]): GenerativeModel => {
+  const logs = gaps.map((gap, n) => -(gap + exactWheel[n]!)); // computed above, in batches that fit into memory
+  return { ...plain, likelihood: { kind: 'lower-bound', logProb: () => tf.tidy(() => tf.tensor1d(logs)) } };
+};
 const rungs = rungsOf(
-  [{ name: 'the source, exact', model: pinwheel, baseline: true }, ...wheels.map(({ name, models }) => byMany(name, models))],
+  [{ name: 'the source, exact', model: pinwheel, baseline: true }, ...wheelGaps.map(({ name, eachSeed }) => ({ name: `${name}, bound, ${MOST} draws`, model: eachSeed.map(known) }))],
   { x: testWheel },
   rng.fork('rungs'),
 ); // prettier-ignore
@@ -780,7 +780,7 @@ table(
 // **Reflections in the linear world**, $L = 8$ and $D = 4$. What the best diagonal Gaussian loses is known: with the precision $\boldsymbol\Lambda$, its gap is $\frac12 (\sum_l \ln \Lambda_{ll} - \ln |\boldsymbol\Lambda|)$ (chapter 8).
 
 // %% id="linear-gaps"
-const linearTest = linear.sample({ count: 2000, rng: rng.fork('linear test') });
+const linearTest = linear.sample({ count: Math.max(300, budgeted(2000)), rng: rng.fork('linear test') });
 const exactLinear = evaluate(linear, { x: linearTest }, rng).perExample;
 const enough = prediction(reflectionsEnough)(8, 4);
 const linearGaps = linears.map(({ name, model }) => ({ name, gaps: aboveExact(model, linearTest, exactLinear, 1, rng.fork('linear gap')) })); // prettier-ignore
@@ -799,7 +799,7 @@ table(
 // **The ring.** A turned hill is a hill: reflections gain nothing here. Flows that bend do. Differences from the diagonal are paired.
 
 // %% id="ring-gaps"
-const ringTest = ring.sample({ count: 2000, rng: rng.fork('ring test') });
+const ringTest = ring.sample({ count: Math.max(300, budgeted(2000)), rng: rng.fork('ring test') });
 const exactRing = evaluate(ring, { x: ringTest }, rng).perExample;
 const ringGaps = rings.map(({ name, model }) => ({ name, model, gaps: aboveExact(model, ringTest, exactRing, 1, rng.fork('ring gap')) })); // prettier-ignore
 table(
@@ -827,11 +827,11 @@ for (const [name, prior] of PRIORS.filter(([, { kind }]) => ['standard', 'mixtur
   const here = rng.fork('digits run');
   const model = vae.create({ ...flat, prior }, here.fork('weights'));
   await train(model, digits, here.fork('fit'), { epochs: budgeted(20, 120), batchSize: 50, patience: 20 });
-  const K = fullBudget() ? 100 : 10;
+  const K = fullBudget() ? 100 : Math.max(2, budgeted(10));
   const { nats, perExample } = evaluate(importanceBound(model, K), digits.test, here.fork('test'), { batchSize: 100 });
   standardDigits ??= perExample;
   const gained = Array.from(perExample, (v, n) => standardDigits![n]! - v);
-  const parts = takenApart(model, digits.train.x.slice([0, 0], [500, 64]), here.fork('apart'));
+  const parts = takenApart(model, digits.train.x.slice([0, 0], [Math.max(100, Math.min(500, budgeted(500))), 64]), here.fork('apart'));
   digitRows.push({ prior: name, [`test bound, ${K} draws`]: nats, 'gain on the standard prior': meanOf(gained), 'its error (paired)': errorOf(gained), information: parts.information, mismatch: parts.aggregateKl });
 } // prettier-ignore
 table(digitRows, { caption: 'Digits, L = 2: nats per image', digits: 2 });
