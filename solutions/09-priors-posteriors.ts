@@ -215,7 +215,8 @@ function vaeWith(priorOf: (encoder: Network, here: Rng) => Prior, here: Rng): Va
   const { encoder, posterior, decoder } = vae.create(small, here.fork('weights'));
   return variationalModel('own prior', { encoder, posterior, decoder, prior: priorOf(encoder, here.fork('prior')) }, ONE_DRAW);
 } // prettier-ignore
-const ends = tf.tidy(() => [wheel.train.x.min().dataSync()[0]!, wheel.train.x.max().dataSync()[0]!] as const);
+const numbers = Array.from(wheel.train.x.dataSync());
+const ends = [numbers.reduce((a, b) => Math.min(a, b)), numbers.reduce((a, b) => Math.max(a, b))] as const;
 const free = weight(rng.fork('pseudo-inputs').normal([16, 16]));
 const pseudo = { components: 16, variables: [free], inputs: () => tf.tidy(() => free.sigmoid().mul(ends[1] - ends[0]).add(ends[0])) }; // prettier-ignore
 const ownVampLog = yours(
