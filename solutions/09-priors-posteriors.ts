@@ -954,7 +954,7 @@ await check('prior.flow', logFlowPrior);
 // %% [markdown] id="costs"
 // ## What it costs
 //
-// Measured on this machine, now, and by the second call, since the first one compiles. For priors of two latents: a thousand log-densities and a thousand draws. For posteriors of eight: a thousand draws with their $\ln q$, which is what training needs, and a thousand log-densities of *given* points, which take the way back.
+// Measured on this machine, now, and by the second call, since the first one compiles. For priors of two latents: a thousand log-densities and a thousand draws. For posteriors of eight: fifty draws with their $\ln q$, which is what training needs, and fifty log-densities of *given* points, which take the way back.
 
 // %% id="measure-costs"
 async function timed(body: () => tf.Tensor | tf.Tensor[]): Promise<number> {
@@ -980,7 +980,7 @@ table(priorCosts, { caption: 'Priors of two latents: milliseconds a thousand', d
 const posteriorCosts = [];
 for (const [name, options] of [LINEAR[0]!, LINEAR.at(-1)!, ...RING.slice(1)]) {
   const q = posteriorOf(options, { latent: 8 }, rng.fork('cost'));
-  const h = rng.fork('cost h').normal([1000, q.parameters]);
+  const h = rng.fork('cost h').normal([50, q.parameters]);
   const z = tf.tidy(() => q.draw(h, rng.fork('cost')).z);
   posteriorCosts.push({
     posterior: name,
@@ -989,7 +989,7 @@ for (const [name, options] of [LINEAR[0]!, LINEAR.at(-1)!, ...RING.slice(1)]) {
     'ln q of given z, ms': await timed(() => tf.tidy(() => q.logProb(z, h))),
   });
 } // prettier-ignore
-table(posteriorCosts, { caption: 'Posteriors of eight latents: milliseconds a thousand', digits: 1 });
+table(posteriorCosts, { caption: 'Posteriors of eight latents: milliseconds for fifty', digits: 1 });
 
 // %% [markdown] id="failures"
 // ## Where it fails
