@@ -7,6 +7,7 @@ import {
   posteriorOf,
   type Posterior,
   type PosteriorOptions,
+  type Rng,
 } from 'dgm';
 import { describe, expect, test } from 'vitest';
 import { expectClose, mean, read, standardError } from '../../helpers';
@@ -65,7 +66,7 @@ test.each([
   const { posterior, h } = moved(options, 4);
   const noise = [0.3, -0.8, 1.1, 0.2];
   const at = (e: readonly number[]) => {
-    const fixed = { normal: () => tf.tensor2d([[...e]]), uniform: () => tf.zeros([1]), fork: () => fixed };
+    const fixed: Rng = { normal: () => tf.tensor2d([[...e]]), uniform: () => tf.zeros([1]), fork: () => fixed };
     return tf.tidy(() => {
       const { z, logQ } = posterior.draw(h, fixed);
       return { z: Array.from(z.dataSync()), logQ: logQ.dataSync()[0]! };
