@@ -5,4 +5,4 @@ import { apart, gain } from './prior-aggregate';
 import { flow, resampled, vamp } from './prior-densities';
 
 /** In the order of the chapter. */
-export const exercises: readonly Exercise[] = [vamp, resampled, apart, gain, reflections, autoregressive, flow];
+export const exercises: readonly Exercise[] = [vamp, resampled, reflections, autoregressive, apart, gain, flow];
