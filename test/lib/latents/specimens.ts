@@ -85,13 +85,13 @@ export function expectInOrder(options: Partial<VaeConfig>): void {
 }
 
 /**
- * The posterior's noise twice as wide: of a q narrower than the posterior the importance weights have no variance, and
- * a thousand draws are still some hundredths of a nat below.
+ * The posterior's noise three times as wide: where q is narrower than the posterior, importance weights have no finite
+ * variance, and a thousand draws are still some hundredths of a nat below.
  */
 function widen({ encoder, posterior: { latent, parameters } }: VariationalModel): void {
   const bias = encoder.variables.at(-1)!; // [mu, logVar, ...]
   expect(bias.shape).toEqual([parameters]);
-  const more = Array.from({ length: parameters }, (_, i) => (i >= latent && i < 2 * latent ? Math.log(4) : 0));
+  const more = Array.from({ length: parameters }, (_, i) => (i >= latent && i < 2 * latent ? Math.log(9) : 0));
   tf.tidy(() => bias.assign(bias.add(tf.tensor1d(more))));
 }
 
