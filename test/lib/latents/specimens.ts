@@ -80,18 +80,18 @@ export function expectInOrder(options: Partial<VaeConfig>): void {
   const [one, many] = [runs(1), runs(20)];
   expect(mean(many)).toBeGreaterThan(mean(one) - 5 * Math.hypot(standardError(one), standardError(many)));
   expect(mean(exact)).toBeGreaterThan(mean(many) - 5 * standardError(many) - 0.005);
-  const limit = runs(1000, 4);
-  expectClose([mean(limit)], [mean(exact)], { absolute: 0.02 }); // and they meet, where q is no narrower than the posterior
+  const limit = runs(2000, 4);
+  expectClose([mean(limit)], [mean(exact)], { absolute: 0.05 }); // and they meet, where q is no narrower than the posterior
 }
 
 /**
- * The posterior's noise three times as wide: where q is narrower than the posterior, importance weights have no finite
+ * The posterior's noise twice as wide: where q is narrower than the posterior, importance weights have no finite
  * variance, and a thousand draws are still some hundredths of a nat below.
  */
 function widen({ encoder, posterior: { latent, parameters } }: VariationalModel): void {
   const bias = encoder.variables.at(-1)!; // [mu, logVar, ...]
   expect(bias.shape).toEqual([parameters]);
-  const more = Array.from({ length: parameters }, (_, i) => (i >= latent && i < 2 * latent ? Math.log(9) : 0));
+  const more = Array.from({ length: parameters }, (_, i) => (i >= latent && i < 2 * latent ? Math.log(4) : 0));
   tf.tidy(() => bias.assign(bias.add(tf.tensor1d(more))));
 }
 
