@@ -33,7 +33,6 @@ import {
   mlp,
   pinwheelSource,
   posteriorOf,
-  pseudoInputs,
   resampledPrior,
   ringWorld,
   schedules,

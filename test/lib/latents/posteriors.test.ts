@@ -23,7 +23,7 @@ function moved(options: PosteriorOptions, latent: number): { posterior: Posterio
   return { posterior, h: tf.tidy(() => rng.fork('h').normal([1, posterior.parameters]).mul(0.7)) };
 }
 
-describe.each(posteriorsByName)('%s', (_, options, others = {}) => {
+describe.each(posteriorsByName)('%s', (_, options, others) => {
   const specimen = withOptions({ posterior: options, ...others });
   const latent = others.latent ?? 1;
 

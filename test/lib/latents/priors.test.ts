@@ -25,7 +25,7 @@ import { expectInOrder, lawsOfParts, priorsByName, withOptions } from './specime
 
 const rng = createRng('priors');
 
-describe.each(priorsByName)('%s', (_, prior, options = {}) => {
+describe.each(priorsByName)('%s', (_, prior, options) => {
   const specimen = withOptions({ prior, ...options });
 
   describe('laws', () => {
