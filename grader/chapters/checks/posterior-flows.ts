@@ -138,7 +138,7 @@ function movedBy({ z, logQ, nets }: Steps, rule: Rule, { coordinate, share, turn
   return { z: rows, logQ: logs };
 }
 
-export const moved = (steps: Steps): Moved => movedBy(steps, RIGHT);
+const moved = (steps: Steps): Moved => movedBy(steps, RIGHT);
 
 const wrongMoves: readonly (readonly [hint: string, rule: Rule])[] = [
   ['the network says m first, then s', { ...RIGHT, exchanged: true }],

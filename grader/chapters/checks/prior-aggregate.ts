@@ -121,7 +121,7 @@ export async function checkApart(call: Call, codes: Codes, hint: string): Promis
 }
 
 /** The parts add up to the KL of the draw, and nobody's draw tells more than which of N examples it is. */
-export async function checkLaws(call: Call, codes: Codes): Promise<void> {
+async function checkLaws(call: Call, codes: Codes): Promise<void> {
   const got = await partsFrom(call, codes);
   const [information, mismatch] = [vector(got.information), vector(got.mismatch)];
   const most = Math.log(codes.mu.length);

@@ -286,7 +286,7 @@ function pathsOf({ z, layers }: Layers): Path[] {
 const standard = (z: Vector) => sum(z.map((v) => -0.5 * (LOG_2PI + v * v)));
 const claimed = ({ places, logDets }: Path) => standard(places.at(-1)!) + sum(logDets);
 
-export const flowPriorOf = (input: Layers) => pathsOf(input).map(claimed);
+const flowPriorOf = (input: Layers) => pathsOf(input).map(claimed);
 
 function mistakenFlow(input: Layers): readonly KnownMistake[] {
   const L = input.z[0]!.length;
