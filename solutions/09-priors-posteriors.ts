@@ -882,7 +882,7 @@ card(vae.card);
 //
 // ### Exercise: repair it
 //
-// The code as it was, in one function. On data of known entropy the mistake shows at once, as a bound below the entropy: an impossible number. The cell after it trains the pinwheel's VAE with your function in its place, and with the published one, for a quarter of the steps above.
+// The code as it was, in one function. Such a density does not integrate to 1, so the number is no bound, and what is trained by it need not become a better model. The cell after it trains the pinwheel's VAE with your function in its place, and with the published one, for a quarter of the steps above.
 
 // %% id="flow"
 /**
