@@ -2,7 +2,9 @@
  * ln p(x) = ln ∫ p(x | z) p(z) dz by brute force, where z is small enough: what a bound is held to.
  */
 import * as tf from '@tensorflow/tfjs';
+import type { Rng } from '../core/model';
 import { logSumExp } from '../core/tensor';
+import type { Prior } from './parts';
 import type { VariationalModel } from './variational';
 
 /** Points z [S, L] and ln of their weights [S]: Σ_s weight_s f(z_s) stands for E f(z) under the prior. */
@@ -20,6 +22,24 @@ export function normalGrid({ steps = 1000, reach = 7 }: { readonly steps?: numbe
     logWeight: z.map((value) => Math.log(width / Math.sqrt(2 * Math.PI)) - value ** 2 / 2),
   };
 } // prettier-ignore
+
+/**
+ * Any prior of one or two latents, by the midpoint rule on [−reach, reach] along each.
+ * @param rng for a prior whose density is estimated
+ */
+export function priorGrid(
+  prior: Prior,
+  rng: Rng,
+  { steps = prior.latent === 1 ? 1000 : 120, reach = 7 }: { readonly steps?: number; readonly reach?: number } = {},
+): LatentGrid {
+  if (prior.latent > 2) throw new Error(`priorGrid: expected a prior of 1 or 2 latents, got ${prior.latent}; a grid grows as steps^L`); // prettier-ignore
+  const width = (2 * reach) / steps;
+  const axis = Array.from({ length: steps }, (_, i) => -reach + (i + 0.5) * width);
+  const z = prior.latent === 1 ? axis.map((a) => [a]) : axis.flatMap((a) => axis.map((b) => [a, b]));
+  const logProb = tf.tidy(() => prior.logProb(tf.tensor2d(z), rng).dataSync());
+  const logCell = prior.latent * Math.log(width);
+  return { z, logWeight: Array.from(logProb, (value) => value + logCell) };
+}
 
 /** The unit circle, evenly. */
 export function circleGrid(steps = 1000): LatentGrid {
