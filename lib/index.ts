@@ -222,6 +222,28 @@ export { autoregressiveDecoder, factorised, type ConditionalLogits, type Factori
 export { circleGrid, exactLogProb, normalGrid, type LatentGrid } from './latents/exact';
 export { gaussianPosterior, standardNormal, type GaussianPosteriorOptions } from './latents/gaussian';
 export {
+  bottomUp,
+  hierarchicalModel,
+  klResidual,
+  topDown,
+  type Gaussian,
+  type HierarchicalModel,
+  type HierarchyOptions,
+  type HierarchyParts,
+  type HierarchyTerms,
+  type Inference,
+  type Level,
+  type LevelDraws,
+  type Residual,
+  type ResidualNetwork,
+} from './latents/hierarchy';
+export {
+  pictureLevels,
+  pictureReader,
+  type LevelSize,
+  type PictureLevelsOptions,
+} from './latents/picture-levels';
+export {
   convolutionalDecoderNetwork,
   convolutionalEncoder,
   denseDecoderNetwork,
