@@ -237,12 +237,7 @@ export {
   type Residual,
   type ResidualNetwork,
 } from './latents/hierarchy';
-export {
-  pictureLevels,
-  pictureReader,
-  type LevelSize,
-  type PictureLevelsOptions,
-} from './latents/picture-levels';
+export { pictureLevels, pictureReader, type LevelSize, type PictureLevelsOptions } from './latents/picture-levels';
 export {
   convolutionalDecoderNetwork,
   convolutionalEncoder,

@@ -211,7 +211,6 @@ function descend(levels: readonly Level[], of: (prior: Gaussian | undefined, l: 
 export function hierarchicalModel(name: string, parts: HierarchyParts, options: HierarchyOptions): HierarchicalModel {
   const { encoder, inference, levels, decoder } = parts;
   const { eventShape } = decoder;
-  if (levels.length === 0) throw new Error(`${name}: expected at least one level of latents, got none`);
   if (!(options.freeBits >= 0)) throw new Error(`${name}: freeBits must be ≥ 0, got ${options.freeBits}`);
   const encode = (x: tf.Tensor) =>
     tf.tidy(() => {

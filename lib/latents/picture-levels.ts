@@ -49,6 +49,7 @@ const UPWARD = 4; // hidden units of a step upwards, for each channel
 
 function checkSides(options: PictureLevelsOptions): void {
   const { height, width } = pictureOf(options);
+  if (options.levels.length === 0) throw new Error('hierarchicalVae: expected at least one level of latents, got none');
   const sides = [...options.levels.map(({ side }) => side), height];
   const fits = sides.every((side, i) => height % side === 0 && (i === 0 || side % sides[i - 1]! === 0));
   if (height !== width || !fits)
@@ -116,7 +117,7 @@ function levelOf(options: PictureLevelsOptions, l: number, rng: Rng): Level {
 function enlarged(map: tf.Tensor, factor: number): tf.Tensor {
   if (factor === 1) return map;
   const [, H, W, C] = map.shape as [number, number, number, number];
-  const wide = tf.tile(map.reshape([-1, H, W, 1, C]), [1, 1, 1, factor, 1]).reshape([-1, H, 1, W * factor * C]);
+  const wide = tf.tile(map.reshape([-1, W, 1, C]), [1, 1, factor, 1]).reshape([-1, H, 1, W * factor * C]);
   return tf.tile(wide, [1, 1, factor, 1]).reshape([-1, H * factor, W * factor, C]);
 }
 
