@@ -2,12 +2,11 @@
 import {
   checkDrawnLow,
   checkDrawnTop,
-  checkLadder,
   checkResidual,
   checkSureLevels,
-  ladderInput,
   residualInput,
 } from '../checks/hierarchy-levels';
+import { checkLadder, ladderInput } from '../checks/hierarchy-ladder';
 import { matrixTensor } from '../checks/common';
 import { expectClose, expectTensor } from '../../exercise/compare';
 import type { Hidden } from '../../exercise/exercise';
