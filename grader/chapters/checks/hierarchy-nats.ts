@@ -1,5 +1,4 @@
 /** Chapter 10: how many nats a level holds: in a linear world, under a price that leaves some free, and at most or least. */
-import * as tf from '@tensorflow/tfjs';
 import { expectFields, expectNumber, expectTensor } from '../../exercise/compare';
 import type { Exercise, Value } from '../../exercise/exercise';
 import { expectAnswer, type KnownMistake } from './answer';
