@@ -59,23 +59,36 @@ export const answers: TriedAnswers = {
   const spread = tf.exp(tf.div(tf.add(p.logVar, logScale), 2));
   const z2 = tf.addN([p.mu, shift, rng.fork('2').normal(shift.shape).mul(spread)]);
   return { reconstruction: logCategorical(x, decode(z1, z2)), kl: tf.concat([klNormal(mu, logVar), residualKl(shift, logScale, p.logVar)].map((k) => k.expandDims(1)), 1) };`],
+      ['the level below first in the noise', TERMS({ noise: "rng.fork(label === 'a' ? 'second' : 'first').normal(like.shape)", low: 'residualKl(code.shift, code.logScale, p.logVar)' })],
     ),
     ...answersTo(
       'hierarchy.levelNats',
       ['by correlations', NATS("order === 'top-down' ? down : up")],
+      ['by determinants', "const s = sigma ** 2; const all = Math.log1p(w ** 2 / s) / 2; const shared = order === 'bottom-up' ? 1 : (w ** 2) / (w ** 2 + s); const top = Math.log1p((a ** 2 * shared) / (1 - a ** 2 * shared)) / 2; return { top, low: all - top };"],
       ['the level below by itself', NATS("order === 'top-down' ? down : up", "order === 'top-down' ? 0.5 * Math.log(1 + (1 - a * a) * (w / sigma) ** 2) : all - up")],
     ),
     ...answersTo(
       'hierarchy.price',
       ['one by one', 'let price: tf.Tensor = tf.scalar(0); for (const level of kl) price = price.add(tf.maximum(level.sum().div(level.shape[0]!), free)); return price;'],
+      ['by a reduction', 'return kl.reduce((price: tf.Tensor, level) => price.add(tf.where(level.sum(1).mean().greater(free), level.sum(1).mean(), tf.scalar(free))), tf.scalar(0));'],
       ['what is above', 'return tf.stack(kl.map((level) => tf.relu(tf.sub(level.mean(0).sum(), free)))).sum();'],
     ),
     ...answersTo(
       'hierarchy.sharing',
       ['by cases', SHARE('enough ? free : Math.max(0, rest)', 'enough ? rest : Math.min(free, total)', 'enough ? 0 : levels * free - total')],
+      ['by what lacks', 'const lack = Math.max(0, levels * free - total); const least = Math.max(0, free - lack); return { least, most: lack > 0 ? Math.min(total, free) : total - (levels - 1) * least, extra: lack };'],
       ['by extremes', SHARE('Math.min(free, Math.max(0, rest))', 'Math.max(rest, Math.min(free, total))', 'Math.max(0, levels * free - total)')],
     ),
-    ...answersTo('hierarchy.ladder', ['with precisions', LADDER('from(mu, logVar, muP, logVarP).sum(1)')]),
+    ...answersTo(
+      'hierarchy.ladder',
+      ['with precisions', LADDER('from(mu, logVar, muP, logVarP).sum(1)')],
+      ['as a residual', LADDER('residualKl(mu.sub(muP), logVar.sub(logVarP), logVarP)')],
+      ['with variances', `
+  const [e, p] = [logVarE.exp(), logVarP.exp()];
+  const v = e.mul(p).div(e.add(p));
+  const mu = muE.mul(p).add(muP.mul(e)).div(e.add(p));
+  return { mu, logVar: v.log(), kl: klNormal(mu.sub(muP).div(p.sqrt()), v.div(p).log()) };`],
+    ),
   ],
   wrong: [
     ...answersTo(
