@@ -5,7 +5,7 @@
 //
 // $$p(\mathbf{x}) = \int p(\mathbf{z}_1)\, p(\mathbf{z}_2 \mid \mathbf{z}_1) \cdots p(\mathbf{z}_L \mid \mathbf{z}_{<L})\; p(\mathbf{x} \mid \mathbf{z})\, \mathrm{d}\mathbf{z},$$
 //
-// with the top first. By the end you have derived what a level costs, trained two levels of your own, predicted which of them will say nothing and what keeps both alive, and found a published mistake by which a ladder pays for a code that it does not use. Everything printed below was computed by running this file (`npm run solutions -- 10`; what is kept in the workbook, with `--budget full`).
+// with the top first. By the end you have derived what a level costs, trained two levels of your own, predicted which of them will say nothing and what keeps both alive, and found a published mistake by which a ladder claims more than the likelihood. Everything printed below was computed by running this file (`npm run solutions -- 10`; what is kept in the workbook, with `--budget full`).
 
 // %% tags=["setup"] id="setup"
 import * as tf from '@tensorflow/tfjs';
@@ -710,7 +710,7 @@ card(hierarchicalVae.card);
 // %% [markdown] id="bug"
 // ## The bug to find
 //
-// A **ladder VAE** (Sønderby et al., 2016) makes the posterior of a level of two opinions, that of the encoder, $\mathcal{N}(\boldsymbol\mu_E, \boldsymbol\sigma_E^2)$, and that of the prior given the levels above, $\mathcal{N}(\boldsymbol\mu_P, \boldsymbol\sigma_P^2)$: their product, brought to mass 1, in which each mean counts by its **precision** $1/\sigma^2$, and the precisions add up. In a much-copied collection of VAEs an issue asks why the KL of the ladder is taken of something else than what $\mathbf{z}$ is drawn from; nobody answered. The code below does that.
+// A **ladder VAE** (Sønderby et al., 2016) makes the posterior of a level of two opinions, that of the encoder, $\mathcal{N}(\boldsymbol\mu_E, \boldsymbol\sigma_E^2)$, and that of the prior given the levels above, $\mathcal{N}(\boldsymbol\mu_P, \boldsymbol\sigma_P^2)$: their product, brought to mass 1, in which each mean counts by its **precision** $1/\sigma^2$, and the precisions add up. In a much-copied collection of VAEs, an issue asks why the KL of a level is taken to something else than it should. The code below does that.
 //
 // ### Exercise: repair it
 //
@@ -729,22 +729,22 @@ function ladderLevel(
   logVarP: tf.Tensor,
 ): { mu: tf.Tensor; logVar: tf.Tensor; kl: tf.Tensor } {
   // BEGIN SOLUTION hierarchy.ladder
-  // The code that was given draws from the merged Gaussian, and pays for the encoder's.
+  // The code that was given pays for the way from what the encoder says, which is no prior: sampling does not know it.
   const [sureE, sureP] = [logVarE.neg().exp(), logVarP.neg().exp()];
   const logVar = sureE.add(sureP).log().neg();
   const mu = muE.mul(sureE).add(muP.mul(sureP)).mul(logVar.exp());
-  const fromPrior = (m: tf.Tensor, v: tf.Tensor) => {
-    const ratio = v.sub(logVarP);
-    return m.sub(muP).square().mul(sureP).add(ratio.exp().sub(1).sub(ratio)).sum(1).div(2);
+  const klTo = (m: tf.Tensor, v: tf.Tensor) => {
+    const ratio = logVar.sub(v);
+    return mu.sub(m).square().div(v.exp()).add(ratio.exp().sub(1).sub(ratio)).sum(1).div(2);
   };
-  return { mu, logVar, kl: fromPrior(mu, logVar) };
+  return { mu, logVar, kl: klTo(muP, logVarP) };
   // END SOLUTION
   // BEGIN GIVEN
   // const [a, b] = [tf.exp(logVarE.mul(-1)), tf.exp(logVarP.mul(-1))]; // precisions
   // const mu = tf.div(tf.add(a.mul(muE), b.mul(muP)), a.add(b));
   // const logVar = tf.log(a.add(b)).mul(-1);
-  // const gap = logVarE.sub(logVarP);
-  // const kl = tf.square(muE.sub(muP)).mul(b).add(tf.exp(gap)).sub(gap).sub(1).sum(1).mul(0.5);
+  // const gap = logVar.sub(logVarE);
+  // const kl = tf.square(mu.sub(muE)).mul(a).add(tf.exp(gap)).sub(gap).sub(1).sum(1).mul(0.5);
   // return { mu, logVar, kl };
   // END GIVEN
 }
@@ -768,7 +768,7 @@ const claims = [0, 1, 3].map((value) => {
 }); // prettier-ignore
 table(claims, {
   caption: claims.some((row) => Math.abs(row.claimed - row['ln p(x)']) > 5 * row.standardError + 1e-3)
-    ? 'Not ln p(x), though every posterior is exact: something else is paid for than what is drawn'
+    ? 'Not ln p(x), though every posterior is exact'
     : 'The posteriors are exact, and the bound is ln p(x)',
   digits: 3,
 });

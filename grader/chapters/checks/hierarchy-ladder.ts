@@ -43,9 +43,9 @@ export async function checkLadder(call: Call, input: LadderInput, hint: string):
   expectClose(got.mu, matrixTensor(of('mu')), { ...close, what: 'mu' });
   expectClose(got.logVar, matrixTensor(of('logVar')), { ...close, what: 'logVar' });
   expectAnswer(got.kl, totals('kl'), { ...close, what: 'the KL' }, [
-    { hint: 'this is the KL of what the encoder says alone; z is drawn from another distribution', answer: () => totals('encoders') },
+    { hint: 'this is the KL of what the encoder says alone; z is drawn from the merged Gaussian', answer: () => totals('encoders') },
     { hint: 'the prior of this level is not N(0, I)', answer: () => totals('standard') },
-    { hint: 'the KL is from the prior, not from what the encoder says', answer: () => totals('toEncoder') },
+    { hint: 'this is the KL to what the encoder says: the price is that of the way from the prior', answer: () => totals('toEncoder') },
     { hint: 'KL[q ‖ p], from the posterior to the prior', answer: () => totals('reverse') },
     { hint: 'a sum over the latents, not their mean', answer: () => tf.tensor1d(of('kl').map(meanOf)) },
     { hint: 'the KL of each example, and not the mean over the batch', answer: () => tf.fill([encoder.mu.length], meanOf(of('kl').map(sum))) },
@@ -66,15 +66,15 @@ export const ladder: Exercise = {
   points: 2,
   allOrNothing: true,
   hints: [
-    'Which distribution is z drawn from? Which one is in the KL? When do the two agree?',
-    'The bound holds for any q, but in both of its terms it has to be the same one: the q that z is drawn from.',
-    'The merged mean and variance go into the KL in the place of the encoder’s; the prior stays where it is.',
+    'Which two distributions does the KL of a level compare? Which of them does the model draw z from when there is no x?',
+    'The bound compares q, from which z is drawn, with the prior given the levels above. What the encoder says is no prior: nothing knows it when the model draws.',
+    'The prior’s mean and variance go into the KL in the place of the encoder’s; the merged Gaussian stays where it is.',
   ],
   checks: [
     {
-      name: 'one latent, seen by an encoder that is as sure as the prior',
+      name: 'one latent, seen by an encoder that is surer than the prior',
       run: ({ call }) =>
-        checkLadder(call, { encoder: { mu: [[2]], logVar: [[0]] }, prior: { mu: [[0]], logVar: [[0]] } }, 'half way, with half of the variance'),
+        checkLadder(call, { encoder: { mu: [[2]], logVar: [[0]] }, prior: { mu: [[0]], logVar: [[0.5]] } }, 'nearer to the encoder, with less variance than either'),
     },
     {
       name: 'an encoder that knows nothing costs nothing',

@@ -174,22 +174,22 @@ export const ladder: Hidden = {
   ],
   mistakes: [
     {
-      name: 'as given: the encoder’s KL',
-      source: 'AntixK/PyTorch-VAE #25 asks why: z is drawn from the merged Gaussian, and the KL is of the encoder’s',
-      replace: 'fromPrior(mu, logVar)',
-      by: 'fromPrior(muE, logVarE)',
+      name: 'as given: the KL to what the encoder says',
+      source: 'AntixK/PyTorch-VAE #25: the KL of a ladder’s level is taken to the encoder’s Gaussian, and not to the prior',
+      replace: 'klTo(muP, logVarP)',
+      by: 'klTo(muE, logVarE)',
     },
     {
       name: 'half of it mended',
-      source: 'common: the variance replaced, and the mean not',
-      replace: 'fromPrior(mu, logVar)',
-      by: 'fromPrior(muE, logVar)',
+      source: 'common: the mean replaced, and the variance not',
+      replace: 'klTo(muP, logVarP)',
+      by: 'klTo(muP, logVarE)',
     },
     {
-      name: 'the KL from a prior at 0',
-      source: 'AntixK/PyTorch-VAE: the loss knows of one level alone',
-      replace: 'm.sub(muP).square()',
-      by: 'm.square()',
+      name: 'the KL to a prior at 0',
+      source: 'common: the prior given the levels above taken for the one of the top',
+      replace: 'mu.sub(m).square()',
+      by: 'mu.square()',
     },
     {
       name: 'the other way round',

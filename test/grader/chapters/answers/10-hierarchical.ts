@@ -151,8 +151,8 @@ export const answers: TriedAnswers = {
     ),
     ...answersTo(
       'hierarchy.ladder',
-      ['as given', LADDER('from(muE, logVarE, muP, logVarP).sum(1)'), 'encoder says alone'],
-      ['from the encoder', LADDER('from(mu, logVar, muE, logVarE).sum(1)'), 'from the prior'],
+      ['as given', LADDER('from(mu, logVar, muE, logVarE).sum(1)'), 'from the prior'],
+      ['of the encoder', LADDER('from(muE, logVarE, muP, logVarP).sum(1)'), 'encoder says alone'],
       ['reversed', LADDER('from(muP, logVarP, mu, logVar).sum(1)'), 'from the posterior to the prior'],
       ['a mean', LADDER('from(mu, logVar, muP, logVarP).mean(1)')],
       ['one number an entry', LADDER('from(mu, logVar, muP, logVarP)')],
