@@ -54,6 +54,7 @@ import {
   type TrainingData,
   type VariationalModel,
 } from 'dgm';
+import { compiled, type CompiledFunction } from 'dgm/engine';
 
 const rng = createRng(8); // the one seed of this chapter
 const digits = load('digits');
@@ -66,22 +67,46 @@ const errorOf = (values: ArrayLike<number>) => {
   return Math.sqrt(meanOf(squares) / Math.max(1, values.length - 1));
 };
 
+interface TrainingOptions {
+  readonly epochs: number;
+  readonly learningRate?: number;
+  readonly weightDecay?: number;
+  readonly clipNorm?: number;
+  readonly batchSize?: number;
+  readonly patience?: number;
+}
+
 /** One way of training for all models of this chapter; section 4 gives the reasons. */
 async function train<Model extends GenerativeModel>(
   model: Model,
   data: TrainingData,
   here: Rng,
-  options: { epochs: number; learningRate?: number; batchSize?: number; patience?: number },
+  { epochs, learningRate = 0.003, weightDecay = 0.01, clipNorm = 100, batchSize = 50, patience = 15 }: TrainingOptions,
 ) {
-  const { epochs, learningRate = 0.003, batchSize = 50, patience = 15 } = options;
-  const optimiser = adamW(learningRate, { weightDecay: 0.01, clipNorm: 100 });
+  const optimiser = adamW(learningRate, { weightDecay, clipNorm });
   const run = await fit(model, data, { epochs, batchSize, optimiser, ema: 0.99, patience, rng: here, quiet: true });
   return { model, run };
 }
 
-/** What z says of x: KL[q(z | x) ‖ p(z)] in closed form, averaged over examples. */
-const klOf = ({ encode, posterior }: VariationalModel, x: tf.Tensor) =>
-  tf.tidy(() => posterior.kl!(encode(x)).sum(1).mean().dataSync()[0]!); // prettier-ignore
+const encoders = new Map<VariationalModel, CompiledFunction>();
+/** What q(z | x) is like, compiled once for each model: its mean, [B, L], and in closed form KL[q(z | x) ‖ p(z)], [B]. */
+function posteriorsOf(model: VariationalModel, x: tf.Tensor): { mean: tf.Tensor; kl: tf.Tensor } {
+  const { posterior } = model;
+  const make = () =>
+    compiled(([events]) => {
+      const h = model.encode(events!);
+      return [posterior.mean(h), posterior.kl!(h).sum(1)];
+    });
+  const encoder = encoders.get(model) ?? make();
+  encoders.set(model, encoder);
+  const [mean, kl] = encoder([x], rng) as [tf.Tensor, tf.Tensor];
+  return { mean, kl };
+}
+const meansOf = (model: VariationalModel) => (x: tf.Tensor) => posteriorsOf(model, x).mean;
+/** What z says of x, averaged over examples. */
+const klOf = (model: VariationalModel, x: tf.Tensor) => meanOf(posteriorsOf(model, x).kl.dataSync());
+/** The mean picture of each z, compiled. */
+const decoded = (model: VariationalModel, z: tf.Tensor) => compiled(([h]) => [model.decoder.mean!(h!)])([z], rng)[0]!;
 
 // %% [markdown] id="why"
 // ## Why latents: a map of the digits
@@ -96,7 +121,7 @@ const atlasRun = await train(vae.create(flat, rng.fork('map')), digits, rng.fork
 const atlas = atlasRun.model;
 const across = Array.from({ length: 15 }, (_, i) => (i - 7) / 3.5); // −2 … 2
 const lattice = tf.tensor2d(across.flatMap((_, i) => across.map((a) => [a, across[14 - i]!])));
-imageGrid(rowsOf(tf.tidy(() => atlas.decoder.mean!(lattice))), {
+imageGrid(rowsOf(decoded(atlas, lattice)), {
   height: 8,
   width: 8,
   columns: 15,
@@ -577,7 +602,7 @@ figure(
 // %% [markdown] id="optimiser"
 // ## 4 Optimiser
 //
-// * **AdamW**, learning rate 0.003: the bound's gradient is noisy, and Adam's averages are there for that. Its **weight decay** of 0.01 pulls unused weights to 0, and gradients longer than 100 are **clipped**: a rare picture of which the bound says thousands of nats early on shall not undo what the others taught.
+// * **AdamW**, learning rate 0.003: the bound's gradient is noisy, and Adam's averages are there for that. Its **weight decay** of 0.01 pulls unused weights to 0, and gradients longer than 100 are **clipped**: a rare picture of which the bound says thousands of nats early on shall not undo what the others taught. A decoder that sees pixels is a PixelCNN, and its training is that of chapter 5: a weight decay of 0.5, gradients clipped at 1.
 // * **The average of the weights** over the last hundred steps (`ema: 0.99`) is what is validated and kept.
 // * **Early stopping, on the validation bound.** Encoder and decoder overfit, each in its own way; a thousand pictures are soon learnt by heart. **Dropout**, of hidden units and of the encoder's *input*, holds it off: an encoder that never sees a whole picture cannot memorise it.
 // * **One draw in training.** More draws tighten the bound, but a tighter bound makes the encoder's gradient noisier in comparison with its size (Rainforth et al., 2018). Draws are for the test.
@@ -601,6 +626,9 @@ const trainPictures = (here: Rng) =>
   train(convolutionalVae.create(convolutionalVae.defaults, here.fork('weights')), digits, here.fork('fit'), {
     epochs: budgetOf('convolutional'),
   });
+const pixelTraining = { epochs: budgetOf('pixels'), weightDecay: 0.5, clipNorm: 1, patience: 8 }; // chapter 5's
+const trainPixels = (here: Rng) =>
+  train(pixelVae.create(pixelVae.defaults, here.fork('weights')), digits, here.fork('fit'), pixelTraining);
 const dense = await trainDense(rng.fork('dense'));
 lossCurve(dense.run, { title: 'Dense VAE, 16 latents', unit: 'nats per image, a bound' });
 
@@ -739,16 +767,8 @@ function alone(model: VariationalModel): GenerativeModel {
     sample: model.sample,
   };
 }
-const few = digits.validation.x.slice([0, 0], [150, 64]);
 const activeOf = (model: VariationalModel, x: tf.Tensor) =>
-  tf.tidy(
-    () =>
-      tf
-        .moments(model.posterior.mean(model.encode(x)), 0)
-        .variance.greater(0.01)
-        .sum()
-        .dataSync()[0]!,
-  );
+  tf.tidy(() => tf.moments(posteriorsOf(model, x).mean, 0).variance.greater(0.01).sum().dataSync()[0]!);
 const reaches = [
   ['nearest pixels', 0],
   ['all before', pixelVae.defaults.blocks],
@@ -757,17 +777,16 @@ const pixelRows = [];
 const pixelModels: { name: string; model: VariationalModel; alone: GenerativeModel }[] = [];
 for (const [name, blocks] of reaches) {
   const create = () => pixelVae.create({ ...pixelVae.defaults, blocks }, rng.fork(`pixels ${blocks}`));
-  const options = { epochs: budgetOf('pixels') };
-  const { model } = await train(create(), digits, rng.fork(`pixels run ${blocks}`), options);
+  const { model } = await train(create(), digits, rng.fork(`pixels run ${blocks}`), pixelTraining);
   const without = alone(create());
-  await train(without, digits, rng.fork(`pixels run ${blocks}`), options);
+  await train(without, digits, rng.fork(`pixels run ${blocks}`), pixelTraining);
   pixelModels.push({ name, model, alone: without });
   pixelRows.push({
     'the decoder sees': name,
     'without z, exact': evaluate(without, digits.validation, rng).nats,
     'with z, bound': evaluate(model, digits.validation, rng.fork('pixel validation')).nats,
-    KL: klOf(model, few),
-    'active units of 8': activeOf(model, few),
+    KL: klOf(model, digits.validation.x),
+    'active units of 8': activeOf(model, digits.validation.x),
   });
 }
 table(pixelRows, { caption: 'PixelVAE, validation: nats per image', digits: 2 });
@@ -995,7 +1014,7 @@ const globeRun = await train(
 ); // prettier-ignore
 const globe = globeRun.model;
 const labels = Array.from(digits.test.y!.dataSync());
-const directions = rowsOf(tf.tidy(() => globe.posterior.mean(globe.encode(digits.test.x))));
+const directions = rowsOf(meansOf(globe)(digits.test.x));
 /** One trace for each digit; hovering tells which test picture a point is. */
 const byDigit = (points: readonly (readonly number[])[], told: (n: number) => string) =>
   Array.from({ length: 10 }, (_, digit) => {
@@ -1027,15 +1046,18 @@ table(
 // %% [markdown] id="ladder-text"
 // ### The ladder
 //
-// Everything on the test set, which is looked at only now. The numbers of draws are part of a rung's name: bounds by different $K$ are different bounds. Three seeds where a spread is given. Standard errors over the images say how far a number would move with other images; differences from the best rung are paired, image by image.
+// Everything on the test set, which is looked at only now. The numbers of draws are part of a rung's name: bounds by different $K$ are different bounds. Three seeds where a spread is given (`--budget full`), else one. Standard errors over the images say how far a number would move with other images; differences from the best rung are paired, image by image.
 
 // %% id="ladder"
+const [near, full] = pixelModels as [(typeof pixelModels)[number], (typeof pixelModels)[number]];
 const seeds = [rng.fork('second seed'), rng.fork('third seed')];
 const denses = [dense.model];
 const convolutionals = [pictures.model];
-for (const here of seeds) {
+const pixelVaes = [full.model];
+for (const here of fullBudget() ? seeds : []) {
   denses.push((await trainDense(here.fork('dense'))).model);
-  if (fullBudget()) convolutionals.push((await trainPictures(here.fork('convolutional'))).model);
+  convolutionals.push((await trainPictures(here.fork('convolutional'))).model);
+  pixelVaes.push((await trainPixels(here.fork('pixels'))).model);
 }
 /** The ladder asks for all test images at once: it gets what was computed in batches that fit into memory. */
 function byDraws(models: readonly GenerativeModel[], K: number, label: string): GenerativeModel[] {
@@ -1044,7 +1066,6 @@ function byDraws(models: readonly GenerativeModel[], K: number, label: string): 
     return { ...model, likelihood: { kind: 'lower-bound', logProb: () => tf.tidy(() => tf.tensor1d(perExample).neg()) } };
   });
 } // prettier-ignore
-const [near, full] = pixelModels as [(typeof pixelModels)[number], (typeof pixelModels)[number]];
 const rungs = rungsOf(
   [
     ...(await baselines(digits, rng.fork('baselines'))),
@@ -1058,7 +1079,7 @@ const rungs = rungsOf(
     { name: 'nearest pixels, without z', model: near.alone },
     { name: 'PixelVAE, nearest pixels, 1 draw', model: near.model },
     { name: 'all pixels before, without z', model: full.alone },
-    { name: 'PixelVAE, all before, 1 draw', model: full.model },
+    { name: 'PixelVAE, all before, 1 draw', model: pixelVaes },
   ],
   digits.test,
   rng.fork('test'),
@@ -1117,7 +1138,6 @@ function probe(codes: (x: tf.Tensor) => tf.Tensor): number {
       .dataSync()[0]!;
   });
 }
-const meansOf = (model: VariationalModel) => (x: tf.Tensor) => model.posterior.mean(model.encode(x));
 const looks: readonly (readonly [string, (x: tf.Tensor) => tf.Tensor, VariationalModel?])[] = [
   ['the 64 pixels', (x) => x.div(V)],
   [`pPCA, L = ${widths[bestWidth]}`, (x) => widest.posterior(x.add(0.5)).mean],
@@ -1130,7 +1150,7 @@ const looks: readonly (readonly [string, (x: tf.Tensor) => tf.Tensor, Variationa
 ];
 table(
   looks.map(([representation, codes, model]) => {
-    const wrong = model && tf.tidy(() => model.decoder.mean!(codes(digits.test.x)).sub(digits.test.x).square().mean().dataSync()[0]!);
+    const wrong = model && tf.tidy(() => decoded(model, codes(digits.test.x)).sub(digits.test.x).square().mean().dataSync()[0]!);
     return { representation, 'linear probe, % right': 100 * probe(codes), 'squared error a pixel': wrong ?? '' };
   }),
   { caption: 'Test digits: what can be read off the code, and what comes back', digits: 1 },
@@ -1154,7 +1174,7 @@ for (const [title, model] of [
 // **The latent map.** Every test digit at its posterior mean in the plane of the first picture. Hover a point to see which picture it is and what the bound says of it: those that cost most lie between regions, or alone.
 
 // %% id="map"
-const codes2 = rowsOf(tf.tidy(() => meansOf(atlas)(digits.test.x)));
+const codes2 = rowsOf(meansOf(atlas)(digits.test.x));
 const nats2 = boundBy(atlas, 10, digits.test.x, rng.fork('map bound')).perExample;
 figure(
   byDigit(codes2, (n) => `a ${labels[n]}, test picture ${n}: ${nats2[n]!.toFixed(1)} nats by 10 draws`),
@@ -1166,7 +1186,8 @@ figure(
 // **In between.** From one test digit to another on a straight line through the latents of the convolutional VAE (mean pictures), and from one sentence to another by the sentence VAE that kept most of its code: every line of it is decoded greedily from a point between two posteriors.
 
 // %% id="between"
-const ends = tf.tidy(() => meansOf(pictures.model)(digits.test.x.slice([0, 0], [6, 64])));
+const firstOf = [0, 4, 3, 6, 9, 8].map((digit) => labels.indexOf(digit)); // from a 0 to a 6, a 4 to a 9, a 3 to an 8
+const ends = meansOf(pictures.model)(tf.gather(digits.test.x, firstOf));
 const between = (from: tf.Tensor, to: tf.Tensor, count: number) =>
   tf.tidy(() =>
     tf.stack(
@@ -1178,7 +1199,7 @@ imageGrid(
   rowsOf(
     tf.tidy(() => {
       const line = between(ends.slice([0, 0], [3, -1]), ends.slice([3, 0], [3, -1]), 9);
-      return pictures.model.decoder.mean!(line.reshape([-1, line.shape[2]!]));
+      return decoded(pictures.model, line.reshape([-1, line.shape[2]!]));
     }),
   ),
   { height: 8, width: 8, columns: 9, levels: V, title: 'From one test digit to another, in three rows' },
@@ -1305,13 +1326,11 @@ const judged = (x: tf.Tensor) => {
   const { nats, standardError } = evaluate(judge, { x }, rng);
   return { nats, standardError };
 };
-const redrawn = tf.tidy(() => {
-  const { z } = pictures.model.posterior.draw(
-    pictures.model.encode(digits.test.x.slice([0, 0], [200, 64])),
-    rng.fork('redrawn'),
-  );
-  return pictures.model.decoder.sample(z, rng.fork('redrawn pixels'));
+const redraw = compiled(([x], noise) => {
+  const { posterior, decoder, encode } = pictures.model;
+  return [decoder.sample(posterior.draw(encode(x!), noise.fork('z')).z, noise.fork('pixels'))];
 });
+const redrawn = redraw([digits.test.x.slice([0, 0], [200, 64])], rng.fork('redrawn'))[0]!;
 table(
   [
     { pictures: 'test digits', ...judged(digits.test.x) },

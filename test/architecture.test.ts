@@ -96,7 +96,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'app/pages': [],
   'app/pictures': [],
   'app/docs': ['command-line'],
-  'app/desk': ['chapters'],
+  'app/desk': ['chapters', 'pages'],
   'app/desk/page': ['desk'],
   'app/start': ['command-line', 'chapters', 'pages', 'pictures', 'desk'],
   'app/bench/base': [],

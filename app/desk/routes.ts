@@ -1,6 +1,7 @@
 /** What each address of the desk answers. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PLOTLY_FILE } from 'dgm/figures';
+import type { Notebook } from 'dgm-jupyter';
 import { chapterProgress } from './chapters';
 import type { Contents } from './contents';
 import { deskPage, FILE_POLICY, PAGE_POLICY, withoutToken } from './html';
@@ -46,6 +47,7 @@ const done: Answer = { status: 204 };
 const ROUTES: readonly (readonly [RegExp, Readonly<Record<string, Handler>>])[] = [
   [/^\/$/, { GET: page }],
   [/^\/notebooks\/(.+)$/, { GET: page }],
+  [/^\/pages\/(.+)\.html$/, { GET: download }],
   [/^\/static\/plotly\.min\.js$/, { GET: plotly }],
   [new RegExp(`^/(?:nbextensions|lab/extensions)/${PLOTLY_FILE.replaceAll('.', '\\.')}$`), { GET: plotly }],
   [/^\/static\/(.+)$/, { GET: bundled }],
@@ -152,6 +154,20 @@ async function page({ desk, request, response, path, query }: Call): Promise<Ans
     response.writeHead(200, { 'Content-Type': type, 'Content-Security-Policy': PAGE_POLICY });
     response.end(deskPage(notebook));
   }
+  return undefined;
+}
+
+/** The notebook as one page that opens anywhere; downloaded, since what runs in it must not run as a page of the desk. */
+async function download({ desk, response, path }: Call): Promise<Answer> {
+  const { content } = await desk.contents.get(`${path[0]!}.ipynb`, { type: 'notebook' });
+  const { notebookPage } = await import('../pages/page.js'); // only who downloads waits for it
+  const html = await notebookPage(content as Notebook, { folder: desk.folder });
+  const name = encodeURIComponent(`${path[0]!.split('/').at(-1)!}.html`);
+  response.writeHead(200, {
+    'Content-Type': 'text/html; charset=utf-8',
+    'Content-Disposition': `attachment; filename*=UTF-8''${name}`,
+  });
+  response.end(html);
   return undefined;
 }
 

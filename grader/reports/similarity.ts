@@ -11,15 +11,15 @@
 import {
   File,
   FingerprintIndex,
-  Region,
+  type Region,
   TokenizedFile,
   WinnowFilter,
   type FileEntry,
   type Fragment,
 } from '@dodona/dolos-core';
-import ts from 'typescript';
 import type { SourceCell } from '../compile/pieces';
 import { slicesOf, type Row } from './slices';
+import { tokensOf } from './tokens';
 
 export interface Work {
   readonly student: string;
@@ -201,67 +201,6 @@ function toSource(student: string, rows: readonly Row[]): Source | undefined {
 /** In the place of an exercise that somebody has not written: an entry of its own, as the order is the works'. */
 function nothing(): Source {
   return { student: '', file: new TokenizedFile(new File('', ''), [], []), rows: [] };
-}
-
-/**
- * Tokens without spaces and comments, in which a name says only that it is one, and a text only that it is a text: both
- * are what a copy changes first. Properties keep their names, since those of a library cannot be changed.
- */
-function tokensOf(text: string): { tokens: string[]; regions: Region[] } | undefined {
-  const file = parse(text);
-  if (file === undefined) return undefined;
-  const tokens: string[] = [];
-  const regions: Region[] = [];
-  const waiting: ts.Node[] = [file];
-  while (waiting.length > 0) {
-    const node = waiting.pop()!;
-    const children = node.kind === ts.SyntaxKind.JSDoc ? [] : (asMethod(node, file) ?? node.getChildren(file));
-    for (const child of [...children].reverse()) waiting.push(child);
-    if (children.length > 0 || !isToken(node)) continue;
-    tokens.push(wordOf(node));
-    regions.push(regionOf(node, file));
-  }
-  // tokens may have changed places within a call; places must go forwards
-  return { tokens, regions: regions.sort((a, b) => a.startRow - b.startRow || a.startCol - b.startCol) };
-}
-
-/** The tokens of `tf.sub(x, y)` as those of `x.sub(y)`: whoever copies exchanges the one for the other. */
-function asMethod(node: ts.Node, file: ts.SourceFile): readonly ts.Node[] | undefined {
-  if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return undefined;
-  const { expression, name } = node.expression;
-  if (!ts.isIdentifier(expression) || expression.text !== 'tf' || node.typeArguments) return undefined;
-  const [access, open, list, close] = node.getChildren(file) as [ts.Node, ts.Node, ts.Node, ts.Node];
-  const [first, , ...rest] = list.getChildren(file);
-  return first && [first, access.getChildren(file)[1]!, name, open, ...rest, close];
-}
-
-/** Brackets without end exhaust the parser's stack. */
-function parse(text: string): ts.SourceFile | undefined {
-  try {
-    return ts.createSourceFile('work.ts', text, ts.ScriptTarget.ES2022, true);
-  } catch (error) {
-    if (error instanceof RangeError) return undefined;
-    throw error;
-  }
-}
-
-function isToken(node: ts.Node): boolean {
-  return node.kind >= ts.SyntaxKind.FirstLiteralToken && node.kind <= ts.SyntaxKind.LastToken;
-}
-
-function wordOf(node: ts.Node): string {
-  if (ts.isIdentifier(node)) return isProperty(node) ? node.text : 'name';
-  if (ts.isStringLiteralLike(node)) return 'text';
-  return node.getText();
-}
-
-function isProperty(node: ts.Identifier): boolean {
-  return ts.isPropertyAccessExpression(node.parent) && node.parent.name === node;
-}
-
-function regionOf(node: ts.Node, file: ts.SourceFile): Region {
-  const [start, end] = [node.getStart(file), node.end].map((at) => file.getLineAndCharacterOfPosition(at));
-  return new Region(start!.line, start!.character, end!.line, end!.character);
 }
 
 /**

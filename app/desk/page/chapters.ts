@@ -10,15 +10,21 @@ export interface Chapters {
   refresh(): Promise<void>;
 }
 
-/** @param current the path of the notebook that is open; empty for none */
-export function createChapters(current: string): Chapters {
+/**
+ * @param current the path of the notebook that is open; empty for none
+ * @param outline of that notebook: stands below its chapter
+ */
+export function createChapters(current: string, outline: HTMLElement): Chapters {
   const list = element('ol', { class: 'dgm-chapters' });
   const node = element('nav', { id: 'dgm-chapters', 'aria-label': 'Chapters' }, list);
+
+  const item = (chapter: ChapterProgress): HTMLElement[] =>
+    chapter.path === current ? [link(chapter, current), outline] : [link(chapter, current)];
 
   async function refresh(): Promise<void> {
     try {
       const chapters = await getChapters();
-      list.replaceChildren(...chapters.map((chapter) => element('li', {}, link(chapter, current))));
+      list.replaceChildren(...chapters.map((chapter) => element('li', {}, ...item(chapter))));
     } catch (error) {
       if (list.childElementCount === 0)
         list.replaceChildren(element('li', {}, `The chapters cannot be listed: ${(error as Error).message}`));

@@ -4,9 +4,12 @@ import type { YNotebook } from '@jupyter/ydoc';
 import type { CodeMirrorEditor } from '@jupyterlab/codemirror';
 import { type Notebook, NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 import { CommandRegistry } from '@lumino/commands';
+import { element } from './elements';
 import type { Completion, Signatures } from './help';
 import { restart } from './kernel';
+import { showKeys, type KeyGroup } from './keys';
 import type { Saving } from './saving';
+import { pageAddress } from './server';
 
 interface Command {
   readonly label: string;
@@ -76,8 +79,11 @@ function commandsOf(panel: NotebookPanel, { save }: Saving) {
   const type = (name: 'code' | 'markdown') => step((notebook) => NotebookActions.changeCellType(notebook, name));
   const again = () => restart(sessionContext);
   const runAll = () => NotebookActions.runAll(content, sessionContext);
-  return {
+  const commands = {
     save: { label: 'Save', execute: save, keys: ['Accel S'] },
+    download: { label: 'Download as HTML', execute: () => download(panel, save) },
+    // the type is written, as it is that of the commands, which are not known here yet
+    keys: { label: 'Keys', execute: (): void => showKeys(keysOf(commands)), commandKeys: ['H'] },
     run: both('Run', 'Shift Enter', () => NotebookActions.runAndAdvance(content, sessionContext)),
     runHere: both('Run and stay', 'Accel Enter', () => NotebookActions.run(content, sessionContext)),
     runInsert: both('Run and insert', 'Alt Enter', () => NotebookActions.runAndInsert(content, sessionContext)),
@@ -127,7 +133,32 @@ function commandsOf(panel: NotebookPanel, { save }: Saving) {
     leave: { label: 'Leave the editor', execute: act(leaveEditor), editKeys: ['Escape', 'Ctrl M'] },
     revert: { label: 'Revert', execute: () => context.revert() },
   };
+  return commands;
 }
+
+/** Of what is on the disk, so it is saved before; not when that failed, which has been said. */
+async function download(panel: NotebookPanel, save: Saving['save']): Promise<void> {
+  const { model, path } = panel.context;
+  if (model.dirty) await save();
+  if (!model.dirty) element('a', { href: pageAddress(path), download: '' }).click();
+}
+
+/** What has keys, by where they act. */
+function keysOf(commands: Readonly<Record<string, Command>>): KeyGroup[] {
+  const all = Object.values(commands);
+  const rows = (keysIn: (command: Command) => readonly string[] | undefined) =>
+    all.flatMap((command) => (keysIn(command) ? [{ label: command.label, keys: keysIn(command)! }] : []));
+  return [
+    { title: 'Anywhere', rows: rows(({ keys }) => keys) },
+    { title: 'While no editor has the cursor', rows: rows(({ commandKeys }) => commandKeys) },
+    { title: 'While you write in a cell', rows: [...rows(({ editKeys }) => editKeys), ...HELP_KEYS] },
+  ];
+}
+
+const HELP_KEYS: KeyGroup['rows'] = [
+  { label: 'Complete a name', keys: ['Tab'] },
+  { label: 'What a function takes', keys: ['Shift Tab'] },
+];
 
 function both(label: string, key: string, execute: () => unknown): Command {
   return { label, execute, commandKeys: [key], editKeys: [key] };

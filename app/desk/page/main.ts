@@ -17,6 +17,7 @@ import { button, element } from './elements';
 import { createCompletion, createSignatures } from './help';
 import { noteOpened } from './last-opened';
 import { guardChanges, ignoreKernelFacts, labelCells, openNotebook } from './notebook';
+import { createOutline, showOutline } from './outline';
 import { prepareFigures } from './plotly';
 import { createRendering } from './rendering';
 import { replay } from './replay';
@@ -33,7 +34,9 @@ const COURSE = 'Deep generative models';
 
 async function main(): Promise<void> {
   const path = PageConfig.getOption('notebookPath');
-  const parts = { appearance: createAppearance(), banner: createBanner(), chapters: createChapters(path) };
+  const outline = createOutline();
+  const chapters = createChapters(path, outline);
+  const parts = { appearance: createAppearance(), banner: createBanner(), chapters, outline };
   const { head, body } = frame(parts);
   void parts.chapters.refresh();
   if (path === '') {
@@ -48,6 +51,7 @@ interface Parts {
   readonly appearance: Appearance;
   readonly banner: Banner;
   readonly chapters: Chapters;
+  readonly outline: HTMLElement;
 }
 
 /** Landmarks: head line, chapters, notebook. */
@@ -76,7 +80,7 @@ function chaptersSwitch(): HTMLElement {
 
 async function showNotebook(
   path: string,
-  { appearance, banner, chapters }: Parts,
+  { appearance, banner, chapters, outline }: Parts,
   head: HTMLElement,
   body: HTMLElement,
 ) {
@@ -92,6 +96,7 @@ async function showNotebook(
   await panel.context.ready;
   noteOpened(path);
   labelCells(panel);
+  showOutline(outline, panel);
   guardChanges(panel);
   const help = { completion: createCompletion(panel), signatures: createSignatures(panel, rendermime) };
   const commands = createCommands(panel, createSaving(panel, server), help);

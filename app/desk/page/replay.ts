@@ -30,15 +30,28 @@ function follow(kernel: Kernel.IKernelConnection, panel: NotebookPanel, onEnded:
   const ended = new Set<string>();
 
   /** Shows the cell as running, without what it showed before. */
-  function begin(cell: CodeCell): StandIn {
+  function begin(cell: CodeCell): void {
+    cell.model.clearExecution();
+    cell.model.executionState = 'running';
+    cell.model.trusted = true;
+    attach(cell);
+  }
+
+  /** The cell has ended, and the notebook's file has what it showed: what comes late, of a timer, is added to that. */
+  function resume(cell: CodeCell): StandIn {
+    const shown = cell.model.outputs.toJSON();
+    const standIn = attach(cell);
+    cell.model.outputs.fromJSON(shown);
+    return standIn;
+  }
+
+  /** Outputs of this cell go to the stand-in from now on; JupyterLab empties the cell for it. */
+  function attach(cell: CodeCell): StandIn {
     const standIn: StandIn = {
       onIOPub: () => undefined,
       done: new Promise(() => undefined),
       dispose: () => void (futures.get(cell.model.id) === standIn && futures.delete(cell.model.id)),
     };
-    cell.model.clearExecution();
-    cell.model.executionState = 'running';
-    cell.model.trusted = true;
     cell.outputArea.future = standIn as unknown as Future;
     futures.set(cell.model.id, standIn);
     return standIn;
@@ -50,7 +63,7 @@ function follow(kernel: Kernel.IKernelConnection, panel: NotebookPanel, onEnded:
     if (msg_type === 'execute_input') begin(cell);
     else if (msg_type === 'execute_reply') cell.model.executionCount = (content['execution_count'] as number) ?? null;
     else if (msg_type === 'status' && content['execution_state'] === 'idle') end(cell, message);
-    else if (OUTPUTS.has(msg_type)) (futures.get(cell.model.id) ?? begin(cell)).onIOPub(message);
+    else if (OUTPUTS.has(msg_type)) (futures.get(cell.model.id) ?? resume(cell)).onIOPub(message);
   }
 
   function end(cell: CodeCell, { parent_header }: Message): void {

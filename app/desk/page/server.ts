@@ -10,6 +10,10 @@ export const getChapters = (): Promise<ChapterProgress[]> => get(address('desk',
 export const getExecutions = (kernel: string): Promise<Execution[]> =>
   get(address('desk', 'executions', encodeURIComponent(kernel)));
 
+/** Of a notebook as one HTML page. */
+export const pageAddress = (path: string): string =>
+  URLExt.join(PageConfig.getBaseUrl(), 'pages', URLExt.encodeParts(path.replace(/\.ipynb$/, '.html')));
+
 async function get<T>(url: string): Promise<T> {
   const response = await fetch(url, { cache: 'no-store' });
   if (!response.ok) throw new Error(await reasonOf(response));

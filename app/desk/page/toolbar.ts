@@ -3,7 +3,9 @@ import type { NotebookPanel } from '@jupyterlab/notebook';
 import {
   addBelowIcon,
   deleteIcon,
+  downloadIcon,
   fastForwardIcon,
+  keyboardIcon,
   type LabIcon,
   moveDownIcon,
   moveUpIcon,
@@ -18,7 +20,10 @@ import { button, element } from './elements';
 
 /** Command, icons, hint, whether the button shows its label; a group a line. */
 const GROUPS: readonly (readonly (readonly [CommandName, readonly LabIcon[], string, 'label' | 'icon'])[])[] = [
-  [['save', [saveIcon], 'Save (Ctrl-S); by itself every half minute', 'label']],
+  [
+    ['save', [saveIcon], 'Save (Ctrl-S); by itself every half minute', 'label'],
+    ['download', [downloadIcon], 'Download this notebook, as it is saved, as one HTML page', 'icon'],
+  ],
   [
     ['run', [runIcon], 'Run this cell (Shift-Enter)', 'label'],
     ['runAll', [fastForwardIcon], 'Run all cells', 'label'],
@@ -33,6 +38,7 @@ const GROUPS: readonly (readonly (readonly [CommandName, readonly LabIcon[], str
     ['remove', [deleteIcon], 'Delete the cell (D, D)', 'icon'],
     ['undo', [undoIcon], 'Undo, deleted cells too (Z)', 'icon'],
   ],
+  [['keys', [keyboardIcon], 'The keys of this page (H)', 'icon']],
 ];
 
 export function createToolbar(panel: NotebookPanel, commands: ReturnType<typeof createCommands>): HTMLElement {

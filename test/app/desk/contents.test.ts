@@ -35,6 +35,15 @@ test('the list has what is there, and nothing hidden or linked from elsewhere', 
   expect(content.every(({ content }) => content === null)).toBe(true);
 });
 
+test('a notebook is downloaded as a page, which the desk itself never shows', async () => {
+  const { status, headers, text } = await ask('GET', '/pages/01-tiny.html');
+  expect([status, headers['content-disposition']]).toEqual([200, "attachment; filename*=UTF-8''01-tiny.html"]);
+  expect(headers['content-security-policy']).toContain("default-src 'none'");
+  expect(text).toMatch(/<h1 id="[^"]+"[^>]*>1 Tiny/);
+  expect((await ask('GET', '/pages/02-none.html')).status).toBe(404);
+  expect((await ask('GET', '/pages/01-tiny.html', { token: null })).status).toBe(401);
+});
+
 test('new ones get names that are free; a name that is taken is refused', async () => {
   const create = async (body: object) => (await json<ContentsModel>('POST', '/api/contents/folder', body)).path;
   expect([await create({ type: 'notebook' }), await create({ type: 'notebook' })]).toEqual([

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseNotebook, type CodeCell } from 'dgm-jupyter';
@@ -391,6 +392,74 @@ describe.skipIf(missing !== undefined || !CHROMIUM)('a student at the desk', () 
     await expect.poll(() => progress.textContent(), POLL).not.toBe(shown);
     await press('Stop');
     await expect.poll(() => prompt(training).textContent(), POLL).toMatch(/\[\d+\]/);
+  });
+
+  test('late output of a saved cell is added to what the file has, also on a page loaded again', async () => {
+    await press('Add cell below');
+    const added = page.locator('.jp-Notebook .jp-Cell.jp-mod-active');
+    const bell = join(root, 'bell');
+    await write(
+      added,
+      `import { existsSync } from 'node:fs';
+       const waiting = setInterval(() => {
+         if (!existsSync(${JSON.stringify(bell)})) return;
+         clearInterval(waiting);
+         console.log('afterwards');
+       }, 20);
+       console.log('at once');`,
+    );
+    await run(added);
+    await page.keyboard.press('Control+S');
+    await expect.poll(() => page.locator('.dgm-saved').textContent(), POLL).toBe('saved');
+    await page.reload();
+    await idle();
+    const late = cell('const waiting = setInterval');
+    const printed = async () => (await late.locator('.jp-OutputArea-output').allInnerTexts()).join('');
+    await expect.poll(printed, POLL).toContain('at once');
+    writeFileSync(bell, '');
+    await expect.poll(printed, POLL).toContain('afterwards');
+    expect(await printed()).toContain('at once');
+    expect(await prompt(late).textContent()).toMatch(/\[\d+\]/);
+  });
+
+  test('the headings lead to their cells', async () => {
+    const outline = page.getByRole('list', { name: 'In this notebook' });
+    const items = outline.getByRole('button');
+    await expect.poll(() => items.count(), POLL).toBeGreaterThan(7);
+    const last = items.last();
+    const text = (await last.textContent())!;
+    await last.click();
+    const active = page.locator('.jp-Notebook .jp-Cell.jp-mod-active');
+    await expect.poll(() => active.innerText(), POLL).toContain(text);
+    await expect.poll(() => active.evaluate((node) => node.getBoundingClientRect().top < innerHeight), POLL).toBe(true);
+  });
+
+  test('H shows every key, and only while nobody writes', async () => {
+    const dialog = page.getByRole('dialog', { name: 'Keys' });
+    await page.keyboard.press('h');
+    await dialog.waitFor();
+    const text = await dialog.innerText();
+    for (const part of ['Run and insert', 'Delete cell', 'Comment lines in or out', 'Complete a name'])
+      expect(text).toContain(part);
+    await page.keyboard.press('Escape');
+    expect(await dialog.count()).toBe(0);
+    await press('Keys');
+    await dialog.getByRole('button', { name: 'Close' }).click();
+    expect(await dialog.count()).toBe(0);
+  });
+
+  test('the notebook is downloaded as one page that draws its figures anywhere', async () => {
+    const coming = page.waitForEvent('download');
+    await press('Download as HTML');
+    const download = await coming;
+    expect(download.suggestedFilename()).toBe(CHAPTER.replace('.ipynb', '.html'));
+    const file = join(root, 'page.html');
+    await download.saveAs(file);
+    const other = await browser.newPage();
+    await other.goto(pathToFileURL(file).href);
+    await other.getByRole('heading', { level: 1, name: /Mixture models/ }).waitFor();
+    expect(await other.locator('main').innerText()).toContain('at once');
+    await other.close();
   });
 
   test('figures are drawn, named, and follow the colours of the page', async () => {

@@ -43,6 +43,7 @@ test.each(TRICKS)('%s leads nowhere, by no method', async (path) => {
     ask('GET', `/files/${path}`),
     ask('GET', `/static/${path}`),
     ask('GET', `/notebooks/${path}`),
+    ask('GET', `/pages/${path}.html`),
     ask('PUT', `/api/contents/${path}`, { body: file }),
     ask('PATCH', `/api/contents/${path}`, { body: { path: 'stolen.txt' } }),
     ask('DELETE', `/api/contents/${path}`),

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SourceCell } from '../../../grader/compile/pieces';
 import { similarPairs, type Work } from '../../../grader/reports/similarity';
 import { withoutIdle } from '../../../grader/reports/slices';
+import { tokensOf } from '../../../grader/reports/tokens';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const read = (file: string) => parseNotebook(readFileSync(join(ROOT, file), 'utf8'), file);
@@ -280,6 +281,19 @@ describe('exercise by exercise', () => {
         )
       : source;
 
+  /** Each exercise's body as a text that is given to `eval`. */
+  const evaluated = (source: string, textOf: (body: string) => string): string => {
+    if (!isExercise(source)) return source;
+    const open = /\{\n(?=  )/.exec(source)!.index + 2;
+    const close = source.lastIndexOf('\n}');
+    return `${source.slice(0, open)}  return eval(${textOf(`(() => {${source.slice(open, close)}})()`)});${source.slice(close)}`;
+  };
+  const inPieces = (body: string) =>
+    body
+      .match(/[^]{1,60}/g)!
+      .map((piece) => JSON.stringify(piece))
+      .join(' +\n    ');
+
   test.each([
     ['a cell of junk', { ...solved, cells: [...solved.cells, { ...first!, source: junk.join('\n') }] }],
     ['statements that do nothing between the lines', code(solved, watered)],
@@ -298,6 +312,8 @@ describe('exercise by exercise', () => {
       },
     ],
     ['another layout, other names, the cells in reverse', disguised(solved)],
+    ['bodies in texts that are evaluated', code(solved, (source) => evaluated(source, (body) => JSON.stringify(body)))],
+    ['such texts in pieces', code(solved, (source) => evaluated(source, inPieces))],
   ])('a copy is found in spite of %s', (_, copy) => {
     expect(compared(solved, copy).similarity).toBeGreaterThan(0.6);
   });
@@ -310,6 +326,36 @@ describe('exercise by exercise', () => {
     ] as const)
       expect(compared(a, b).similarity).toBeLessThan(0.3);
     expect(compared(released, released).similarity).toBe(0);
+  });
+
+  test('texts that say something are texts, though they share words', () => {
+    const said = (name: string): Work => ({
+      student: name,
+      cells: [
+        {
+          number: 1,
+          id: 'a',
+          source: Array.from(
+            { length: 40 },
+            (_, i) =>
+              `console.log('the loss of model ${i} after training is given in nats, less is better', ${name}${i});`,
+          ).join('\n'),
+        },
+      ],
+    });
+    const tokens = tokensOf(said('a').cells[0]!.source)!.tokens;
+    expect(tokens.filter((token) => token === 'text')).toHaveLength(40);
+  });
+
+  test('a text of code is its tokens, at its place, however it is put together', () => {
+    const code = 'const a = x.sub(y).square(); return a.sum(1).div(-2);';
+    const plain = tokensOf(code)!.tokens;
+    for (const text of [`'${code}'`, `\`${code}\``, `('${code.slice(0, 9)}' + '${code.slice(9)}')`]) {
+      const { tokens, regions } = tokensOf(`f(1,\n  ${text})`)!;
+      expect(tokens).toEqual(['name', '(', '1', ',', ...plain, ')']);
+      expect(regions.slice(4, -1).every(({ startRow }) => startRow === 1)).toBe(true);
+      expect(regions).toHaveLength(tokens.length);
+    }
   });
 
   test('what does nothing is blank, and what does something stays', () => {
