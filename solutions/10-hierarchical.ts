@@ -44,6 +44,7 @@ import {
   type Rng,
   type TrainingData,
 } from 'dgm';
+import { compiled, type CompiledFunction } from 'dgm/engine';
 
 const rng = createRng(10); // the one seed of this chapter
 const digits = load('digits');
@@ -71,9 +72,27 @@ async function train<Model extends GenerativeModel>(
   return { model, run };
 }
 
-/** Mean KL of each level, top first, with all levels drawn once for each example. */
-const klsOf = (model: HierarchicalModel, x: tf.Tensor, here: Rng) =>
-  Array.from(tf.tidy(() => model.terms(x, here).klByLevel.mean(0).dataSync()));
+const prices = new Map<HierarchicalModel, CompiledFunction>();
+/** Mean KL of each level, top first, with all levels drawn once for each example; compiled once for each model. */
+function klsOf(model: HierarchicalModel, x: tf.Tensor, here: Rng): number[] {
+  const price = prices.get(model) ?? compiled(([events], noise) => [model.terms(events!, noise).klByLevel.mean(0)]);
+  prices.set(model, price);
+  const [kls] = price([x], here);
+  return Array.from(kls!.dataSync());
+}
+/**
+ * The mean picture of each example, [B, D], and then with the first 0, 1, … levels kept and those below drawn anew from
+ * their prior, so many times, [tries, B, D].
+ */
+function drawnAnew(model: HierarchicalModel, x: tf.Tensor, tries: number, here: Rng): tf.Tensor[] {
+  const draw = compiled(([events], noise) => {
+    const { z } = model.terms(events!, noise.fork('posterior'));
+    const many = z.map((level) => tf.tile(level, [tries, 1]));
+    const anew = [0, ...z.keys()].map((_, keep) => model.resample(many, keep, noise.fork(`keep ${keep}`)));
+    return [model.mean(z), ...anew.map((latents) => model.mean(latents).reshape([tries, ...x.shape]))];
+  });
+  return draw([x], here);
+}
 
 // %% [markdown] id="why"
 // ## Why levels: what a picture is of, and where its strokes are
@@ -93,20 +112,14 @@ const main = await train(mainModel, digits, rng.fork('fit'), {
   },
 });
 const TRIES = 6;
-/** Each example with its mean picture, and mean pictures with the first levels kept. */
-function redrawn(model: HierarchicalModel, x: tf.Tensor, keep: number, here: Rng): number[][] {
-  return tf.tidy(() => {
-    const { z } = model.terms(x, here.fork('posterior'));
-    const tries = Array.from({ length: TRIES }, (_, i) => model.mean(model.resample(z, keep, here.fork(`try ${i}`))));
-    return rowsOf(tf.stack([x, model.mean(z), ...tries], 1).reshape([-1, 64]));
-  });
+/** Rows of pictures: an example, its mean picture, and those with the first levels kept. */
+function redrawn(x: tf.Tensor, [own, ...anew]: readonly tf.Tensor[], keep: number): number[][] {
+  return tf.tidy(() => rowsOf(tf.stack([x, own!, ...tf.unstack(anew[keep]!)], 1).reshape([-1, 64])));
 }
 const firstFour = tf.tidy(() => digits.test.x.slice([0, 0], [4, 64]));
+const opening = drawnAnew(main.model, firstFour, TRIES, rng.fork('opening'));
 imageGrid(
-  [
-    ...redrawn(main.model, firstFour, 1, rng.fork('opening')),
-    ...redrawn(main.model, firstFour.slice([0, 0], [1, 64]), 0, rng.fork('opening, nothing kept')),
-  ],
+  [...redrawn(firstFour, opening, 1), ...redrawn(firstFour, opening, 0).slice(0, TRIES + 2)],
   { height: 8, width: 8, columns: TRIES + 2, levels: V, title: 'Digit, its mean picture, six with the top kept; last row: nothing kept' },
 ); // prettier-ignore
 
@@ -345,7 +358,7 @@ const prediction =
     }
   };
 const foretold = prediction(levelNats);
-const DRAWS = 40_000;
+const DRAWS = budgeted(40_000);
 /** ln q − ln p of both levels, averaged over x and draws from the exact posterior. */
 function measured(a: number, w: number, sigma: number, order: 'top-down' | 'bottom-up', here: Rng) {
   return tf.tidy(() => {
@@ -398,13 +411,16 @@ function standing(model: HierarchicalModel) {
   const [top, low] = klsOf(model, some, rng.fork('small kl'));
   return { 'bound, nats': nats, standardError, 'KL, top': top, 'KL, low': low };
 }
-const plainDown = await small({});
-const upward = [
-  { inference: 'bottom-up', 'decoder sees': 'the lowest level', ...standing(await small({ inference: 'bottom-up', skip: false })) },
-  { inference: 'bottom-up', 'decoder sees': 'both', ...standing(await small({ inference: 'bottom-up' })) },
-  { inference: 'top-down', 'decoder sees': 'both', ...standing(plainDown) },
-]; // prettier-ignore
-table(upward, { caption: 'Two levels without free bits, validation: nats per image, one draw', digits: 2 });
+const plainStands = standing(await small({}));
+const orders = [];
+for (const skip of [false, true].slice(0, budgeted(2)))
+  orders.push({
+    inference: 'bottom-up',
+    'decoder sees': skip ? 'both' : 'the lowest level',
+    ...standing(await small({ inference: 'bottom-up', skip })),
+  });
+orders.push({ inference: 'top-down', 'decoder sees': 'both', ...plainStands }); // prettier-ignore
+table(orders, { caption: 'Two levels without free bits, validation: nats per image, one draw', digits: 2 });
 
 // %% [markdown] id="price-text"
 // A level with a KL of next to nothing has **collapsed**: its posterior is its prior. The prior network, not the data, says what it is, and $\mathbf{z}_l$ is noise that the decoder has learnt to ignore. The chain said why nothing forbids it. And early in training much speaks for it: a level that is noise at first is ignored by the decoder, and a level that is ignored has no reason to be anything else.
@@ -477,10 +493,14 @@ function priced(model: HierarchicalModel, free: number): HierarchicalModel {
   return { ...model, objectives: [objective] };
 }
 const thresholds = [];
-for (const free of [0, 4, 20]) {
+async function standingAt(free: number) {
+  if (free === 0) return plainStands; // trained above
   const made = priced(hierarchicalVae.create(smaller, rng.fork('small')), free);
-  if (free > 0) await train(made, digits, rng.fork('small run'), { epochs: SHORT, patience: 100 });
-  const stands = standing(free > 0 ? made : plainDown);
+  await train(made, digits, rng.fork('small run'), { epochs: SHORT, patience: 100 });
+  return standing(made);
+}
+for (const free of [0, 4, 20].slice(0, 1 + budgeted(2))) {
+  const stands = await standingAt(free);
   const held = share(stands['KL, top']! + stands['KL, low']!, 2, free);
   thresholds.push({
     'λ, nats a level': free,
@@ -575,7 +595,7 @@ table(standings, { caption: 'Two rivals', digits: 1 }); // prettier-ignore
 // On the test set, which is looked at only now. Bounds by the same number of draws. The table after it takes the difference image by image, which both models see in the same test set: its standard error is that of the **paired** difference.
 
 // %% id="ladder"
-const MOST = fullBudget() ? 1000 : 20;
+const MOST = budgeted(20, 1000);
 const boundBy = (model: GenerativeModel, K: number, x: tf.Tensor, here: Rng) =>
   evaluate(importanceBound(model, K), { x }, here, { batchSize: Math.max(1, Math.floor(4000 / K)) }).perExample;
 const flats = [rival.model];
@@ -667,8 +687,9 @@ figure(
 
 // %% id="level-by-level"
 const shown = tf.tidy(() => digits.test.x.slice([5, 0], [1, 64]));
+const levelByLevel = drawnAnew(three.model, shown, TRIES, rng.fork('level by level'));
 imageGrid(
-  [0, 1, 2, 3].flatMap((keep) => redrawn(three.model, shown, keep, rng.fork(`keep ${keep}`))),
+  [0, 1, 2, 3].flatMap((keep) => redrawn(shown, levelByLevel, keep)),
   { height: 8, width: 8, columns: TRIES + 2, levels: V, title: 'Digit, its mean picture; then nothing kept, the top, two levels, all three' },
 ); // prettier-ignore
 
@@ -676,21 +697,21 @@ imageGrid(
 // How much is decided at each level? The variance of the mean pictures over fresh draws below, a pixel, in squared grey levels: when a level is kept, what it decided no longer varies. Averaged over twenty test digits.
 
 // %% id="levels-measured"
-function variety(model: HierarchicalModel, keep: number): number {
+const REDRAWN = Math.max(2, budgeted(8)); // times
+/** With 0, 1, … levels kept. */
+function varietyOf(model: HierarchicalModel): number[] {
   return tf.tidy(() => {
-    const x = digits.test.x.slice([0, 0], [20, 64]);
-    const { z } = model.terms(x, rng.fork('variety'));
-    const drawn = Array.from({ length: 8 }, (_, i) =>
-      model.mean(model.resample(z, keep, rng.fork(`variety ${keep} ${i}`))),
-    );
-    return tf.moments(tf.stack(drawn), 0).variance.mean().dataSync()[0]! * (8 / 7);
+    const [, ...anew] = drawnAnew(model, digits.test.x.slice([0, 0], [20, 64]), REDRAWN, rng.fork('variety'));
+    const variance = (drawn: tf.Tensor) => tf.moments(drawn, 0).variance.mean().dataSync()[0]!;
+    return anew.map((drawn) => variance(drawn) * (REDRAWN / (REDRAWN - 1)));
   });
 }
+const [ofTwo, ofThree] = [varietyOf(main.model), varietyOf(three.model)];
 table(
   [0, 1, 2, 3].map((keep) => ({
     'levels kept': keep,
-    'two levels': keep < 3 ? variety(main.model, keep) : '',
-    'three levels': variety(three.model, keep),
+    'two levels': ofTwo[keep] ?? '',
+    'three levels': ofThree[keep]!,
   })),
   { caption: 'Variance of the mean picture, a pixel', digits: 2 },
 );
@@ -794,7 +815,7 @@ for (const [model, made] of [
   ['flat', rival.model],
   ['two levels', main.model],
   ['three levels', three.model],
-] as const)
+].slice(0, budgeted(3)) as readonly (readonly [string, GenerativeModel])[])
   costs.push({
     model,
     weights: weightsOf(made),
