@@ -811,11 +811,12 @@ async function timed(count: number, body: () => unknown): Promise<number> {
 }
 const fifty = { x: tf.tidy(() => digits.train.x.slice([0, 0], [50, 64])) };
 const costs = [];
-for (const [model, made] of [
+const each: readonly (readonly [string, GenerativeModel])[] = [
   ['flat', rival.model],
   ['two levels', main.model],
   ['three levels', three.model],
-].slice(0, budgeted(3)) as readonly (readonly [string, GenerativeModel])[])
+];
+for (const [model, made] of each.slice(0, budgeted(3)))
   costs.push({
     model,
     weights: weightsOf(made),
