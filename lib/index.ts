@@ -253,6 +253,23 @@ export {
 export { circleGrid, exactLogProb, normalGrid, priorGrid, type LatentGrid } from './latents/exact';
 export { gaussianPosterior, standardNormal, type GaussianPosteriorOptions } from './latents/gaussian';
 export {
+  bottomUp,
+  hierarchicalModel,
+  klResidual,
+  topDown,
+  type Gaussian,
+  type HierarchicalModel,
+  type HierarchyOptions,
+  type HierarchyParts,
+  type HierarchyTerms,
+  type Inference,
+  type Level,
+  type LevelDraws,
+  type Residual,
+  type ResidualNetwork,
+} from './latents/hierarchy';
+export { pictureLevels, pictureReader, type LevelSize, type PictureLevelsOptions } from './latents/picture-levels';
+export {
   convolutionalDecoderNetwork,
   convolutionalEncoder,
   denseDecoderNetwork,

@@ -10,3 +10,4 @@ export * from './ppca';
 export * from './pixel-vae';
 export * from './hyperspherical-vae';
 export * from './sentence-vae';
+export * from './hierarchical-vae';

@@ -64,6 +64,32 @@ export function exactLogProb(
   });
 }
 
+/**
+ * The same where the D coordinates of x, integers 0 … V − 1, are independent given z: each value of each coordinate meets
+ * every point once, 1 + D (V − 1) times all points in place of one time for each different example.
+ * @param logProb ln p(x | z) of one x [1, ...event] at every point: [S]
+ */
+export function exactLogProbFactorised(
+  logProb: (x: tf.Tensor) => tf.Tensor,
+  x: tf.Tensor,
+  { logWeight }: Pick<LatentGrid, 'logWeight'>,
+): tf.Tensor {
+  return tf.tidy(() => {
+    const { rows, places } = different(x.reshape([x.shape[0]!, -1]));
+    const [D, V] = [rows.shape[1]!, rows.max().dataSync()[0]! + 1];
+    const event = [1, ...x.shape.slice(1)];
+    const none = logProb(tf.zeros(event)); // all coordinates 0
+    const more = Array.from({ length: D * V }, (_, i) => {
+      const [d, v] = [Math.floor(i / V), i % V];
+      if (v === 0) return tf.zerosLike(none);
+      return logProb(tf.oneHot([d], D).mul(v).reshape(event)).sub(none);
+    });
+    const chosen = tf.oneHot(rows.toInt(), V).reshape([-1, D * V]).toFloat(); // [N, D V]
+    const all = chosen.matMul(tf.stack(more)).add(none).add(tf.tensor1d([...logWeight])); // [N, S]
+    return tf.gather(logSumExp(all, 1), places);
+  });
+} // prettier-ignore
+
 /** Of x [B, ...event] each different example once, and where every example of x stands among them. */
 function different(x: tf.Tensor): { rows: tf.Tensor; places: tf.Tensor1D } {
   const B = x.shape[0]!;
