@@ -93,6 +93,8 @@ interface Panel {
   readonly title: string;
   readonly density: (z: tf.Tensor) => tf.Tensor;
   readonly points: readonly (readonly number[])[];
+  /** of a point, in pixels */
+  readonly size?: number;
 }
 /** Panels side by side, on one scale: contours of a density, and points. */
 function panels(each: readonly Panel[], reach: number, alt: string, names: readonly [string, string] = ['z₁', 'z₂']) {
@@ -104,13 +106,13 @@ function panels(each: readonly Panel[], reach: number, alt: string, names: reado
     [`xaxis${suffix(i)}`]: { title: names[0], domain: [i * width, (i + 0.86) * width], range: [-reach, reach], anchor: `y${suffix(i)}`, constrain: 'domain' },
     [`yaxis${suffix(i)}`]: { range: [-reach, reach], anchor: `x${suffix(i)}`, scaleanchor: `x${suffix(i)}`, constrain: 'domain', ...(i === 0 && { title: names[1] }) },
   })); // prettier-ignore
-  const traces = each.flatMap(({ density, points }, i): Trace[] => {
+  const traces = each.flatMap(({ density, points, size = 3 }, i): Trace[] => {
     const on = { xaxis: `x${suffix(i)}`, yaxis: `y${suffix(i)}`, showlegend: false };
     const flat = tf.tidy(() => density(grid).dataSync());
     const level = Math.max(...flat);
     const rows = ticks.map((_, row) => Array.from(flat.slice(61 * row, 61 * row + 61), (v) => Math.round((1000 * v) / level)));
     const hill = { type: 'contour', x: ticks, y: ticks, z: rows, showscale: false, hoverinfo: 'skip', zmin: 0, zmax: 1000, contours: { start: 60, end: 1000, size: 120 }, colorscale: [[0, 'rgba(47,127,209,0)'], [0.06, 'rgba(47,127,209,0.14)'], [1, 'rgba(47,127,209,0.95)']], line: { width: 0.4, color: 'rgba(47,127,209,0.6)' } };
-    const dots = { x: points.map(([a]) => +a!.toFixed(3)), y: points.map(([, b]) => +b!.toFixed(3)), mode: 'markers', marker: { size: 3, color: '#d1692f', opacity: 0.6 }, hoverinfo: 'skip' };
+    const dots = { x: points.map(([a]) => +a!.toFixed(3)), y: points.map(([, b]) => +b!.toFixed(3)), mode: 'markers', marker: { size, color: '#d1692f', opacity: 0.6 }, hoverinfo: 'skip' };
     return [{ ...hill, ...on }, { ...dots, ...on }];
   }); // prettier-ignore
   const annotations = each.map(({ title }, i) => ({ text: title, x: 0.5, y: 1, xref: `x${suffix(i)} domain`, yref: `y${suffix(i)} domain`, xanchor: 'center', yanchor: 'bottom', yshift: 4, showarrow: false })); // prettier-ignore
@@ -235,7 +237,7 @@ await train(ownVamp, wheel, rng.fork('wheel run').fork('fit'), { epochs: wheelEp
 panels(
   [
     { title: `VampPrior: ${ownVampLog.by()}; codes of the data`, density: priorDensity(ownVamp), points: codesOf(ownVamp, few, rng.fork('codes')) },
-    { title: 'means of its pseudo-inputs', density: priorDensity(ownVamp), points: rowsOf(tf.tidy(() => ownVamp.posterior.mean(ownVamp.encode(pseudo.inputs())))) },
+    { title: 'means of its pseudo-inputs', density: priorDensity(ownVamp), points: rowsOf(tf.tidy(() => ownVamp.posterior.mean(ownVamp.encode(pseudo.inputs())))), size: 8 },
   ],
   3.5,
   'A prior in five bands with the codes of the data on it, and the means of its 16 components',
@@ -687,7 +689,7 @@ for (const [name, posterior] of LINEAR) {
   const model = inferenceModel(linear, { posterior, hidden: [64] }, here.fork('weights'));
   linears.push({
     name,
-    model: await train(model, linearData, here.fork('fit'), { epochs: budgeted(100, 300), learningRate: 0.01 }),
+    model: await train(model, linearData, here.fork('fit'), { epochs: budgeted(200, 300), learningRate: 0.01 }),
   });
 }
 const RING: readonly (readonly [string, PosteriorOptions])[] = [
@@ -731,7 +733,7 @@ table(
       'its error (paired)': errorOf(gained),
     };
   }),
-  { caption: `Pinwheel, ${testWheel.shape[0]} test points, entropy ${pinwheel.entropy.toFixed(2)} nats: nats a point`, digits: 3 },
+  { caption: `Pinwheel, ${testWheel.shape[0]} test points, entropy ${pinwheel.entropy.toFixed(2)} nats: nats a point; errors over the points`, digits: 3 },
 ); // prettier-ignore
 
 // %% [markdown] id="ladder-text"
@@ -763,7 +765,7 @@ const stacked = (part: string, of: (parts: (typeof takenParts)[number]) => numbe
 const cheapest = Math.min(...takenParts.map(({ reconstruction }) => -reconstruction));
 figure(
   [
-    stacked(`reconstruction, above ${cheapest.toFixed(1)}`, ({ reconstruction }) => -reconstruction - cheapest),
+    stacked(`reconstruction, above ${cheapest.toFixed(1).replace('-', '−')}`, ({ reconstruction }) => -reconstruction - cheapest),
     stacked('information: what the code says', ({ information }) => information),
     stacked('mismatch: KL[q(z) ‖ p(z)]', ({ aggregateKl }) => aggregateKl),
   ],
