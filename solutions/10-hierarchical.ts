@@ -564,7 +564,7 @@ table(
 // %% [markdown] id="hyperparameters"
 // ## 6 Hyperparameters and the likelihood of new inputs
 //
-// Levels, $\lambda$ and widths were chosen by the validation bound. **The flat rival**: the convolutional VAE of chapter 8 with as many latents as it takes to have as many weights, trained in the same way for as long: a pass of it is cheaper, so it may take more of them, with the same patience. The table says what both took.
+// Levels, $\lambda$ and widths were chosen by the validation bound. **The flat rival**: the convolutional VAE of chapter 8 with as many latents as it takes to have as many weights, trained in the same way for as long: a pass of it is cheaper, so it may take more of them. Both end early once twenty passes have not improved the validation bound. The table says what they took.
 
 // %% id="rival"
 const wide = { ...convolutionalVae.defaults, latent: 34 };
