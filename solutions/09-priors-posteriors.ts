@@ -122,7 +122,7 @@ function panels(each: readonly Panel[], reach: number, alt: string, names: reado
 // %% [markdown] id="why"
 // ## Why the prior matters: drawing where no data are
 //
-// A fan of five blades in the plane, carried into 16 dimensions by a linear map, with a little noise on each. Two latents are all there is to it, and a VAE with two latents learns it. On the left, the prior (shaded) and the codes of the data (points): posteriors cannot fill a round Gaussian, since the data have gaps. On the right, what the decoder makes of draws from the prior, carried back into the plane, on the density that the data come from: between the blades there are points that no data are like.
+// A fan of five blades in the plane, carried into 16 dimensions by a linear map, with a little noise on each. Two latents are all there is to it, and a VAE with two latents learns it. On the left, the prior (shaded) and the codes of the data (points): posteriors do not fill a round Gaussian, since the data have gaps, and a decoder that closed them would have to be all but torn there. On the right, what the decoder makes of draws from the prior, carried back into the plane, on the density that the data come from: between the blades there are points that no data are like.
 
 // %% id="why-picture"
 const pinwheel = pinwheelSource();
@@ -493,7 +493,7 @@ panels(
 //
 // $$\mathbb{E}_{q} \bigl[ \ln p(\mathbf{x} \mid \mathbf{z}) + \ln p(\mathbf{z}) - \ln q(\mathbf{z} \mid \mathbf{x}) \bigr] = \ln p(\mathbf{x}) - \mathrm{KL}[q(\mathbf{z} \mid \mathbf{x}) \,\|\, p(\mathbf{z} \mid \mathbf{x})].$$
 //
-// A KL in closed form is there for two Gaussians, and no longer otherwise: one draw estimates both logarithms. A better *posterior* narrows the gap to $\ln p(\mathbf{x})$. A better *prior* raises $\ln p(\mathbf{x})$ itself. How much can it? Averaged over the data, and with the aggregate posterior put in between,
+// A KL in closed form is there for two Gaussians, and no longer otherwise: one draw estimates both logarithms. A better *posterior* narrows the gap to $\ln p(\mathbf{x})$. A better *prior* makes another model, which can raise $\ln p(\mathbf{x})$ itself. By how much does it raise the bound? Averaged over the data, and with the aggregate posterior put in between,
 //
 // $$\frac1N \sum_n \mathrm{KL}[q(\mathbf{z} \mid \mathbf{x}_n) \,\|\, p(\mathbf{z})] = \underbrace{\frac1N \sum_n \mathrm{KL}[q(\mathbf{z} \mid \mathbf{x}_n) \,\|\, q(\mathbf{z})]}_{\text{information}} + \underbrace{\mathrm{KL}[q(\mathbf{z}) \,\|\, p(\mathbf{z})]}_{\text{mismatch}}.$$
 //
@@ -619,10 +619,10 @@ await check('prior.gain', priorGain);
 // %% [markdown] id="optimiser"
 // ## 4 Optimiser
 //
-// * **AdamW**, its learning rate falling from 0.005 to 0 along a cosine, weights averaged over the last hundred steps or so (`ema: 0.99`), as in chapter 8. Gradients longer than 10 are **clipped**: $\ln p(\mathbf{z})$ of a prior that is sharp in places has slopes that a Gaussian's has not.
+// * **AdamW**, its learning rate falling from 0.005 (in the linear world 0.01) to 0 along a cosine, weights averaged over the last hundred steps or so (`ema: 0.99`), as in chapter 8. Gradients longer than 10 are **clipped**: $\ln p(\mathbf{z})$ of a prior that is sharp in places has slopes that a Gaussian's has not.
 // * **All at once.** Prior, encoder and decoder are trained by one objective, from the first step. A prior that is fitted afterwards to a trained encoder can gain the mismatch, and no more; trained along, encoder and prior can agree on another code.
-// * **Gates begin open**, $\sigma = \mathrm{sigmoid}(2) = 0.88$, flows begin near the identity, mixtures apart from each other. A model begins as the one with the standard choice.
-// * **$Z$ of a resampled prior** is the mean acceptance of fresh proposals at each step. Its logarithm is biased upwards by $\mathrm{Var}\,a / (2 S Z^2)$ for $S$ proposals, so $S$ is a thousand here, and the row of the prior in the table is that much too good at most.
+// * **Gates begin open**, $\sigma = \mathrm{sigmoid}(2) = 0.88$, and couplings begin near the identity: with them a model begins as the one with the standard choice, or nearly. Components of mixtures begin apart from each other; reflections and Sylvester steps begin wherever the encoder's first weights put them.
+// * **$Z$ of a resampled prior** is the mean acceptance of fresh proposals at each step. The logarithm of a mean of $S$ of them is too low by about $\mathrm{Var}\,a / (2 S Z^2)$ on average (Jensen again), and $\ln p(\mathbf{z})$, where $Z$ divides, is too high by as much. So $S$ is a thousand here, and the row of the prior in the table is on average about that much too good.
 //
 // ## 5 Training
 //
@@ -715,7 +715,7 @@ rings.push({ name: `inverse autoregressive: ${ownSteps.by()}`, models: [ownRing]
 // %% [markdown] id="hyperparameters"
 // ## 6 Hyperparameters and the likelihood of new inputs
 //
-// **Priors on the pinwheel.** The entropy of the source is known, and so is $-\ln p(\mathbf{x})$ of every test point; what a bound is above it, is the model's loss. Many draws take the posterior's part of it away (section 3), so what is left is the family's: a VAE of that prior. Differences from the standard prior are paired, point by point.
+// **Priors on the pinwheel.** The entropy of the source is known, and so is $-\ln p(\mathbf{x})$ of every test point; what a bound is above it, is the model's loss. Many draws take most of the posterior's part of it away (chapter 8), so what is left is the family's: a VAE of that prior. Differences from the standard prior are paired, point by point.
 
 // %% id="prior-gaps"
 const MOST = fullBudget() ? 1000 : Math.max(5, budgeted(100));
@@ -752,7 +752,7 @@ table(
 // %% [markdown] id="ladder-text"
 // ### The ladder
 //
-// The same on a ladder, in nats above $-\ln p(\mathbf{x})$: the source itself is at 0. Nothing can be below it but by a mistake, or by chance within the bars.
+// The same on a ladder, in nats above $-\ln p(\mathbf{x})$: the source itself is at 0. Nothing can be below it but by a mistake, or by chance within the bars. (A resampled prior's row is an estimate of a bound: section 4.)
 
 // %% id="ladder"
 ladder(
@@ -764,7 +764,7 @@ ladder(
 );
 
 // %% [markdown] id="stacked-text"
-// **The bound taken apart.** For each prior: what reconstruction costs, what the code says, and what does not fit between codes and prior. All priors pay about the same for the first two, as they must: the same data, the same noise. The mismatch is what they differ in.
+// **The bound taken apart.** For each prior: what reconstruction costs, what the code says, and what does not fit between codes and prior. The first two no prior can change while encoder and decoder stay as they are; the mismatch is what learned priors are there for.
 
 // %% id="stacked"
 const takenParts = wheels.slice(0, PRIORS.length).map(({ name, models }) => ({ name, ...takenApart(models[0]!, few, rng.fork(`apart ${name}`)) })); // prettier-ignore
@@ -875,7 +875,7 @@ for (const [name, prior] of PRIORS.filter(([, { kind }]) => ['standard', 'mixtur
 table(digitRows, { caption: 'Digits, L = 2: nats per image', digits: 2 });
 
 // %% [markdown] id="digits-why"
-// The column of mismatches says why: with the standard prior there is little to gain, since the encoder and the decoder are free to bend the digits' space until their codes nearly fill a round Gaussian. The pinwheel cannot be bent like that: its gaps are gaps.
+// The column of mismatches says how much there is to gain, some tenths of a nat, as on the pinwheel. What differs is the rest: on the pinwheel three seeds agree to hundredths of a nat, with the digits they differ by as much as a prior can gain (both with `--budget full`). Encoder, decoder and early stopping leave more to chance than the prior costs.
 
 // %% [markdown] id="sampling"
 // ## 7 Sampling
@@ -916,7 +916,7 @@ card(vae.card);
 // %% [markdown] id="bug"
 // ## The bug to find
 //
-// The code that goes with a textbook on these models compares priors on digits, and finds that a flow prior wins by two nats. Its `log_prob` takes the base's log-density *of each latent*, a matrix, adds the flow's log-determinant, and the VAE sums over the latents later. With the sum put right, the win was gone.
+// The code that goes with a textbook on these models compares priors on digits; its flow prior comes out two nats ahead (run as it stands, mean of three seeds). Its `log_prob` takes the base's log-density *of each latent*, a matrix, adds the flow's log-determinant, and the VAE sums over the latents later. With the sum put right, and the same three seeds, the win was gone.
 //
 // ### Exercise: repair it
 //
@@ -1036,9 +1036,9 @@ table(posteriorCosts, { caption: 'Posteriors of eight latents: milliseconds for 
 // %% [markdown] id="failures"
 // ## Where it fails
 //
-// **A prior cannot gain more than the mismatch**, and that is a part of the bound that one can measure *before* changing anything. Where it is small, as on the digits with two latents, a learned prior is weights for nothing.
+// **A prior cannot gain more than the mismatch**, and that is a part of the bound that one can measure *before* changing anything. Where it is no larger than what seeds differ by, as on the digits with two latents, nobody can tell a learned prior from luck.
 //
-// **A prior can learn the training data by heart.** The best prior of a training set is its aggregate posterior, with a hill on each example. Below: a kernel of it all, the aggregate posterior itself as the prior of the standard VAE, for training and for validation points. What it gains on the one it need not gain on the other.
+// **A prior can learn the training data by heart.** The best prior of a training set is its aggregate posterior, with a hill on each example. Below: a kernel of it all, the aggregate posterior itself as the prior of the standard VAE, for training and for validation points. What it gains on the one it need not gain on the other: the difference of the gains is what it knows by heart. With two thousand hills in the plane, which overlap, that is little.
 
 // %% id="failure-heart"
 const learnt = wheel.train.x.slice([0, 0], [Math.max(200, Math.min(2000, budgeted(2000))), 16]);
@@ -1064,7 +1064,7 @@ table(
 //
 // **Slow one way or the other.** A resampled prior pays by proposals that are thrown away, an autoregressive one by $L$ passes a draw, an inverse autoregressive posterior by $L$ passes for the density of a point that it did not draw.
 //
-// **$Z$ by Monte Carlo** makes the resampled prior's row an estimate of a bound. In two dimensions a thousand proposals are plenty; in fifty they are not.
+// **$Z$ by Monte Carlo** makes the resampled prior's row an estimate of a bound. In two dimensions a thousand proposals are plenty; in many, where next to none of them may be welcome, the bias of section 4 may come to $1 / (2 S Z)$, since $\mathrm{Var}\,a \le Z$.
 //
 // ### Sources
 //
