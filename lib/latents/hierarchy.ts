@@ -8,6 +8,7 @@ import type { GenerativeModel, Objective, Rng } from '../core/model';
 import { eventRows, expectShape } from '../core/tensor';
 import type { Network } from '../networks/dense';
 import { sampler } from '../sampling/sampler';
+import { boundOf, encodingOf } from './bound';
 import type { Decoder } from './parts';
 
 /** N(mu, diag exp logVar): [B, L] each. */
@@ -212,11 +213,7 @@ export function hierarchicalModel(name: string, parts: HierarchyParts, options: 
   const { encoder, inference, levels, decoder } = parts;
   const { eventShape } = decoder;
   if (!(options.freeBits >= 0)) throw new Error(`${name}: freeBits must be ≥ 0, got ${options.freeBits}`);
-  const encode = (x: tf.Tensor) =>
-    tf.tidy(() => {
-      eventRows(`${name}: x`, x, eventShape); // for its shape
-      return encoder.apply(x);
-    });
+  const encode = encodingOf(name, encoder, eventShape);
   const terms = (x: tf.Tensor, rng: Rng, given?: tf.Tensor): HierarchyTerms =>
     tf.tidy(() => {
       const { z, kl, logRatio, state } = inference.draw(given ?? encode(x), levels, rng.fork('z'));
@@ -231,18 +228,8 @@ export function hierarchicalModel(name: string, parts: HierarchyParts, options: 
     eventShape,
     encode,
     terms,
-    elbo: (x, rng, h) =>
-      tf.tidy(() => {
-        const { reconstruction, kl } = terms(x, rng, h);
-        return reconstruction.sub(kl);
-      }),
+    ...boundOf(encode, terms, 'lower-bound'),
     objectives: [objectiveOf(name, parts, options)],
-    likelihood: {
-      kind: 'lower-bound',
-      logProb: (x, rng) => tf.tidy(() => terms(x, rng).logWeight),
-      logWeights: (x, draws, rng) =>
-        tf.tidy(() => terms(tiled(x, draws), rng, tiled(encode(x), draws)).logWeight.reshape([draws, -1])),
-    },
   };
 }
 
@@ -305,6 +292,3 @@ function objectiveOf(name: string, parts: HierarchyParts, { freeBits }: Hierarch
       }),
   };
 }
-
-/** x [B, ...], K times: [K B, ...]. */
-const tiled = (x: tf.Tensor, K: number) => tf.tile(x, [K, ...x.shape.slice(1).map(() => 1)]);

@@ -10,6 +10,7 @@ import type { GenerativeModel, Objective, Remember, Rng } from '../core/model';
 import { detach, eventRows, logMeanExp } from '../core/tensor';
 import { constantWeight } from '../networks/dense';
 import { sampler } from '../sampling/sampler';
+import { boundOf, copies, encodingOf } from './bound';
 import type { LatentDraw, VariationalParts } from './parts';
 
 /** How the bound is trained; nothing of it changes what the model says of new data. */
@@ -56,11 +57,7 @@ export function variationalModel(name: string, parts: VariationalParts, options:
   const { encoder, posterior, prior, decoder } = parts;
   const { eventShape } = decoder;
   checkOptions(name, parts, options);
-  const encode = (x: tf.Tensor) =>
-    tf.tidy(() => {
-      eventRows(`${name}: x`, x, eventShape); // for its shape
-      return encoder.apply(x);
-    });
+  const encode = encodingOf(name, encoder, eventShape);
   const terms = (x: tf.Tensor, rng: Rng, given?: tf.Tensor): BoundTerms =>
     tf.tidy(() => {
       const h = given ?? encode(x);
@@ -75,18 +72,8 @@ export function variationalModel(name: string, parts: VariationalParts, options:
     eventShape,
     encode,
     terms,
-    elbo: (x, rng, h) =>
-      tf.tidy(() => {
-        const { reconstruction, kl } = terms(x, rng, h);
-        return reconstruction.sub(kl);
-      }),
+    ...boundOf(encode, terms, prior.estimated ? 'estimate' : 'lower-bound'),
     objectives: objectivesOf(name, parts, options),
-    likelihood: {
-      kind: prior.estimated ? 'estimate' : 'lower-bound',
-      logProb: (x, rng) => tf.tidy(() => terms(x, rng).logWeight),
-      logWeights: (x, draws, rng) =>
-        tf.tidy(() => terms(copies(x, draws), rng, copies(encode(x), draws)).logWeight.reshape([draws, -1])),
-    },
     sample: sampler(
       name,
       ({ count, rng, engine }) => decoder.sample(prior.sample(count, rng.fork('z')), rng.fork('x'), { engine }),
@@ -192,11 +179,6 @@ function negativeBound(parts: VariationalParts, options: BoundOptions, { x, rng,
   const logWeight = reconstruction.add(logRatio.mul(klWeight)).reshape([draws, -1]); // [K, B]
   const bound = logMeanExp(logWeight, 0); // [B]
   return bound.mean().neg().sub(scoreTerm(draw, copies(bound, draws), draws)); // prettier-ignore
-}
-
-/** x [B, ...], K times: [K B, ...]. */
-function copies(x: tf.Tensor, K: number): tf.Tensor {
-  return K === 1 ? x : tf.tile(x, [K, ...x.shape.slice(1).map(() => 1)]);
 }
 
 /** 0, with the gradient of the mean of f · score, f held fixed. */
