@@ -247,6 +247,46 @@ export { refine, type RefineOptions } from './latents/refine';
 export { uniformSphere, vonMisesFisherPosterior } from './latents/sphere';
 export { variationalModel, type BoundOptions, type BoundTerms, type VariationalModel } from './latents/variational';
 
+// Diffusion: noise and its schedules, times, orders
+
+export {
+  exactPairs,
+  pathWeights,
+  type Denoiser,
+  type DiffusionTerms,
+  type GaussianDiffusion,
+  type Guess,
+  type PlaneGrid,
+} from './diffusion/gaussian-diffusion';
+export {
+  alphaOf,
+  boundWeight,
+  diffuse,
+  guessOf,
+  reverseStep,
+  sigmaOf,
+  stepDown,
+  type GaussianStep,
+  type Parametrisation,
+  type StepDown,
+} from './diffusion/gaussian-noise';
+export type { DiffusionSampleOptions } from './diffusion/gaussian-sampler';
+export {
+  noiseSchedule,
+  type NoiseRange,
+  type NoiseSchedule,
+  type NoiseScheduleName,
+} from './diffusion/noise-schedules';
+export { exactAnyOrder, placesOf, randomOrders, type AnyOrder } from './diffusion/orders';
+export {
+  importanceTimes,
+  independentTimes,
+  stratifiedTimes,
+  type ImportanceTimes,
+  type TimesName,
+  type WeightedTimes,
+} from './diffusion/times';
+
 // Families (steps 1 and 3)
 
 export * from './families';

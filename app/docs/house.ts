@@ -39,6 +39,7 @@ export const HOUSE: readonly Package[] = [
       rooms({
         bijections: 'layers of flows',
         latents: 'priors, posteriors, the bound',
+        diffusion: 'noise, its schedules, times, orders',
         data: 'digits, data of known entropy',
         training: 'step 5: fit and em',
       }),

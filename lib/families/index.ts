@@ -10,3 +10,5 @@ export * from './ppca';
 export * from './pixel-vae';
 export * from './hyperspherical-vae';
 export * from './sentence-vae';
+export * from './masked-diffusion';
+export * from './variational-diffusion';
