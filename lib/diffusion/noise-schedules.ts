@@ -76,7 +76,7 @@ function learnedSchedule({ lowest, highest }: NoiseRange): NoiseSchedule {
 }
 
 /** How much of each of n equal pieces of [0, 1] lies before t: [...] → [..., n], in [0, 1]. */
-export function passed(t: tf.Tensor, n: number): tf.Tensor {
+function passed(t: tf.Tensor, n: number): tf.Tensor {
   return tf.tidy(() => t.mul(n).expandDims(-1).sub(tf.range(0, n)).clipByValue(0, 1));
 }
 

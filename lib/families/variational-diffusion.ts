@@ -252,7 +252,7 @@ const defaults: VariationalDiffusionConfig = {
   loss: 'bound',
   classes: 0,
   labelDropout: 0.1,
-  draws: 8,
+  draws: 2, // an evaluation an epoch should cost less than the epoch
   learningRate: 0.003,
   batchSize: 50,
 };
@@ -284,7 +284,7 @@ export const variationalDiffusion: VariationalDiffusionFamily = {
     config: {
       ...defaults,
       ...{ eventShape: [2], values: 3, columns: 2, channels: 4, blocks: 1, dropout: 0 },
-      ...{ lowest: -2, highest: 2, steps: 2, times: 'stratified', draws: 2, learningRate: 0.01 },
+      ...{ lowest: -2, highest: 2, steps: 2, times: 'stratified', learningRate: 0.01 },
     },
     support: { kind: 'discrete', values: [0, 1, 2] },
     exact: (model, x) => exactPairs(model as VariationalDiffusionModel, x, 2),

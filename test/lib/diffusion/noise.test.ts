@@ -21,7 +21,10 @@ import { chiSquare, expectClose, mean, read, standardError } from '../../helpers
 const N = 40_000;
 const column = (value: number) => tf.fill([N, 1], value);
 const level = (gamma: number, count = N) => tf.fill([count], gamma);
-const variance = (values: readonly number[]) => mean(values.map((v) => (v - mean(values)) ** 2));
+function variance(values: readonly number[]): number {
+  const centre = mean(values);
+  return mean(values.map((v) => (v - centre) ** 2));
+}
 
 /** α and σ at γ, in double precision. */
 const at = (gamma: number) => ({ alpha: Math.sqrt(1 / (1 + Math.exp(gamma))), sigma: Math.sqrt(1 / (1 + Math.exp(-gamma))) }); // prettier-ignore
