@@ -114,12 +114,12 @@ export function boundTerms(
  * steps, whose mean logarithm is the bound of T steps.
  * @param x [B, D], integers @returns [draws, B]
  */
-export function pathWeights(model: GaussianDiffusion, steps: number) {
+export function pathWeights(model: GaussianDiffusion) {
   const { D, values, schedule, network } = model;
-  const at = (i: tf.Tensor, B: number) => schedule.gamma(tf.sub(1, i.toFloat().div(steps)).maximum(0).mul(tf.ones([B]))); // prettier-ignore
-  const advance: Body = ([z, logWeight], i, rng, [rows, ...y]) => {
+  const at = (i: tf.Tensor, steps: tf.Tensor, B: number) => schedule.gamma(tf.sub(1, i.toFloat().div(steps)).maximum(0).mul(tf.ones([B]))); // prettier-ignore
+  const advance: Body = ([z, logWeight], i, rng, [rows, steps, ...y]) => {
     const B = z!.shape[0]!;
-    const [from, to] = [at(i, B), at(i.add(1), B)];
+    const [from, to] = [at(i, steps!, B), at(i.add(1), steps!, B)];
     const truth = reverseStep(z!, rows!, from, to);
     const guess = reverseStep(z!, network.apply(z!, from, y[0]).x, from, to);
     const noise = rng.normal([B, D]);
@@ -129,7 +129,7 @@ export function pathWeights(model: GaussianDiffusion, steps: number) {
     return [next, logWeight!.sub(apart.sum(1).mul(0.5))];
   };
   const run = loop(advance);
-  return (x: tf.Tensor, draws: number, rng: Rng, y?: tf.Tensor): tf.Tensor =>
+  return (x: tf.Tensor, draws: number, rng: Rng, { steps, y }: PathOptions): tf.Tensor =>
     tf.tidy(() => {
       const all = tf.tile(x, [draws, 1]);
       const B = all.shape[0]!;
@@ -139,9 +139,16 @@ export function pathWeights(model: GaussianDiffusion, steps: number) {
       const z = diffuse(rows, begin, noise);
       const start = noise.square().sub(z.square()).mul(0.5).add(sigmaOf(begin).log()).sum(1); // ln p(z_1) − ln q(z_1 | x)
       const told = y ? [tf.tile(y, [draws])] : [];
-      const [last, logWeight] = run([z, start], steps, rng.fork('path'), [rows, ...told]);
+      const [last, logWeight] = run([z, start], steps, rng.fork('path'), [rows, tf.scalar(steps), ...told]);
       return logWeight!.add(logCategorical(all, network.apply(last!, end, told[0]).logits)).reshape([draws, -1]);
     });
+}
+
+export interface PathOptions {
+  /** T */
+  readonly steps: number;
+  /** Labels [B], for p(x | y). */
+  readonly y?: tf.Tensor;
 }
 
 // Truth
@@ -155,7 +162,7 @@ export interface PlaneGrid {
 /**
  * ln p(x) of the sampler in T steps, for pairs: the density of (z_1, …, z_0) is carried down a grid over the plane,
  * p(z_s) = ∫ p(z_s | z_t) p(z_t) dz_t. The step between grid points must be below every step's standard deviation.
- * @param x [B, 2] @returns [B]
+ * @param x [B, 2] @returns [B] @throws where the grid does not hold all of the mass
  */
 export function exactPairs(
   { values, schedule, network }: GaussianDiffusion,
@@ -185,6 +192,9 @@ export function exactPairs(
       });
       mass = first!.mul(mass.expandDims(1)).matMul(second!, true).reshape([-1]);
     }
+    const lost = 1 - mass.sum().dataSync()[0]!;
+    if (Math.abs(lost) > 1e-3)
+      throw new Error(`exactPairs: the grid holds ${(1 - lost).toFixed(4)} of the mass; give it a longer reach, or more points`); // prettier-ignore
     const table = tf.softmax(network.apply(z, all(0)).logits); // [P, 2, V]
     const [first, second] = [0, 1].map((d) => table.slice([0, d, 0], [-1, 1, values]).squeeze([1]));
     const p = first!.mul(mass.expandDims(1)).matMul(second!, true).reshape([-1]); // [V²]

@@ -249,7 +249,7 @@ const defaults: MaskedDiffusionConfig = {
   channels: 32,
   blocks: 4,
   dropout: 0.1,
-  draws: 2, // an evaluation an epoch should cost less than the epoch
+  draws: 4, // an evaluation an epoch should cost less than the epoch
   learningRate: 0.003,
   batchSize: 50,
 };

@@ -135,8 +135,9 @@ function createVariationalDiffusion(config: VariationalDiffusionConfig, rng: Rng
       return { reconstruction: mean(reconstruction), prior: mean(prior), diffusion: mean(diffusion) };
     });
   };
+  const paths = pathWeights(parts);
   const logWeights = (x: tf.Tensor, draws: number, noise: Rng, steps = samplerSteps) =>
-    tf.tidy(() => pathWeights(parts, steps)(rowsOf(x), draws, noise));
+    tf.tidy(() => paths(rowsOf(x), draws, noise, { steps }));
   return {
     ...parts,
     eventShape,
@@ -252,7 +253,7 @@ const defaults: VariationalDiffusionConfig = {
   loss: 'bound',
   classes: 0,
   labelDropout: 0.1,
-  draws: 2, // an evaluation an epoch should cost less than the epoch
+  draws: 4, // an evaluation an epoch should cost less than the epoch
   learningRate: 0.003,
   batchSize: 50,
 };
