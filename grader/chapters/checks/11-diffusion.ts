@@ -1,0 +1,7 @@
+/** Chapter 11: diffusion. */
+import type { Exercise } from '../../exercise/exercise';
+import { cost, reverse, weight } from './diffusion-gaussian';
+import { guidance, masked } from './diffusion-masks';
+
+/** In the order of the chapter. */
+export const exercises: readonly Exercise[] = [reverse, cost, weight, masked, guidance];
