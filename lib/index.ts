@@ -79,17 +79,25 @@ export {
   dequantisedSource,
   grammarSource,
   isingSource,
+  linearWorld,
   markovSource,
   muLaw,
+  pinwheelSource,
   planeShapes,
   planeSource,
+  ringWorld,
   tableSource,
   toneSource,
   type CircuitSourceOptions,
   type Grammar,
   type GrammarSource,
   type IsingOptions,
+  type LatentWorld,
+  type LinearWorld,
+  type LinearWorldOptions,
   type MarkovOptions,
+  type PinwheelOptions,
+  type PinwheelSource,
   type PlaneComponent,
   type PlaneOptions,
   type PlaneShape,
@@ -170,7 +178,14 @@ export {
   type Structure,
   type Tables,
 } from './circuits/structure';
-export { additive, affine, linearSpline, rationalQuadraticSpline, type Transform } from './bijections/scalar';
+export {
+  additive,
+  affine,
+  linearSpline,
+  rationalQuadraticSpline,
+  tailedSpline,
+  type Transform,
+} from './bijections/scalar';
 export {
   bases,
   chain,
@@ -191,6 +206,7 @@ export {
   additiveCouplings,
   affineCouplings,
   splineCouplings,
+  tailedSplineCouplings,
   type AffineCouplingsOptions,
   type CouplingsOptions,
   type Mixing,
@@ -219,8 +235,40 @@ export {
 // Latent variables: priors, posteriors, decoders, and the bound
 
 export { autoregressiveDecoder, factorised, type ConditionalLogits, type FactorisedOptions } from './latents/decoders';
-export { circleGrid, exactLogProb, normalGrid, type LatentGrid } from './latents/exact';
+export {
+  aggregatePosterior,
+  takenApart,
+  type AggregatePosterior,
+  type BoundParts,
+  type TakenApart,
+} from './latents/aggregate';
+export {
+  posteriorOf,
+  priorOf,
+  type FlowPriorOptions,
+  type PosteriorOptions,
+  type PriorOptions,
+  type PriorPlace,
+} from './latents/choices';
+export { circleGrid, exactLogProb, normalGrid, priorGrid, type LatentGrid } from './latents/exact';
 export { gaussianPosterior, standardNormal, type GaussianPosteriorOptions } from './latents/gaussian';
+export {
+  bottomUp,
+  hierarchicalModel,
+  klResidual,
+  topDown,
+  type Gaussian,
+  type HierarchicalModel,
+  type HierarchyOptions,
+  type HierarchyParts,
+  type HierarchyTerms,
+  type Inference,
+  type Level,
+  type LevelDraws,
+  type Residual,
+  type ResidualNetwork,
+} from './latents/hierarchy';
+export { pictureLevels, pictureReader, type LevelSize, type PictureLevelsOptions } from './latents/picture-levels';
 export {
   convolutionalDecoderNetwork,
   convolutionalEncoder,
@@ -242,8 +290,31 @@ export {
   type Observation,
   type ObservationName,
 } from './latents/observations';
+export {
+  householderFlow,
+  inverseAutoregressiveFlow,
+  splineFlowOfLatents,
+  sylvesterFlowOfLatents,
+  type AutoregressiveFlowOptions,
+  type SplineFlowOfLatentsOptions,
+} from './latents/latent-flows';
+export { flowPosterior, type LatentFlow } from './latents/posteriors';
+export {
+  autoregressivePrior,
+  flowPrior,
+  mixturePrior,
+  pseudoInputs,
+  resampledPrior,
+  vampPrior,
+  type AutoregressivePriorOptions,
+  type PseudoInputs,
+  type PseudoInputsOptions,
+  type ResampledOptions,
+  type ResampledPrior,
+} from './latents/priors';
 export type { DecodeOptions, Decoder, LatentDraw, Posterior, Prior, VariationalParts } from './latents/parts';
 export { refine, type RefineOptions } from './latents/refine';
+export { decoderOf, inferenceModel, type InferenceOptions, type KnownWorld } from './latents/worlds';
 export { uniformSphere, vonMisesFisherPosterior } from './latents/sphere';
 export { variationalModel, type BoundOptions, type BoundTerms, type VariationalModel } from './latents/variational';
 

@@ -54,7 +54,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'lib/engine': ['engine/onnx/kernels', 'engine/call', 'engine/devices', 'engine/runtime', 'engine/step'],
   'lib/sampling': ['core', 'networks', 'engine'],
   'lib/bijections': ['core', 'networks', 'sampling'],
-  'lib/latents': ['core', 'networks', 'sampling'],
+  'lib/latents': ['core', 'networks', 'bijections', 'sampling'],
   'lib/diffusion': ['core', 'networks', 'sampling'],
   'lib/evaluation': ['core', 'engine'],
   'lib/data': ['core'],

@@ -33,7 +33,7 @@ export function tokensOf(text: string, depth = 0): Tokens | undefined {
     }
     const children = node.kind === ts.SyntaxKind.JSDoc ? [] : (asMethod(node, file) ?? node.getChildren(file));
     for (const child of [...children].reverse()) waiting.push(child);
-    if (children.length === 0 && isToken(node)) found.push({ word: wordOf(node), region: regionOf(node, file) });
+    if (children.length === 0 && isToken(node)) found.push({ word: wordOf(node, file), region: regionOf(node, file) });
   }
   // tokens may have changed places within a call; places must go forwards
   const regions = found.map(({ region }) => region);
@@ -43,17 +43,18 @@ export function tokensOf(text: string, depth = 0): Tokens | undefined {
 
 /** The tokens of a text that is code without a mistake of syntax. */
 function codeIn(node: ts.Node, depth: number): readonly string[] | undefined {
-  const text = ts.isExpression(node) ? textOf(node) : undefined;
+  // a part of a sum was tried with the whole: trying it again would take the square of the time
+  const text =
+    ts.isExpression(node) && (ts.isStringLiteralLike(node) || !isOfSum(node.parent)) ? textOf(node) : undefined;
   if (text === undefined || text.length < SHORTEST_CODE) return undefined;
   // inside of a function, where `return` and `await` may stand
-  const wrapped = `async () => {\n${text}\n}`;
-  if (parse(wrapped) === undefined || hasMistakes(wrapped)) return undefined;
-  return tokensOf(text, depth + 1)?.tokens;
+  const wrapped = parse(`async () => {\n${text}\n}`);
+  return wrapped?.parseDiagnostics.length === 0 ? tokensOf(text, depth + 1)?.tokens : undefined;
 }
 
-function hasMistakes(code: string): boolean {
-  const { diagnostics = [] } = ts.transpileModule(code, { reportDiagnostics: true });
-  return diagnostics.length > 0;
+function isOfSum(node: ts.Node): boolean {
+  if (ts.isParenthesizedExpression(node)) return true;
+  return ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.PlusToken;
 }
 
 /** What a literal says, or a sum of literals, whatever it is put together from. */
@@ -64,8 +65,7 @@ function textOf(node: ts.Expression): string | undefined {
     const part = waiting.pop()!;
     if (ts.isStringLiteralLike(part)) parts.push(part.text);
     else if (ts.isParenthesizedExpression(part)) waiting.push(part.expression);
-    else if (ts.isBinaryExpression(part) && part.operatorToken.kind === ts.SyntaxKind.PlusToken)
-      waiting.push(part.right, part.left);
+    else if (ts.isBinaryExpression(part) && isOfSum(part)) waiting.push(part.right, part.left);
     else return undefined;
   }
   return parts.join('');
@@ -81,10 +81,13 @@ function asMethod(node: ts.Node, file: ts.SourceFile): readonly ts.Node[] | unde
   return first && [first, access.getChildren(file)[1]!, name, open, ...rest, close];
 }
 
+/** What the parser found wrong: not in its declarations. */
+type Parsed = ts.SourceFile & { readonly parseDiagnostics: readonly ts.Diagnostic[] };
+
 /** Brackets without end exhaust the parser's stack. */
-function parse(text: string): ts.SourceFile | undefined {
+function parse(text: string): Parsed | undefined {
   try {
-    return ts.createSourceFile('work.ts', text, ts.ScriptTarget.ES2022, true);
+    return ts.createSourceFile('work.ts', text, ts.ScriptTarget.ES2022, true) as Parsed;
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;
@@ -95,10 +98,10 @@ function isToken(node: ts.Node): boolean {
   return node.kind >= ts.SyntaxKind.FirstLiteralToken && node.kind <= ts.SyntaxKind.LastToken;
 }
 
-function wordOf(node: ts.Node): string {
+function wordOf(node: ts.Node, file: ts.SourceFile): string {
   if (ts.isIdentifier(node)) return isProperty(node) ? node.text : 'name';
   if (ts.isStringLiteralLike(node)) return 'text';
-  return node.getText();
+  return node.getText(file); // without the file it climbs up to it, from each token of a long sum
 }
 
 function isProperty(node: ts.Identifier): boolean {

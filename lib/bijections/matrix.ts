@@ -63,10 +63,10 @@ export function planar(D: number, rng: Rng): Bijection {
 /**
  * The a within `reach` of the target with f(a) = target. Each round cuts the interval into PARTS, and keeps the one on
  * whose ends f lies on either side: as if halved three times at once, in a third of the operations one after the other.
- * @param target [B] @param reach a scalar @param f increasing, elementwise: [B, n] → [B, n], the b-th row with the
+ * @param target [B] @param reach a scalar, or [B, 1] @param f increasing, elementwise: [B, n] → [B, n], the b-th row with the
  * b-th example's parameters @returns [B]
  */
-function rootNear(target: tf.Tensor, reach: tf.Tensor, f: (a: tf.Tensor) => tf.Tensor): tf.Tensor {
+export function rootNear(target: tf.Tensor, reach: tf.Tensor, f: (a: tf.Tensor) => tf.Tensor): tf.Tensor {
   const wanted = target.expandDims(1); // [B, 1]
   const cuts = tf.range(1, PARTS); // [PARTS − 1]
   let low = wanted.sub(reach);

@@ -137,6 +137,39 @@ export function rationalQuadraticSpline(bins: number, low: number, high: number)
   };
 }
 
+/**
+ * `rationalQuadraticSpline` from −reach to reach, both ways, and the identity beyond: the slopes at both ends are 1, so
+ * that the density is continuous there, too (Durkan et al., 2019, section 3.1).
+ */
+export function tailedSpline(bins: number, reach: number): Transform {
+  const spline = rationalQuadraticSpline(bins, -reach, reach);
+  const flat = (x: tf.Tensor) => x.reshape([-1, 1]); // each coordinate a row, so that each has a log-determinant of its own
+  /** Of every coordinate, with the ends: [B or 1, n, P] → [B n, 1, P + 2] */
+  const rows = (x: tf.Tensor, parameters: tf.Tensor) => {
+    const [B, n] = x.shape as [number, number];
+    const each = parameters.add(tf.zeros([B, 1, 1])); // [B, n, P]
+    const [boxes, slopes] = tf.split(each, [2 * bins, bins - 1], 2) as [tf.Tensor, tf.Tensor];
+    const end = tf.fill([B, n, 1], UNIT_SLOPE);
+    return tf.concat(bins > 1 ? [boxes, end, slopes, end] : [each, end, end], 2).reshape([B * n, 1, 3 * bins + 1]);
+  };
+  const within = (x: tf.Tensor) => withoutGradient(x, (value) => value.abs().less(reach).toFloat()).cast('bool');
+  return {
+    parameters: 3 * bins - 1,
+    toLatent: (x, parameters) =>
+      tf.tidy(() => {
+        const { z, logDet } = spline.toLatent(flat(x), rows(x, parameters));
+        const moved = z.mul(2 * reach).sub(reach).reshape(x.shape); // prettier-ignore
+        const logSlope = logDet.add(Math.log(2 * reach)).reshape(x.shape);
+        return { z: tf.where(within(x), moved, x), logDet: sumEvent(tf.where(within(x), logSlope, 0)) };
+      }),
+    toData: (z, parameters) =>
+      tf.tidy(() => {
+        const u = flat(z).add(reach).div(2 * reach); // prettier-ignore
+        return tf.where(within(z), spline.toData(u, rows(z, parameters)).reshape(z.shape), z);
+      }),
+  };
+}
+
 function requireDomain(where: string, bins: number, low: number, high: number): void {
   requireCounts(where, { bins });
   if (!(low < high)) throw new Error(`${where}: expected low < high, got ${low} and ${high}`);
@@ -146,6 +179,9 @@ const TINY = 1e-30; // a bin that softmax rounds to 0 can still be divided by
 
 /** Of every width and height, as a share, and of every slope. */
 const LEAST = 1e-3;
+
+/** The number at which a spline's slope is 1: ln(1 + e^(raw + ln(e − 1))) + LEAST = 1. */
+const UNIT_SLOPE = Math.log(Math.expm1(1 - LEAST)) - Math.log(Math.E - 1);
 
 /** [B, n] → [B, n, bins]; what lies outside counts to the bin at that end. */
 function oneHotBin(index: tf.Tensor, bins: number): tf.Tensor {

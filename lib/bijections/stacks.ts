@@ -4,7 +4,7 @@ import type { Bijection, Rng } from '../core/model';
 import { sequential } from '../networks/dense';
 import { chain, coupling, couplingNetwork, elementwise, others, reversal } from './layers';
 import { convolutionExponential, householder } from './matrix';
-import { additive, affine, linearSpline, rationalQuadraticSpline } from './scalar';
+import { additive, affine, linearSpline, rationalQuadraticSpline, tailedSpline } from './scalar';
 
 export interface CouplingsOptions {
   readonly D: number;
@@ -88,6 +88,22 @@ export function splineCouplings(options: SplineCouplingsOptions, rng: Rng): Bije
   });
   return chain(...layers.reverse());
 }
+
+/** Splines on [−reach, reach] and the identity beyond, of half of the coordinates given the other half, by turns. */
+export function tailedSplineCouplings(
+  { D, steps, hidden, bins, reach }: CouplingsOptions & { readonly bins: number; readonly reach: number },
+  rng: Rng,
+): Bijection {
+  const transform = tailedSpline(bins, reach);
+  const first = others(D, []).slice(0, Math.floor(D / 2));
+  const layers = Array.from({ length: steps }, (_, i) => {
+    const moved = i % 2 === 0 ? others(D, first) : first;
+    const kept = others(D, moved);
+    const network = couplingNetwork(kept.length, hidden, moved.length * transform.parameters, rng.fork(`coupling ${i}`));
+    return coupling({ D, kept, moved, transform, network });
+  });
+  return chain(normalisation(D), ...layers);
+} // prettier-ignore
 
 /**
  * `steps` maps of one kind, between two normalisations.

@@ -10,5 +10,6 @@ export * from './ppca';
 export * from './pixel-vae';
 export * from './hyperspherical-vae';
 export * from './sentence-vae';
+export * from './hierarchical-vae';
 export * from './masked-diffusion';
 export * from './variational-diffusion';

@@ -149,7 +149,8 @@ function checkConfig({ latent, varianceFloor, scale }: PpcaConfig, D: number): v
 
 /** In float64: the covariance of a thousand digits loses too much in float32. @param x [N, D] */
 function closedForm(x: tf.Tensor, L: number, floor: number) {
-  const [N, D] = x.shape as [number, number];
+  const N = x.shape[0]!;
+  const D = x.size / N;
   const data = x.dataSync();
   const mu = Array.from({ length: D }, () => 0);
   data.forEach((value, i) => (mu[i % D]! += value / N));

@@ -1,20 +1,22 @@
 /**
- * Variational autoencoders:  z ~ N(0, I),  x ~ Π_d p(x_d | z), trained by a lower bound on ln p(x) that an encoder's
+ * Variational autoencoders:  z ~ p(z),  x ~ Π_d p(x_d | z), trained by a lower bound on ln p(x) that an encoder's
  * q(z | x) makes.
  *
  * Two members, which differ in their networks: dense layers, and convolutions over a picture. What p(x_d | z) is, is an
- * option of both: coins, tables, Gaussians, or logistics cut into integers.
+ * option of both: coins, tables, Gaussians, or logistics cut into integers. N(0, I) as the prior and diagonal Gaussians as
+ * posteriors are one choice of many for the dense member.
  * Sources: Kingma and Welling, Auto-encoding variational Bayes (2014); Rezende, Mohamed and Wierstra (2014).
  * Otherwise than there: GELU, dropout, and a table of logits that the pixels share, since a thousand digits are soon
  * learnt by heart.
  * Left out: batch normalisation, which makes an example's bound depend on its batch.
  */
 import { dequantised } from '../bijections/dequantisation';
-import type { Card, Family, Rng } from '../core/model';
+import type { Card, Family, GenerativeModel, Rng } from '../core/model';
+import { createRng } from '../core/random';
 import type { Network } from '../networks/dense';
 import { factorised } from '../latents/decoders';
-import { exactLogProb, normalGrid } from '../latents/exact';
-import { gaussianPosterior, standardNormal } from '../latents/gaussian';
+import { posteriorOf, priorOf, type PosteriorOptions, type PriorOptions } from '../latents/choices';
+import { exactLogProb, priorGrid } from '../latents/exact';
 import {
   convolutionalDecoderNetwork,
   convolutionalEncoder,
@@ -27,7 +29,7 @@ import {
 import { observationOf, type ObservationName } from '../latents/observations';
 import { variationalModel, type BoundOptions, type VariationalModel } from '../latents/variational';
 
-// 1 Family: p(x) = ∫ Π_d p(x_d | z) N(z; 0, I) dz, and q(z | x) = N(mu(x), diag exp logVar(x))
+// 1 Family: p(x) = ∫ Π_d p(x_d | z) p(z) dz, mostly with p(z) = N(0, I) and q(z | x) = N(mu(x), diag exp logVar(x))
 
 /** What both members have. */
 export interface VaeBasics extends BoundOptions, NoiseRates {
@@ -43,7 +45,13 @@ export interface VaeBasics extends BoundOptions, NoiseRates {
   readonly batchSize: number;
 }
 
-export interface VaeConfig extends VaeBasics, Pick<DenseOptions, 'hidden'> {
+/** What z is drawn from, and what its posterior can look like. */
+interface Shapes {
+  readonly prior: PriorOptions;
+  readonly posterior: PosteriorOptions;
+}
+
+export interface VaeConfig extends VaeBasics, Shapes, Pick<DenseOptions, 'hidden'> {
   /** Features of a coordinate, from which one table makes its parameters; 0: no such table. */
   readonly rank: number;
 }
@@ -69,15 +77,23 @@ const convolutional: Networks<ConvolutionalVaeConfig> = {
   decoder: convolutionalDecoderNetwork,
 };
 
-function createVae<Config extends VaeBasics>(config: Config, networks: Networks<Config>, rng: Rng): VariationalModel {
-  const { eventShape, values, latent, gradient } = config;
+const plain: Shapes = { prior: { kind: 'standard' }, posterior: { kind: 'diagonal' } };
+
+function createVae<Config extends VaeBasics & Partial<Shapes>>(
+  config: Config,
+  networks: Networks<Config>,
+  rng: Rng,
+): VariationalModel {
+  const { eventShape, values } = config;
+  const shapes = { ...plain, ...config };
   const observation = observationOf('vae', config);
-  const posterior = gaussianPosterior(latent, { gradient });
+  const posterior = posteriorOf(shapes.posterior, config, rng.fork('posterior'));
   const network = networks.decoder(config, observation.parameters, rng.fork('decoder'));
+  const encoder = networks.encoder(config, posterior.parameters, rng.fork('encoder'));
   const parts = {
-    encoder: networks.encoder(config, posterior.parameters, rng.fork('encoder')),
+    encoder,
     posterior,
-    prior: standardNormal(latent),
+    prior: priorOf(shapes.prior, { ...config, encoder, posterior }, rng.fork('prior')),
     decoder: factorised(eventShape, network, observation, { noisy: config.dropout > 0 }),
   };
 
@@ -141,8 +157,10 @@ const tiny: VaeBasics = {
 
 const world = {
   support: { kind: 'discrete', values: [0, 1, 2] },
-  exact: (model: unknown, x: Parameters<typeof exactLogProb>[1]) =>
-    exactLogProb(model as VariationalModel, x, normalGrid()),
+  exact(model: GenerativeModel, x: Parameters<typeof exactLogProb>[1]) {
+    const own = model as VariationalModel;
+    return exactLogProb(own, x, priorGrid(own.prior, createRng('exact')));
+  },
 } as const;
 
 /** Encoder and decoder of dense layers. */
@@ -150,9 +168,19 @@ export const vae: VaeFamily<VaeConfig> = {
   name: 'vae',
   reference: 'Kingma and Welling, Auto-encoding variational Bayes (2014)',
   card: { ...card, title: 'Variational autoencoder, dense' },
-  defaults: { ...digits, hidden: [256, 256], rank: 16, dropout: 0.3 },
-  grid: { latent: [2, 8, 16], rank: [0, 8, 16], dropout: [0, 0.3, 0.4] },
-  tiny: { config: { ...tiny, hidden: [6], rank: 2 }, ...world },
+  defaults: { ...digits, ...plain, hidden: [256, 256], rank: 16, dropout: 0.3 },
+  grid: {
+    latent: [2, 8, 16],
+    rank: [0, 8, 16],
+    dropout: [0, 0.3, 0.4],
+    prior: [plain.prior, { kind: 'mixture', components: 16 }, { kind: 'vamp', components: 16 }],
+    posterior: [
+      plain.posterior,
+      { kind: 'householder', reflections: 4 },
+      { kind: 'iaf', steps: 2, hidden: [64], context: 16 },
+    ],
+  },
+  tiny: { config: { ...tiny, ...plain, hidden: [6], rank: 2 }, ...world },
   create: (config, rng) => createVae(config, dense, rng),
 };
 

@@ -4,8 +4,8 @@ const AT_ONCE = { mode: 'immediate', transition: { duration: 0 } }; // nothing g
 
 /** A button that plays the steps, one that stops, and a slider. Nothing moves before somebody asks for it. */
 export function controls(names: readonly string[]): Record<string, unknown> {
-  const play = { ...AT_ONCE, fromcurrent: true, frame: { duration: 120, redraw: true } };
-  const to = { ...AT_ONCE, frame: { duration: 0, redraw: true } };
+  const play = { ...AT_ONCE, fromcurrent: true, frame: { duration: 120 } };
+  const to = { ...AT_ONCE, frame: { duration: 0 } };
   const button = (label: string, frames: unknown, options: object) => ({
     method: 'animate',
     label,

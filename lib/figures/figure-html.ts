@@ -23,12 +23,16 @@ export function figureHtml(json: string, alt: string, height: number, hasSteps =
   ].join('');
 }
 
-/** A function's source without indentation and lines of comment, which every figure of a notebook would carry again. */
+/**
+ * A function's source without what only its reader needs, as every figure of a notebook carries it: comments,
+ * indentation, and the ends of lines after which nothing can be mistaken.
+ */
 function textOf(program: (...args: never[]) => unknown): string {
   return program
     .toString()
-    .replace(/^\s*\/\/.*\n/gm, '')
-    .replace(/\n\s+/g, '\n');
+    .replace(/\s+\/\/ .*$/gm, '')
+    .replace(/\n\s+/g, '\n')
+    .replace(/([;,{(])\n|\n(?=[})])/g, '$1');
 }
 
 /** A picture is one thing to who hears it; what has steps is moved through by the keyboard. */

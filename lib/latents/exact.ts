@@ -2,7 +2,9 @@
  * ln p(x) = ln ∫ p(x | z) p(z) dz by brute force, where z is small enough: what a bound is held to.
  */
 import * as tf from '@tensorflow/tfjs';
+import type { Rng } from '../core/model';
 import { logSumExp } from '../core/tensor';
+import type { Prior } from './parts';
 import type { VariationalModel } from './variational';
 
 /** Points z [S, L] and ln of their weights [S]: Σ_s weight_s f(z_s) stands for E f(z) under the prior. */
@@ -20,6 +22,24 @@ export function normalGrid({ steps = 1000, reach = 7 }: { readonly steps?: numbe
     logWeight: z.map((value) => Math.log(width / Math.sqrt(2 * Math.PI)) - value ** 2 / 2),
   };
 } // prettier-ignore
+
+/**
+ * Any prior of one or two latents, by the midpoint rule on [−reach, reach] along each.
+ * @param rng for a prior whose density is estimated
+ */
+export function priorGrid(
+  prior: Prior,
+  rng: Rng,
+  { steps = prior.latent === 1 ? 1000 : 120, reach = 7 }: { readonly steps?: number; readonly reach?: number } = {},
+): LatentGrid {
+  if (prior.latent > 2) throw new Error(`priorGrid: expected a prior of 1 or 2 latents, got ${prior.latent}; a grid grows as steps^L`); // prettier-ignore
+  const width = (2 * reach) / steps;
+  const axis = Array.from({ length: steps }, (_, i) => -reach + (i + 0.5) * width);
+  const z = prior.latent === 1 ? axis.map((a) => [a]) : axis.flatMap((a) => axis.map((b) => [a, b]));
+  const logProb = tf.tidy(() => prior.logProb(tf.tensor2d(z), rng).dataSync());
+  const logCell = prior.latent * Math.log(width);
+  return { z, logWeight: Array.from(logProb, (value) => value + logCell) };
+}
 
 /** The unit circle, evenly. */
 export function circleGrid(steps = 1000): LatentGrid {
@@ -43,6 +63,32 @@ export function exactLogProb(
     return tf.gather(logSumExp(logProb.add(tf.tensor1d([...grid.logWeight])), 1), places);
   });
 }
+
+/**
+ * The same where the D coordinates of x, integers 0 … V − 1, are independent given z: each value of each coordinate meets
+ * every point once, 1 + D (V − 1) times all points in place of one time for each different example.
+ * @param logProb ln p(x | z) of one x [1, ...event] at every point: [S]
+ */
+export function exactLogProbFactorised(
+  logProb: (x: tf.Tensor) => tf.Tensor,
+  x: tf.Tensor,
+  { logWeight }: Pick<LatentGrid, 'logWeight'>,
+): tf.Tensor {
+  return tf.tidy(() => {
+    const { rows, places } = different(x.reshape([x.shape[0]!, -1]));
+    const [D, V] = [rows.shape[1]!, rows.max().dataSync()[0]! + 1];
+    const event = [1, ...x.shape.slice(1)];
+    const none = logProb(tf.zeros(event)); // all coordinates 0
+    const more = Array.from({ length: D * V }, (_, i) => {
+      const [d, v] = [Math.floor(i / V), i % V];
+      if (v === 0) return tf.zerosLike(none);
+      return logProb(tf.oneHot([d], D).mul(v).reshape(event)).sub(none);
+    });
+    const chosen = tf.oneHot(rows.toInt(), V).reshape([-1, D * V]).toFloat(); // [N, D V]
+    const all = chosen.matMul(tf.stack(more)).add(none).add(tf.tensor1d([...logWeight])); // [N, S]
+    return tf.gather(logSumExp(all, 1), places);
+  });
+} // prettier-ignore
 
 /** Of x [B, ...event] each different example once, and where every example of x stands among them. */
 function different(x: tf.Tensor): { rows: tf.Tensor; places: tf.Tensor1D } {

@@ -41,6 +41,8 @@ export interface Posterior {
   readonly variables: readonly tf.Variable[];
   /** Whether its draws have a score. */
   readonly gradient: 'path' | 'score';
+  /** `logProb` finds by search what noise made z, so that it has no gradient by z. Default: false */
+  readonly searched?: boolean;
   draw(h: tf.Tensor, rng: Rng): LatentDraw;
   /** ln q(z | x): z [B, L] → [B] */
   logProb(z: tf.Tensor, h: tf.Tensor): tf.Tensor;

@@ -95,7 +95,7 @@ export function variationalModel(name: string, parts: VariationalParts, options:
   };
 }
 
-function checkOptions(name: string, { posterior, prior, decoder }: VariationalParts, options: BoundOptions): void {
+function checkOptions(name: string, { encoder, posterior, prior, decoder }: VariationalParts, options: BoundOptions): void {
   const { draws, freeBits, warmUp, encoderSteps } = options;
   requireCounts(name, { draws, encoderSteps });
   if (posterior.latent !== prior.latent)
@@ -105,7 +105,11 @@ function checkOptions(name: string, { posterior, prior, decoder }: VariationalPa
     throw new Error(`${name}: warmUp must be an integer ≥ 0, a number of steps, got ${warmUp}`);
   if (freeBits > 0 && draws > 1)
     throw new Error(`${name}: freeBits needs draws = 1, got ${draws}: a bound of more draws has no KL of its own`);
-  if (decoder.variables.length === 0) throw new Error(`${name}: the decoder has no weights, so there is nothing to train`);
+  const generative = decoder.variables.length + prior.variables.length;
+  if (encoderSteps > 1 && generative === 0)
+    throw new Error(`${name}: encoderSteps needs weights of a decoder or a prior to wait for, and there are none; make it 1`);
+  if (encoder.variables.length + posterior.variables.length + generative === 0)
+    throw new Error(`${name}: none of its parts has weights, so there is nothing to train`);
 } // prettier-ignore
 
 /** [B, groups], where the prior is the one that the closed form is of. */

@@ -145,7 +145,7 @@ describe.skipIf(missing !== undefined || !CHROMIUM)('a student at the desk', () 
   let scriptBytes = 0;
 
   beforeAll(async () => {
-    root = mkdtempSync(join(ROOT, 'app/dist/desk-')); // in the project, where the kernel finds the library
+    root = mkdtempSync(join(ROOT, 'node_modules/.desk-')); // where the kernel finds the library, and no release looks
     mkdirSync(join(root, 'notebooks'));
     copyFileSync(join(ROOT, 'notebooks/00-start.ipynb'), join(root, 'notebooks/00-start.ipynb'));
     writeFileSync(join(root, 'notebooks', CHAPTER), patientChapter());

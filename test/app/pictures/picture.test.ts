@@ -319,8 +319,7 @@ test('a chapter with twenty figures stays under 2 MB, as its kernel leaves it an
   for (const data of shown) {
     const { data: series, frames = [] } = data[PLOTLY_MIME] as FigureSpec;
     const beside = JSON.stringify(data).length - 2 * JSON.stringify([series, frames]).length;
-    // the theme and the layout, twice, and the script that draws; with steps, the slider's, and the arrow keys
-    expect(beside).toBeLessThan(frames.length === 0 ? 7000 : 7350 + 450 * frames.length);
+    expect(beside).toBeLessThan(7000 + 450 * frames.length); // the theme and the layout, twice, the slider's steps, and the script that draws
   }
   const cells = shown.map((data, i): CodeCell => ({
     cell_type: 'code',

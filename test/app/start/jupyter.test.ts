@@ -58,7 +58,7 @@ describe.skipIf(!CHROMIUM).each([...different])('a student in Jupyter: %s', (_, 
   let page: Page;
 
   beforeAll(async () => {
-    root = mkdtempSync(join(ROOT, 'app/dist/jupyter-')); // in the project, where the kernel finds the library
+    root = mkdtempSync(join(ROOT, 'node_modules/.jupyter-')); // where the kernel finds the library, and no release looks
     mkdirSync(join(root, 'notebooks'));
     writeFileSync(join(root, 'notebooks', CHAPTER), patientChapter());
     mkdirSync(join(root, 'jupyter'), { recursive: true });

@@ -358,6 +358,16 @@ describe('exercise by exercise', () => {
     }
   });
 
+  // trying the rest of a sum from each of its terms, or climbing up from each, would take minutes
+  test.each([
+    ['texts that are no code', "'the loss is not so far off today'", 5_000, 'text'],
+    ['names', 'b', 50_000, 'name'],
+  ])('a long sum of %s is read once', (_, term, count, word) => {
+    const { tokens } = tokensOf(`const a = ${Array.from({ length: count }, () => term).join(' + ')};`)!;
+    expect(tokens).toHaveLength(2 * count + 3);
+    expect(tokens.filter((token) => token === word)).toHaveLength(count + Number(word === 'name'));
+  });
+
   test('what does nothing is blank, and what does something stays', () => {
     const text =
       'function f(x) {\n  const a = 1;\n  const b = a;\n  void 0;\n  x + 1;\n  x += 1;\n  g(x);\n  return x;\n}';
