@@ -55,7 +55,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'lib/sampling': ['core', 'networks', 'engine'],
   'lib/bijections': ['core', 'networks', 'sampling'],
   'lib/latents': ['core', 'networks', 'bijections', 'sampling'],
-  'lib/diffusion': ['core', 'networks', 'sampling'],
+  'lib/diffusion': ['core', 'networks', 'bijections', 'sampling'],
   'lib/evaluation': ['core', 'engine'],
   'lib/data': ['core'],
   'lib/data/sources': ['core', 'statistics', 'circuits', 'sampling'],

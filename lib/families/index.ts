@@ -13,3 +13,6 @@ export * from './sentence-vae';
 export * from './hierarchical-vae';
 export * from './masked-diffusion';
 export * from './variational-diffusion';
+export * from './score-model';
+export * from './flow-matching';
+export * from './mean-flow';
