@@ -191,8 +191,8 @@ export const flowMatching: FlowMatchingFamily = {
     pairing: ['independent', 'transport'],
   },
   tiny: {
-    // 8 steps: as many as are written out where a likelihood is compiled
-    config: { ...defaults, hidden: [8], steps: 8, learningRate: 0.01, batchSize: 50 },
+    // few and simple steps, since all of them are written out where a likelihood is compiled
+    config: { ...defaults, hidden: [8], solver: 'runge-kutta', steps: 6, learningRate: 0.01, batchSize: 50 },
     support: { kind: 'continuous', low: -14, high: 14 },
   },
   create: createFlowMatching,

@@ -140,7 +140,7 @@ const defaults: MeanFlowConfig = {
   scale: 1,
   hidden: [128, 128, 128],
   share: 0.5,
-  power: 0.5,
+  power: 0, // above 0 it is no least squares any more, and what is learnt no mean: samples are too narrow
   learningRate: 0.002,
   batchSize: 256,
 };

@@ -207,8 +207,8 @@ export const scoreModel: ScoreModelFamily = {
     ],
   },
   tiny: {
-    // 8 steps: as many as are written out where a likelihood is compiled
-    config: { ...defaults, scale: 1, hidden: [8], sigmaMin: 0.2, sigmaMax: 3, noiseSpread: 1, steps: 8, learningRate: 0.01, batchSize: 50 }, // prettier-ignore
+    // few and simple steps, since all of them are written out where a likelihood is compiled
+    config: { ...defaults, scale: 1, hidden: [8], sigmaMin: 0.2, sigmaMax: 3, noiseSpread: 1, solver: 'runge-kutta', steps: 6, learningRate: 0.01, batchSize: 50 }, // prettier-ignore
     support: { kind: 'continuous', low: -14, high: 14 },
   },
   create: createScoreModel,
