@@ -127,13 +127,10 @@ function mixtureScore(x: tf.Tensor, mu: tf.Tensor, width: number, sigma: number)
   // BEGIN SOLUTION score.mixture
   const variance = width ** 2 + sigma ** 2;
   const way = mu.expandDims(0).sub(x.expandDims(1)); // [B, K, D]
-  const shares = tf.softmax(
-    way
-      .square()
-      .sum(2)
-      .div(-2 * variance),
-  ); // [B, K]
-  return shares.expandDims(2).mul(way).sum(1).div(variance);
+  const squares = way.square().sum(2);
+  const near = squares.div(-2 * variance); // [B, K], ln of each density but for what is the same for all
+  const shares = tf.softmax(near).expandDims(2);
+  return shares.mul(way).sum(1).div(variance);
   // END SOLUTION
 }
 
@@ -360,9 +357,8 @@ function denoisingLoss(
 ): tf.Tensor {
   // BEGIN SOLUTION score.denoising
   const column = sigma.expandDims(1);
-  const error = score(x.add(noise.mul(column)), sigma)
-    .mul(column)
-    .add(noise);
+  const guess = score(x.add(noise.mul(column)), sigma);
+  const error = guess.mul(column).add(noise);
   return error.square().sum(1).mean();
   // END SOLUTION
 }

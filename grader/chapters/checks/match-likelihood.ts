@@ -113,12 +113,12 @@ export const likelihood: Exercise = {
   ],
   checks: [
     {
-      name: 'one step, one coordinate',
-      run: ({ call }) => checkLikelihood(call, { flow: { M: [[0.5]], grow: 0.8, shift: 0.5 }, x: [[0.7]], e: [[1]], steps: 1 }),
+      name: 'two steps in the plane',
+      run: ({ call }) => checkLikelihood(call, { flow: { M: [[0.3, 0.7], [-0.5, 0.9]], grow: 0.8, shift: 0.5 }, x: [[0.7, 0.2]], e: [[1, 1]], steps: 2 }),
     },
     {
-      name: 'two steps in the plane',
-      run: ({ call }) => checkLikelihood(call, { flow: { M: [[0.6, -0.9], [0.4, 0.8]], grow: 0.8, shift: 0.5 }, x: [[0.5, -1]], e: [[1, -1]], steps: 2 }),
+      name: 'other signs, three steps',
+      run: ({ call }) => checkLikelihood(call, { flow: { M: [[0.6, -0.9], [0.4, 0.8]], grow: 0.8, shift: 0.5 }, x: [[0.5, -1]], e: [[1, -1]], steps: 3 }),
     },
     {
       name: 'a batch, many steps',

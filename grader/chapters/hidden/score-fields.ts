@@ -48,7 +48,7 @@ export const mixture: Hidden = {
     {
       name: 'every hill pulls alike',
       source: 'common: the mean over the components without their shares',
-      replace: 'tf.softmax(way.square().sum(2).div(-2 * variance))',
+      replace: 'tf.softmax(near)',
       by: 'tf.onesLike(way.sum(2)).div(mu.shape[0]!)',
     },
   ],
@@ -69,8 +69,8 @@ export const denoising: Hidden = {
     {
       name: 'energy and score',
       source: 'common: the target +ε / σ, by which a model learns to walk away from the data',
-      replace: '.mul(column).add(noise)',
-      by: '.mul(column).sub(noise)',
+      replace: 'guess.mul(column).add(noise)',
+      by: 'guess.mul(column).sub(noise)',
     },
     {
       name: 'no weight',
