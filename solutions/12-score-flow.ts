@@ -76,7 +76,7 @@ const fieldOf = (name: string, at: (x: tf.Tensor) => tf.Tensor) => ({
 });
 
 /** One way of training for all models in the plane; section 4 gives the reasons. */
-const TRAIN = { x: drawn(fullBudget() ? 131_072 : 65_536, 'train') };
+const TRAIN = { x: drawn(budgeted(65_536, 131_072), 'train') };
 async function trained<Model extends GenerativeModel>(model: Model, here: Rng, epochs: number) {
   const steps = Math.ceil(TRAIN.x.shape[0]! / 512) * epochs;
   const rate = (step: number) => 0.004 * Math.max(0.02, 0.5 + 0.5 * Math.cos(Math.PI * Math.min(1, step / steps)));
@@ -149,7 +149,7 @@ scoreField(
   [3, 1.5, 0.8, 0.4, 0.1].map((sigma) =>
     fieldOf(`σ = ${sigma}`, (x) => ownScore(x, hillTensor, WIDTH, sigma)),
   ),
-  { title: `The score of the ring with noise: ${ownScore.by()}`, points: rowsOf(test.slice([0, 0], [200, 2])) },
+  { title: `The score of the ring with noise: ${ownScore.by()}`, points: rowsOf(test.slice([0, 0], [Math.min(200, test.shape[0]!), 2])) },
 ); // prettier-ignore
 
 // %% [markdown] id="langevin-text"

@@ -123,9 +123,9 @@ export interface Noisy {
   readonly shift: number;
 }
 
-export const noisyOf = (rng: Rng, B: number, D: number, sigma: Vector, slope = -0.8, shift = 0.3): Noisy => ({
-  x: matrix(normal(rng, 'x', [B, D])),
-  noise: matrix(normal(rng, 'noise', [B, D])),
+export const noisyOf = (rng: Rng, D: number, sigma: Vector, [slope, shift]: readonly [number, number] = [-0.8, 0.3]): Noisy => ({
+  x: matrix(normal(rng, 'x', [sigma.length, D])),
+  noise: matrix(normal(rng, 'noise', [sigma.length, D])),
   sigma,
   slope,
   shift,
@@ -192,7 +192,7 @@ export const denoising: Exercise = {
     {
       name: 'a batch',
       sameForAll: true,
-      run: ({ call, rng }) => checkDenoising(call, noisyOf(rng, 5, 3, [0.2, 0.5, 1, 2, 0.05])),
+      run: ({ call, rng }) => checkDenoising(call, noisyOf(rng, 3, [0.2, 0.5, 1, 2, 0.05])),
     },
   ],
 }; // prettier-ignore

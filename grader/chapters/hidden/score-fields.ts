@@ -60,8 +60,8 @@ export const denoising: Hidden = {
       name: 'levels that lie far apart, and more coordinates',
       sameForAll: true,
       async run({ call, rng }) {
-        await checkDenoising(call, noisyOf(rng.fork('far'), 4, 2, [0.02, 10, 0.3, 1], -1.2, -0.1));
-        await checkDenoising(call, noisyOf(rng.fork('digit'), 2, 64, [0.5, 2]));
+        await checkDenoising(call, noisyOf(rng.fork('far'), 2, [0.02, 10, 0.3, 1], [-1.2, -0.1]));
+        await checkDenoising(call, noisyOf(rng.fork('digit'), 64, [0.5, 2]));
       },
     },
   ],
