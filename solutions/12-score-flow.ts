@@ -565,7 +565,7 @@ const said = (pairing: 'independent' | 'transport') => {
 const lineNoise = tf.tidy(() => rng.fork('line noise').normal([256, 1]));
 const lineData = tf.tidy(() => rng.fork('line data').normal([256, 1]).mul(0.5).add(3));
 const inOrder = tf.tidy(() => {
-  const plan = transportPlan(squaredDistances(lineNoise, lineData), { entropy: 0.002, rounds: budgeted(200) }).exp();
+  const plan = transportPlan(squaredDistances(lineNoise, lineData), { entropy: 0.005, rounds: budgeted(80) }).exp();
   return plan.matMul(lineData); // of each noise, the mean of the data that it is paired with
 });
 table(

@@ -67,6 +67,11 @@ export interface ContinuousFlow extends Pick<FlowParts, 'velocity' | 'noiseTime'
 
 type Fixed = ReturnType<typeof fixedSolver>;
 
+/**
+ * The density that a velocity makes of its base, with samples and likelihood by Runge–Kutta steps. Rows are [B, D]; the
+ * density is as exact as the solver, and without bias where the divergence is estimated.
+ * @throws where the solver is none that there is
+ */
 export function continuousFlow(parts: FlowParts): ContinuousFlow {
   const { D, noiseTime, dataTime, velocity, spread, variables } = parts;
   const fields = fieldsOf(parts);

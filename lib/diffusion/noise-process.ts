@@ -31,7 +31,11 @@ export interface NoiseProcess {
 
 const RHO = 7;
 
-/** @example noiseProcess('ve', { sigmaMin: 0.01, sigmaMax: 10 }).sigma(tf.tensor1d([0, 1])) // → [0.01, 10] */
+/**
+ * σ, α, f and g² of one of the two kinds.
+ * @throws where the range is none
+ * @example noiseProcess('ve', { sigmaMin: 0.01, sigmaMax: 10 }).sigma(tf.tensor1d([0, 1])) // → [0.01, 10]
+ */
 export function noiseProcess(name: ProcessName, { sigmaMin, sigmaMax }: SigmaRange): NoiseProcess {
   if (name !== 've' && name !== 'vp') throw new Error(`noiseProcess: expected 've' or 'vp', got '${String(name)}'`);
   if (!(sigmaMin > 0 && sigmaMax > sigmaMin))

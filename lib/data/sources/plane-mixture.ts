@@ -6,18 +6,16 @@ import { midpoints } from '../../statistics/oracles';
 import { planeShapes, type PlaneComponent, type PlaneShape } from './plane';
 import { drawIndices, source, type Source } from './source';
 
-/** z [B, 2] and a level of noise, [B] or a number. */
-type Level = tf.Tensor | number;
-
+/** Levels of noise and times are [B], or one number for all. */
 export interface PlaneMixture extends Source {
   /** ln of the density of x + σ ε: z [B, 2] → [B] */
-  logProbAt(z: tf.Tensor, sigma: Level): tf.Tensor;
+  logProbAt(z: tf.Tensor, sigma: tf.Tensor | number): tf.Tensor;
   /** ∇ of it: z [B, 2] → [B, 2] */
-  score(z: tf.Tensor, sigma: Level): tf.Tensor;
+  score(z: tf.Tensor, sigma: tf.Tensor | number): tf.Tensor;
   /** E[x | x + σ ε = z] = z + σ² score: the best guess of x. [B, 2] → [B, 2] */
-  denoised(z: tf.Tensor, sigma: Level): tf.Tensor;
+  denoised(z: tf.Tensor, sigma: tf.Tensor | number): tf.Tensor;
   /** E[x − ε | (1 − t) ε + t x = z]: what flow matching learns on straight paths. z [B, 2], t [B] → [B, 2] */
-  velocity(z: tf.Tensor, t: Level): tf.Tensor;
+  velocity(z: tf.Tensor, t: tf.Tensor | number): tf.Tensor;
 }
 
 /**
@@ -68,6 +66,9 @@ export function planeMixture(shape: PlaneShape | readonly PlaneComponent[]): Pla
     },
   };
 }
+
+/** [B], or one number for all. */
+type Level = tf.Tensor | number;
 
 const ALL = 1; // of x, where noise is only added
 
