@@ -38,7 +38,7 @@ function timedDense({ D, hidden }: TimedOptions, rng: Rng, times: number): Timed
 }
 
 /** sin and cos of k π/2 times each number, k = 1 … WAVES: [N, times] → [N, 2 · WAVES · times] */
-export function waves(told: tf.Tensor): tf.Tensor {
+function waves(told: tf.Tensor): tf.Tensor {
   return tf.tidy(() => {
     const angles = told.expandDims(2).mul(tf.range(1, WAVES + 1).mul(Math.PI / 2)); // [N, times, WAVES]
     return tf.concat([angles.sin(), angles.cos()], 2).reshape([told.shape[0]!, 2 * WAVES * told.shape[1]!]);

@@ -99,7 +99,7 @@ export const viewed: Exercise = {
 
 // match.paths
 
-export type Pairing = 'independent' | 'transport';
+type Pairing = 'independent' | 'transport';
 
 interface Paths {
   /** Mean and deviation of where one step of Euler's method lands. */
@@ -110,7 +110,7 @@ interface Paths {
 }
 
 /** Noise N(0, 1), data N(m, s²): by pairs on a grid of quantiles, transported in order, or all with all. */
-export function pathsOf(m: number, s: number, pairing: Pairing): Paths {
+function pathsOf(m: number, s: number, pairing: Pairing): Paths {
   if (pairing === 'transport') return { mu: m, sigma: s, length: m * m + (s - 1) ** 2 };
   return { mu: m, sigma: 0, length: m * m + s * s + 1 };
 }

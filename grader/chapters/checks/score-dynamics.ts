@@ -13,7 +13,7 @@ type Call = (...args: Value[]) => Promise<Value>;
 // score.langevin
 
 /** By the fixed point of v = (1 − η/σ²)² v + 2η, found by going there: another way than its formula. */
-export function stationary(sigma: number, eta: number): number {
+function stationary(sigma: number, eta: number): number {
   const kept = (1 - eta / sigma ** 2) ** 2;
   if (kept >= 1) return Infinity;
   let v = 0;

@@ -8,7 +8,7 @@ import { matrix, matrixTensor, meanOf, normal, softmax, type Matrix, type Vector
 
 const chapter = '12-score-flow';
 
-export type Call = (...args: Value[]) => Promise<Value>;
+type Call = (...args: Value[]) => Promise<Value>;
 
 const sum = (values: Vector) => values.reduce((a, b) => a + b, 0);
 const distance = (a: Vector, b: Vector) => sum(a.map((v, d) => (v - b[d]!) ** 2));
