@@ -16,7 +16,10 @@ import { lively, specimenOf, type Specimen } from '../../laws/specimen';
 import { expectClose, mean, read, standardError } from '../../helpers';
 
 const tiny = flowMatching.tiny.config;
-const specimen = (over: Partial<FlowMatchingConfig>, facts: Partial<Pick<Specimen, 'support'>> = {}): Specimen<FlowMatchingModel> => ({
+const specimen = (
+  over: Partial<FlowMatchingConfig>,
+  facts: Partial<Pick<Specimen, 'support'>> = {},
+): Specimen<FlowMatchingModel> => ({
   ...specimenOf({ ...flowMatching, tiny: { ...flowMatching.tiny, config: { ...tiny, ...over } } }),
   ...facts,
 });
