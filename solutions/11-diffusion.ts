@@ -137,11 +137,11 @@ figure(
   Object.entries(schedules).flatMap(([name, schedule], i) => {
     const line = { dash: (['solid', 'dash'] as const)[i] };
     return [
-      { x: hundredTimes, y: curveOf(schedule), mode: 'lines', name: `γ, ${name}`, line },
-      { x: hundredTimes, y: curveOf(schedule).map((g) => 1 / (1 + Math.exp(g))), mode: 'lines', name: `α², ${name}`, yaxis: 'y2', line },
+      { x: hundredTimes, y: curveOf(schedule), mode: 'lines', name, line },
+      { x: hundredTimes, y: curveOf(schedule).map((g) => 1 / (1 + Math.exp(g))), mode: 'lines', name: `α², ${name}`, xaxis: 'x2', yaxis: 'y2', line, showlegend: false },
     ];
   }),
-  { xaxis: { title: 't' }, yaxis: { title: 'γ = −ln SNR' }, yaxis2: { title: 'α², the share of the signal', overlaying: 'y', side: 'right', range: [0, 1], showgrid: false } },
+  { xaxis: { title: 't', domain: [0, 0.45] }, yaxis: { title: 'γ = −ln SNR' }, xaxis2: { title: 't', domain: [0.57, 1], anchor: 'y2' }, yaxis2: { title: 'α², the share of the signal', anchor: 'x2', range: [0, 1] } },
   { height: 340, alt: 'γ and α² over time, for a linear and a cosine schedule with the same ends' },
 ); // prettier-ignore
 
@@ -195,7 +195,7 @@ await check('diffusion.reverse', reverseStep);
 // %% [markdown] id="network"
 // ## 2 Network
 //
-// One network for all times: residual convolutions (chapter 5) that see $\mathbf{z}_t$ and are told $\gamma_t$, by a handful of waves. Here it does not answer with a picture but with a *table*: for each pixel, how likely each of the 17 values is, by what the *other* pixels look like. What the pixel's own $z$ says about it is no matter of learning; Bayes' rule adds $\ln \mathcal{N}(z_d; \alpha v, \sigma^2)$ to the logit of value $v$. The guess $\hat{\mathbf{x}}$ is the mean of the table, and at $t = 0$ the table itself is $p(\mathbf{x} \mid \mathbf{z}_0)$: the last decoder is a **discretised likelihood**, and integers are never rounded.
+// One network for all times: residual convolutions, as in the encoder of chapter 8, that see $\mathbf{z}_t$ and are told $\gamma_t$, by a handful of waves. Here it does not answer with a picture but with a *table*: for each pixel, how likely each of the 17 values is, by what the *other* pixels look like. What the pixel's own $z$ says about it is no matter of learning; Bayes' rule adds $\ln \mathcal{N}(z_d; \alpha v, \sigma^2)$ to the logit of value $v$. The guess $\hat{\mathbf{x}}$ is the mean of the table, and at $t = 0$ the table itself is $p(\mathbf{x} \mid \mathbf{z}_0)$: the last decoder is a **discretised likelihood**, and integers are never rounded.
 //
 // A network may as well answer with one number a pixel: $\mathbf{x}$ itself, the noise $\boldsymbol\varepsilon$, or the **velocity** $\mathbf{v} = \alpha \boldsymbol\varepsilon - \sigma \mathbf{x}$ (Salimans and Ho, 2022). As $\mathbf{z}$ is known, each gives the others. Section 5 trains all four.
 
@@ -777,7 +777,7 @@ table(
 // %% [markdown] id="ladder-text"
 // ### The ladder
 //
-// On the test set, which is looked at here first for the likelihood. Both models stand with bounds by a few looks an image: so many times of noise, or so many masks.
+// On the whole test set; nothing on this page was chosen by it. Both models stand with bounds by a few looks an image: so many times of noise, or so many masks.
 
 // %% id="ladder"
 const noisyModels = [noisy.model];
@@ -852,7 +852,7 @@ const planeGuess = guessOfModel(planeModel);
 const cells = Array.from({ length: 16 }, (_, i) => (2 * i) / 15 - 1);
 const grid = tf.tensor2d(cells.flatMap((_, row) => cells.map((__, column) => [column, row])));
 const underneath = { x: cells, y: cells, density: Array.from(plane.logProb(grid).exp().dataSync()) };
-const POINTS = 80;
+const POINTS = 30;
 const starts = rng.fork('starts').normal([POINTS, 2]);
 for (const [name, step] of [['Ancestral', ancestralStep], ['DDIM', ddimStep]] as const) {
   const { way, last } = walkDown(planeGuess, starts, 24, step, rng.fork('plane walk'));
@@ -1124,8 +1124,8 @@ table(
 //
 // **A bound by few times is noisy.** Each evaluation above looks at a few times an example, spread evenly. Its Monte Carlo error is part of the errors that are printed.
 //
-// **There is no code.** Latents are the data with noise on them: nothing in them is smaller than a picture, and no number of them means anything. Who wants a representation takes a VAE, and puts the diffusion into its latent space (chapter 18).
+// **There is no code.** Latents are the data with noise on them: nothing in them is smaller than a picture, and no number of them means anything. Who wants a representation takes a VAE, and may put the diffusion into its latent space (Rombach et al., 2022).
 //
 // ### Sources
 //
-// J. Sohl-Dickstein et al., *Deep unsupervised learning using nonequilibrium thermodynamics*, ICML 2015. J. Ho, A. Jain, P. Abbeel, *Denoising diffusion probabilistic models*, NeurIPS 2020. J. Song, C. Meng, S. Ermon, *Denoising diffusion implicit models*, ICLR 2021. A. Nichol, P. Dhariwal, *Improved denoising diffusion probabilistic models*, ICML 2021. D. Kingma et al., *Variational diffusion models*, NeurIPS 2021. J. Austin et al., *Structured denoising diffusion models in discrete state-spaces*, NeurIPS 2021. T. Salimans, J. Ho, *Progressive distillation for fast sampling of diffusion models*, ICLR 2022. J. Ho, T. Salimans, *Classifier-free diffusion guidance* (2022). A. Lugmayr et al., *RePaint*, CVPR 2022. B. Uria, I. Murray, H. Larochelle, *A deep and tractable density estimator*, ICML 2014. E. Hoogeboom et al., *Autoregressive diffusion models*, ICLR 2022. S. Sahoo et al., *Simple and effective masked diffusion language models*, NeurIPS 2024. J. Tomczak, *Deep Generative Modeling* (2024), chapter 5. The program whose networks hide in a list is in github.com/jmtomczak/intro_dgm.
+// J. Sohl-Dickstein et al., *Deep unsupervised learning using nonequilibrium thermodynamics*, ICML 2015. J. Ho, A. Jain, P. Abbeel, *Denoising diffusion probabilistic models*, NeurIPS 2020. J. Song, C. Meng, S. Ermon, *Denoising diffusion implicit models*, ICLR 2021. A. Nichol, P. Dhariwal, *Improved denoising diffusion probabilistic models*, ICML 2021. D. Kingma et al., *Variational diffusion models*, NeurIPS 2021. J. Austin et al., *Structured denoising diffusion models in discrete state-spaces*, NeurIPS 2021. T. Salimans, J. Ho, *Progressive distillation for fast sampling of diffusion models*, ICLR 2022. J. Ho, T. Salimans, *Classifier-free diffusion guidance* (2022). A. Lugmayr et al., *RePaint*, CVPR 2022. R. Rombach et al., *High-resolution image synthesis with latent diffusion models*, CVPR 2022. B. Uria, I. Murray, H. Larochelle, *A deep and tractable density estimator*, ICML 2014. E. Hoogeboom et al., *Autoregressive diffusion models*, ICLR 2022. S. Sahoo et al., *Simple and effective masked diffusion language models*, NeurIPS 2024. J. Tomczak, *Deep Generative Modeling* (2024), chapter 5. The program whose networks hide in a list is in github.com/jmtomczak/intro_dgm.
