@@ -193,10 +193,9 @@ function show(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }
 
+/** A number that is still in its tensor wants out before whatever the check has to say of its value. */
 function remedy(got: Value, hint: string | undefined): string | undefined {
-  return (
-    hint ?? (got instanceof tf.Tensor && got.size === 1 ? 'dataSync()[0] takes the number out of a tensor' : undefined)
-  );
+  return got instanceof tf.Tensor && got.size === 1 ? 'dataSync()[0] takes the number out of a tensor' : hint;
 }
 
 function isNumberArray(value: Value): value is NumberArray {

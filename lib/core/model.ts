@@ -29,8 +29,8 @@ export type Likelihood =
       /** [B, ...event] → [B] */
       logProb(x: tf.Tensor, rng: Rng): tf.Tensor;
       /**
-       * Of a lower bound ln w by one draw, with E w = p(x): ln w of several draws at once, where that costs less than as
-       * many calls: [B, ...event] → [draws, B]
+       * Of a lower bound ln w by one draw, with E w = p(x), or of an estimate of such a bound: ln w of several draws at
+       * once, where that costs less than as many calls: [B, ...event] → [draws, B]
        */
       logWeights?(x: tf.Tensor, draws: number, rng: Rng): tf.Tensor;
     }

@@ -79,21 +79,22 @@ function meanAndError(values: readonly number[]): { nats: number; standardError:
  * dequantised density or an ELBO of one draw, it is a lower bound on ln p(x) again (Jensen), in expectation never below
  * the one of fewer draws, and it tends to ln p(x) (Burda, Grosse and Salakhutdinov, Importance Weighted Autoencoders,
  * 2016, theorem 1).
- * @param model whose likelihood is a lower bound by one draw from its rng
+ * @param model whose likelihood is a lower bound by one draw from its rng, or an estimate of such a bound, as with a
+ * resampled prior: it then stays an estimate
  * @example
  * const model = dequantised(gaussianMixture.create(gaussianMixture.tiny.config, createRng(1)));
  * importanceBound(model, 16).likelihood.kind // → 'lower-bound'
  */
 export function importanceBound(model: GenerativeModel, draws: number): GenerativeModel {
   const { likelihood } = model;
-  if (likelihood.kind !== 'lower-bound')
-    throw new Error(`importanceBound: expected a model with a lower bound, got ${likelihood.kind}`);
+  const isBound = likelihood.kind === 'lower-bound' || (likelihood.kind === 'estimate' && likelihood.logWeights);
+  if (!isBound) throw new Error(`importanceBound: expected a model with a lower bound, got ${likelihood.kind}`);
   if (!Number.isInteger(draws) || draws < 1)
     throw new Error(`importanceBound: draws must be an integer ≥ 1, got ${draws}`);
   return {
     ...model,
     likelihood: {
-      kind: 'lower-bound',
+      kind: likelihood.kind,
       logProb: (x, rng) =>
         tf.tidy(() => {
           if (likelihood.logWeights) return logMeanExp(likelihood.logWeights(x, draws, rng), 0);

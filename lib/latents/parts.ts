@@ -17,6 +17,8 @@ export interface Prior {
   readonly standard: boolean;
   /** ln p(z): z [B, L] → [B] */
   logProb(z: tf.Tensor, rng: Rng): tf.Tensor;
+  /** `logProb` is an estimate, which may be too high on average: what is made of it is an estimate of a bound. */
+  readonly estimated?: boolean;
   /** [count, L] */
   sample(count: number, rng: Rng): tf.Tensor;
 }

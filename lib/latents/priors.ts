@@ -154,6 +154,7 @@ export function resampledPrior(latent: number, options: ResampledOptions, rng: R
     latent,
     variables: network.variables,
     standard: false,
+    estimated: true, // Z is
     acceptance,
     normaliser,
     logProb: (z, rng) =>

@@ -82,7 +82,7 @@ export function variationalModel(name: string, parts: VariationalParts, options:
       }),
     objectives: objectivesOf(name, parts, options),
     likelihood: {
-      kind: 'lower-bound',
+      kind: prior.estimated ? 'estimate' : 'lower-bound',
       logProb: (x, rng) => tf.tidy(() => terms(x, rng).logWeight),
       logWeights: (x, draws, rng) =>
         tf.tidy(() => terms(copies(x, draws), rng, copies(encode(x), draws)).logWeight.reshape([draws, -1])),

@@ -60,6 +60,11 @@ const cases: Record<string, Case> = {
   where: two([3, 4], [3, 4], (a, b) =>
     tf.where(tf.tensor2d([1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0], [3, 4], 'bool'), a, b),
   ),
+  'where, by a comparison': two([3, 4], [3, 4], (a, b) => [
+    tf.where(a.greater(b), a, b.mul(2)),
+    tf.where(a.less(0).logicalOr(b.lessEqual(0)), a.square(), b),
+    tf.where(a.notEqual(b).logicalAnd(a.equal(b).logicalNot()), a, b),
+  ]),
   'sum, mean, prod': one((x) => [x.sum(), x.mean(0), x.prod(1, true)]),
   'max, min': one((x) => [x.max(1), x.min(0)]),
   'argMax, argMin': one((x) => [x.argMax(1), x.argMin(0)], { flat: true }),

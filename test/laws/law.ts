@@ -11,5 +11,6 @@ export interface Law {
 }
 
 export const isExact = ({ likelihood }: GenerativeModel): boolean => likelihood.kind === 'exact';
-export const isBound = ({ likelihood }: GenerativeModel): boolean => likelihood.kind === 'lower-bound';
+export const isBound = ({ likelihood }: GenerativeModel): boolean =>
+  likelihood.kind === 'lower-bound' || (likelihood.kind === 'estimate' && likelihood.logWeights !== undefined);
 export const hasLogProb = ({ likelihood }: GenerativeModel): boolean => 'logProb' in likelihood;

@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Rng } from 'dgm';
 import { expectClose, expectFields, expectTensor, expectTrue } from '../../exercise/compare';
-import { given, type Exercise, type Value } from '../../exercise/exercise';
+import { given, type Exercise, type Given, type Value } from '../../exercise/exercise';
 import { expectAnswer, type KnownMistake } from './answer';
 import { expectWithin, integers, logSumExp, matrix, matrixTensor, meanOf, vector, type Matrix, type Vector } from './common'; // prettier-ignore
 
@@ -56,6 +56,9 @@ function mistakenResidual(input: ResidualInput): readonly KnownMistake[] {
     by('the factor ½ is missing', (s, f, v) => 2 * rightOf(s, f, v)),
     by('the KL is at least 0: this is its negative', (s, f, v) => -rightOf(s, f, v)),
     by('the −1 of each coordinate: where shift and logScale are 0, nothing is to be paid', (s, f, v) => rightOf(s, f, v) + 0.5),
+    by('the sign of logScale: a factor below 1 costs as well, and a factor of 1 nothing', (s, f, v) => rightOf(s, f, v) + f),
+    by('the logarithm of the factor is missing', (s, f, v) => rightOf(s, f, v) + f / 2),
+    whole('the −1 belongs to each latent: inside the sum over them', () => tf.tensor1d(right.map((row) => sum(row) + (row.length - 1) / 2))),
     whole('a sum over the latents, not their mean', () => tf.tensor1d(right.map(meanOf))),
     whole('the KL of each example, and not the mean over the batch', () => tf.fill([right.length], meanOf(right.map(sum)))),
     whole('the KL of each example, and not the sum over the batch', () => tf.fill([right.length], sum(right.map(sum)))),
@@ -183,17 +186,35 @@ function mistakenLevels(worlds: readonly ReturnType<typeof meansOf>[]): readonly
 
 const reconstructionOf = (x: Vector, logits: Matrix) => sum(x.map((v, d) => logits[d]![v]! - logSumExp(logits[d]!)));
 
+function mistakenReconstruction(x: Matrix, worlds: readonly ReturnType<typeof meansOf>[]): readonly KnownMistake[] {
+  const by = (of: (row: Vector, logits: Matrix) => number) => () => tf.tensor1d(x.map((row, n) => of(row, worlds[n]!.logits))); // prettier-ignore
+  const probabilities = (logits: Matrix) => logits.map((row) => row.map((v) => Math.exp(v - logSumExp(row))));
+  const picked = (row: Vector, table: Matrix) => sum(row.map((v, d) => table[d]![v]!));
+  return [
+    { hint: 'the decoder gives logits: normalise them, as logCategorical does', answer: by(picked) },
+    { hint: 'logits go through one softmax, and not through two', answer: by((row, t) => reconstructionOf(row, probabilities(t))) },
+    { hint: 'ln p(x | z): the logarithms of the probabilities', answer: by((row, t) => picked(row, probabilities(t))) },
+    { hint: 'a sum over the pixels, not their mean: the KLs are sums as well', answer: by((row, t) => reconstructionOf(row, t) / row.length) },
+    { hint: 'ln p(x | z), and not its negative', answer: by((row, t) => -reconstructionOf(row, t)) },
+  ];
+} // prettier-ignore
+
 /** With posteriors so narrow that a draw is a mean. */
 export async function checkSureLevels(call: Call, rng: Rng, B: number, sizes: TwoLevels, strength: Strength): Promise<void> {
   const x = integers(rng, 'x', [B, sizes.D], sizes.V);
   const { encode, prior, decode } = networks(sizes, strength);
   const hint = strength.reach === 0 ? 'neither prior nor decoder looks at latents' : 'every draw is its mean';
   const got = expectFields(await call(x, encode, prior, decode, rng.fork('noise')), ['reconstruction', 'kl'], { hint });
-  const worlds = matrix(x).map((row) => meansOf(row, sizes, strength));
+  const rows = matrix(x);
+  const worlds = rows.map((row) => meansOf(row, sizes, strength));
   const kl = expectTensor(got.kl, { what: 'the KL', shape: [B, 2], hint: 'one number an example and a level' });
   const reconstruction = expectTensor(got.reconstruction, { what: 'the reconstruction', shape: [B], hint: 'one number an example' });
-  const wanted = tf.tensor1d(matrix(x).map((row, n) => reconstructionOf(row, worlds[n]!.logits)));
-  expectClose(reconstruction, wanted, { what: 'the reconstruction', rtol: 1e-4, atol: 2e-3, hint });
+  const wanted = tf.tensor1d(rows.map((row, n) => reconstructionOf(row, worlds[n]!.logits)));
+  expectAnswer(reconstruction, wanted, { what: 'the reconstruction', rtol: 1e-4, atol: 2e-3, hint }, mistakenReconstruction(rows, worlds));
+  if (strength.reach === 0) {
+    const again = expectFields(await call(x, encode, prior, decode, rng.fork('other noise')), ['kl']);
+    expectClose(again.kl, kl, { what: 'the KL with other noise', rtol: 1e-4, atol: 1e-3, hint: 'in closed form: ln q − ln p of a draw only estimates the KL' });
+  }
   expectAnswer(kl, matrixTensor(worlds.map((w) => [sum(w.top), sum(w.low)])), { what: 'the KL', rtol: 1e-4, atol: 1e-3, hint: 'the top from N(0, I), the level below from its prior at the z that was drawn' }, mistakenLevels(worlds));
 } // prettier-ignore
 
@@ -220,18 +241,18 @@ const seesOnly = (level: 0 | 1) =>
 const SORTS = Array.from({ length: COUNT }, (_, n) => (n % 3 === 0 ? 1 : 0));
 
 /** One pixel that sees one level: back from its reconstruction to z of that level, and the KLs. */
-async function drawnLevel(
+const drawnLevel = (call: Call, rng: Rng, world: DrawnWorld, level: 0 | 1, x: Vector = SORTS) =>
+  drawnBy(call, rng, [encodeOne(world), priorOne(world), seesOnly(level)], x);
+
+/** @param nets encoder, prior and decoder, whose only logit is a share of what is asked for */
+async function drawnBy(
   call: Call,
   rng: Rng,
-  world: DrawnWorld,
-  level: 0 | 1,
-  x: Vector = SORTS,
+  nets: readonly Given[],
+  x: Vector,
 ): Promise<{ z: number[]; kl: number[][] }> {
   const events = tf.tensor2d([...x], [x.length, 1]);
-  const got = expectFields(await call(events, encodeOne(world), priorOne(world), seesOnly(level), rng), [
-    'reconstruction',
-    'kl',
-  ]);
+  const got = expectFields(await call(events, ...nets, rng), ['reconstruction', 'kl']);
   const each = vector(expectTensor(got.reconstruction, { what: 'the reconstruction', shape: [x.length] }));
   const z = each.map((r, n) => ((x[n] === 1 ? -1 : 1) * Math.log(Math.expm1(Math.max(-r, 1e-9)))) / SLOPE);
   return { z, kl: matrix(expectTensor(got.kl, { what: 'the KL', shape: [x.length, 2] })) };
@@ -255,17 +276,33 @@ function expectStandard(noise: Vector, level: string, hint: string): void {
   );
 }
 
+/** Two latents of one level, each with the posterior N(0, 1): as far apart as two draws are. */
+async function checkOwnNoise(call: Call, rng: Rng, level: 0 | 1): Promise<void> {
+  const nets = [
+    '(x) => { const o = x.mul(0).tile([1, 2]); return { mu: o, logVar: o, shift: o, logScale: o }; }',
+    '(z) => ({ mu: z.mul(0), logVar: z.mul(0) })',
+    `(top, low) => { const [a, b] = tf.split([top, low][${level}], 2, 1); const d = a.sub(b); return tf.stack([d.mul(0), d.mul(${SLOPE})], 2); }`,
+  ].map(given);
+  const { z: apart } = await drawnBy(call, rng, nets, SORTS);
+  const what = `the mean square of the difference of two latents of ${level === 0 ? 'the top' : 'the level below'}, each of variance 1,`;
+  const hint = 'every latent draws noise of its own';
+  expectWithin(meanOf(apart.map((d) => d * d)), 2, 2 * Math.sqrt(2 / COUNT), what, hint);
+}
+
 const noiseOfTop = (z: Vector, { wider }: DrawnWorld) =>
   z.map((value, n) => (value - (0.8 * SORTS[n]! - 0.5)) / Math.exp((1.1 * SORTS[n]! - 1.4 + wider) / 2));
 
 export async function checkDrawnTop(call: Call, rng: Rng, world: DrawnWorld): Promise<void> {
   const { z } = await drawnLevel(call, rng.fork('noise'), world, 0);
   expectStandard(noiseOfTop(z, world), 'the top', 'z = μ + σ ε, with σ² = exp(logVar)');
+  await checkOwnNoise(call, rng.fork('two'), 0);
 }
 
 /** z of both levels from the same noise: the one below is drawn around the prior at the z of the top that was drawn. */
 export async function checkDrawnLow(call: Call, rng: Rng, world: DrawnWorld): Promise<void> {
   const top = await drawnLevel(call, rng.fork('noise'), world, 0);
+  const again = await drawnLevel(call, rng.fork('noise'), world, 0);
+  expectTrue(top.z.every((z, n) => z === again.z[n]), 'the same draws from the same rng', 'others', 'take all randomness from rng');
   const low = await drawnLevel(call, rng.fork('noise'), world, 1);
   const { wider, steep, bend } = world;
   const priorLogVar = top.z.map((z) => bend * Math.sin(z) - 0.3);
@@ -276,6 +313,7 @@ export async function checkDrawnLow(call: Call, rng: Rng, world: DrawnWorld): Pr
   expectWithin(product, 0, 1 / Math.sqrt(COUNT), 'the mean product of the two levels’ ε', 'every level draws noise of its own');
   const wanted = SORTS.map((x, n) => rightOf(0.3 - 0.7 * x, factor[n]!, priorLogVar[n]!));
   expectClose(tf.tensor1d(low.kl.map(([, k]) => k!)), tf.tensor1d(wanted), { what: 'the KL of the level below', rtol: 1e-2, atol: 1e-2, hint: 'from the prior at the z of the top that was drawn' });
+  await checkOwnNoise(call, rng.fork('two'), 1);
 } // prettier-ignore
 
 const WORLD: DrawnWorld = { wider: 0, steep: 1.5, bend: 0.8 };
@@ -326,7 +364,7 @@ export const terms: Exercise = {
         const again = await drawnLevel(call, rng.fork('one'), WORLD, 1, x);
         const other = await drawnLevel(call, rng.fork('two'), WORLD, 1, x);
         expectTrue(first.z.every((z, n) => z === again.z[n]), 'the same draws from the same rng', 'others', 'take all randomness from rng');
-        expectTrue(first.z.some((z, n) => z !== other.z[n]), 'other draws from another rng', 'the same ones');
+        expectTrue(first.z.some((z, n) => z !== other.z[n]), 'other draws from another rng', 'the same ones', 'take all randomness from rng');
       },
     },
   ],

@@ -112,7 +112,7 @@ interface Moved {
 interface Rule {
   readonly coordinate: (z: number, m: number, s: number) => number;
   readonly share: (s: number, m: number) => number;
-  readonly turn?: 'after' | 'before' | 'never';
+  readonly turn?: 'after' | 'before' | 'never' | 'examples' | 'both';
   readonly exchanged?: boolean;
 }
 
@@ -133,7 +133,8 @@ function movedBy({ z, logQ, nets }: Steps, rule: Rule, { coordinate, share, turn
       s.forEach((v, l) => (logs[n] = logs[n]! - share(v, m[l]!)));
       return row.map((v, l) => coordinate(v, m[l]!, s[l]!));
     });
-    if (turn === 'after') rows = rows.map((row) => row.reverse());
+    if (turn === 'after' || turn === 'both') rows = rows.map((row) => row.reverse());
+    if (turn === 'examples' || turn === 'both') rows = rows.reverse();
   }
   return { z: rows, logQ: logs };
 }
@@ -151,6 +152,9 @@ const wrongMoves: readonly (readonly [hint: string, rule: Rule])[] = [
   ['this is an affine step, exp(s) z + m: here a gate mixes z and m', { ...RIGHT, coordinate: (z, m, s) => Math.exp(s) * z + m }],
   ['the order of the latents is reversed after each step: without it the last ones see all, and the first ones nobody, ever', { ...RIGHT, turn: 'never' }],
   ['the order is reversed after a step, and not before it', { ...RIGHT, turn: 'before' }],
+  ['of the latents, axis 1, and not of the examples', { ...RIGHT, turn: 'examples' }],
+  ['of the latents alone, axis 1: the examples stay where they are', { ...RIGHT, turn: 'both' }],
+  ['the gate is sigmoid(s), of s as the network says it', { ...RIGHT, coordinate: (z, m, s) => gate(s + 2) * z + gate(-s - 2) * m }],
 ]; // prettier-ignore
 
 const wrongLogs: readonly (readonly [hint: string, share: Rule['share']])[] = [

@@ -1,7 +1,7 @@
 /** Chapter 9: densities of priors: pseudo-inputs, rejection with a last try, and a flow. */
 import * as tf from '@tensorflow/tfjs';
 import type { Rng } from 'dgm';
-import { expectTensor } from '../../exercise/compare';
+import { expectTensor, expectTrue } from '../../exercise/compare';
 import { given, type Exercise, type Given, type Value } from '../../exercise/exercise';
 import { expectAnswer, type KnownMistake } from './answer';
 import { LOG_2PI, logNormalOf, logSumExp, matrix, matrixTensor, meanOf, normal, smallestFirst, vector, type Matrix, type Vector } from './common'; // prettier-ignore
@@ -68,11 +68,20 @@ function mistakenVamp(pseudo: Pseudo): readonly KnownMistake[] {
   );
   const spread = (factor: number) => as(mixed(z, components.map(({ mu, logVar }) => ({ mu, logVar: logVar.map((v) => factor * v) }))));
   const right = vampOf(pseudo);
+  const perLatent = (change: (value: number) => number) => z.map((row) => logSumExp(components.map(({ mu, logVar }) => change(logNormalOf(row, mu, logVar)))) - Math.log(components.length));
   return [
     { hint: 'the pseudo-inputs leave the range of the data here: the encoder was never asked of such x', answer: of_(free) },
     { hint: 'a pseudo-input lies between low and high: the sigmoid alone lies between 0 and 1', answer: of_(free.map((u) => u.map((v) => inside(v, [0, 1])))) },
     { hint: 'the range begins at low, and not at 0', answer: of_(free.map((u) => u.map((v) => inside(v, range) - range[0]))) },
     { hint: 'the range is high − low wide', answer: of_(free.map((u) => u.map((v) => range[0] + range[1] * inside(v, [0, 1])))) },
+    { hint: 'where free is large the pseudo-input is near high, and not near low', answer: of_(free.map((u) => u.map((v) => inside(-v, range)))) },
+    { hint: 'the sigmoid lies between 0 and 1, the hyperbolic tangent does not: pseudo-inputs leave the range', answer: of_(free.map((u) => u.map((v) => range[0] + (range[1] - range[0]) * Math.tanh(v)))) },
+    { hint: 'the constant of a Gaussian, −½ ln 2π for each latent, is missing', answer: as(right.map((v) => v + (z[0]!.length * LOG_2PI) / 2)) },
+    { hint: 'the logarithm of the variance belongs to a Gaussian’s constant, too', answer: as(z.map((row) => logSumExp(components.map(({ mu, logVar }) => logNormalOf(row, mu, logVar) + sum(logVar) / 2)) - Math.log(free.length))) },
+    { hint: 'a sum over the latents, not their mean', answer: as(perLatent((value) => value / z[0]!.length)) },
+    { hint: 'the factor ½ of a Gaussian’s logarithm', answer: as(perLatent((value) => 2 * value)) },
+    { hint: 'an even mixture of K components: each has the share 1 / K, however many z are asked', answer: as(right.map((v) => v + Math.log(free.length / z.length))) },
+    { hint: 'a mixture, and not the one Gaussian of its mean and variance', answer: as(gaussianOf(z, components)) },
     { hint: 'cut off at the ends, pseudo-inputs out there feel no gradient: squash them by a sigmoid', answer: of_(free.map((u) => u.map((v) => Math.min(range[1], Math.max(range[0], v))))) },
     { hint: 'a mixture of L-dimensional Gaussians: sum over the coordinates first, then log-sum-exp over the components. For each coordinate by itself it is another density, of which nothing here draws', answer: as(alone) },
     { hint: 'a mean of densities: this is a mean of their logarithms', answer: as(logs.map(meanOf)) },
@@ -86,6 +95,13 @@ function mistakenVamp(pseudo: Pseudo): readonly KnownMistake[] {
   ];
 } // prettier-ignore
 
+/** ln N(z; mean, variance of the mixture), which is no mixture. */
+function gaussianOf(z: Matrix, components: Components): number[] {
+  const centre = z[0]!.map((_, l) => meanOf(components.map(({ mu }) => mu[l]!)));
+  const spread = z[0]!.map((_, l) => Math.log(meanOf(components.map(({ mu, logVar }) => Math.exp(logVar[l]!) + (mu[l]! - centre[l]!) ** 2)))); // prettier-ignore
+  return z.map((row) => logNormalOf(row, centre, spread));
+}
+
 export const vampArgs = ({ z, free, range, encode }: Pseudo): Value[] => [
   matrixTensor(z),
   matrixTensor(free),
@@ -95,7 +111,9 @@ export const vampArgs = ({ z, free, range, encode }: Pseudo): Value[] => [
 
 export async function checkVamp(call: Call, pseudo: Pseudo, hint: string): Promise<void> {
   const what = 'ln p(z)';
-  const got = expectTensor(await call(...vampArgs(pseudo)), { what, shape: [pseudo.z.length], hint });
+  const got = expectTensor(await call(...vampArgs(pseudo)), { what, shape: [pseudo.z.length], hint, nonFinite: true });
+  const small = 'exp of a number far below 0 is 0 in float32: log-sum-exp takes the largest out first';
+  expectTrue(vector(got).every(Number.isFinite), `${what} to be finite`, vector(got).join(', '), small);
   const close = { what, rtol: 2e-4, atol: 2e-3, hint };
   expectAnswer(got, tf.tensor1d(vampOf(pseudo)), close, mistakenVamp(pseudo));
 }
@@ -116,7 +134,7 @@ export const vamp: Exercise = {
     {
       name: 'one pseudo-input: the encoder’s Gaussian of it',
       sameForAll: true,
-      run: ({ call, rng }) => checkVamp(call, pseudoOf(rng, { B: 2, L: 1, K: 1, D: 2 }, [0, 4]), 'u = low + (high − low) · sigmoid(free)'),
+      run: ({ call, rng }) => checkVamp(call, pseudoOf(rng, { B: 2, L: 1, K: 1, D: 2 }, [0, 4]), 'the Gaussian that the encoder says of u = low + (high − low) · sigmoid(free)'),
     },
     {
       name: 'two of them, and two latents',

@@ -5,6 +5,7 @@ import { expectClose, expectFields, expectNumber, expectTensor } from '../../exe
 import { matrixTensor } from '../checks/common';
 import { checkCost, checkReverse, checkWeight, reverseInput } from '../checks/diffusion-gaussian';
 import { checkGuidance, checkMasked, maskedInput } from '../checks/diffusion-masks';
+import { shares, untrained } from './diffusion-predictions';
 
 const reverse: Hidden = {
   checks: [
@@ -217,7 +218,9 @@ const guidance: Hidden = {
 export const hidden: Readonly<Record<string, Hidden>> = {
   'diffusion.reverse': reverse,
   'diffusion.cost': cost,
+  'diffusion.shares': shares,
   'diffusion.weight': weight,
+  'diffusion.untrained': untrained,
   'diffusion.masked': masked,
   'diffusion.guidance': guidance,
 };

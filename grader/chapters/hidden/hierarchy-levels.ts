@@ -148,6 +148,12 @@ export const terms: Hidden = {
       by: 'logVar.exp()',
     },
     {
+      name: 'one draw for all latents of a level',
+      source: 'common: noise of one column, which broadcasts; the bound is then that of no q',
+      replace: 'noise.normal(mu.shape)',
+      by: 'noise.normal([mu.shape[0]!, 1])',
+    },
+    {
       name: 'one draw for all of the batch',
       source: 'common: noise of the shape of one example, which broadcasts',
       replace: 'noise.normal(mu.shape)',

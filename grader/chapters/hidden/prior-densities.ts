@@ -143,6 +143,7 @@ export const flow: Hidden = {
   checks: [
     {
       name: 'integrates to 1 in the plane',
+      timeoutMs: 20_000, // 25,921 points
       sameForAll: true,
       async run({ call, rng }) {
         const steps = Array.from({ length: 161 }, (_, i) => (i - 80) / 8);

@@ -70,10 +70,11 @@ export function linearWorld({ latent: L = 8, dimensions: D = 4, noise = 0.229 }:
     logGiven: (x, z) => tf.tidy(() => logNormal(x, mean(z), tf.scalar(2 * Math.log(noise)))),
     drawGiven: (z, rng) => tf.tidy(() => rng.normal([z.shape[0]!, D]).mul(noise).add(mean(z))),
   };
+  const widest = 8 * Math.sqrt(Math.max(...marginal.map((row, d) => row[d]!)));
   const facts = {
     name: 'linear world',
     eventShape: [D],
-    support: { kind: 'continuous', low: -30, high: 30 } as const,
+    support: { kind: 'continuous', low: -widest, high: widest } as const,
     entropy: 0.5 * (D * (1 + LOG_2PI) + ofX.logDet),
     logProb: (x: tf.Tensor) =>
       x.matMul(tf.tensor2d(ofX.inverse)).mul(x).sum(1).add(D * LOG_2PI + ofX.logDet).mul(-0.5),
@@ -121,7 +122,7 @@ export function ringWorld({ noise = 0.1 }: { readonly noise?: number } = {}): La
   const facts = {
     name: 'ring world',
     eventShape: [1],
-    support: { kind: 'continuous', low: -1, high: LARGEST_RADIUS + 1 } as const,
+    support: { kind: 'continuous', low: -8 * noise, high: LARGEST_RADIUS + 8 * noise } as const,
     entropy: ringEntropy(noise),
     logProb: (x: tf.Tensor) =>
       logSumExp(x.sub(tf.tensor1d(radii)).div(noise).square().mul(-0.5).add(tf.tensor1d(logWeights)), 1),
@@ -131,7 +132,7 @@ export function ringWorld({ noise = 0.1 }: { readonly noise?: number } = {}): La
 
 const TINY = 1e-12; // the root's slope at 0 is finite
 const LARGEST_RADIUS = 8;
-const RADII = 2400; // the midpoint rule errs by 2·10⁻⁴ of p at most, where x is 0 and σ the smallest: r has a bend at 0
+const RADII = 2400; // with the smallest σ the midpoint rule errs by 2·10⁻⁴ of p at x = 0, where r has a bend, and by more below only
 
 function ringEntropy(noise: number): number {
   const [spread, s] = [1 + noise ** 2, noise / Math.sqrt(1 + noise ** 2)];
@@ -140,7 +141,7 @@ function ringEntropy(noise: number): number {
     const inner = t * normalCdf(t) + Math.exp((-t * t) / 2) / Math.sqrt(2 * Math.PI);
     return Math.max(0, s * inner) * Math.exp((-x * x) / (2 * spread)) / Math.sqrt(spread);
   }; // prettier-ignore
-  const [low, high, steps] = [-7 * noise, LARGEST_RADIUS, 8000];
+  const [low, high, steps] = [-7 * noise, LARGEST_RADIUS + 7 * noise, 8000];
   const width = (high - low) / steps;
   return sum(steps, (i) => {
     const p = density(low + (i + 0.5) * width);

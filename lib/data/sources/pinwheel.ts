@@ -46,13 +46,14 @@ export function pinwheelSource({ arms = 5, dimensions: D = 16, noise = 0.1 }: Pi
   const mixture = densityOf(patches, noise);
   const plane = (x: tf.Tensor) => tf.tidy(() => x.matMul(Q()));
   const logPlane = (y: tf.Tensor) => tf.tidy(() => mixture(y));
+  const reach = Math.max(6, FARTHEST + 7 * noise);
   const restNats = 0.5 * (LOG_2PI + 2 * Math.log(noise)) * (D - 2);
   return {
     ...source({
       name: 'pinwheel',
       eventShape: [D],
-      support: { kind: 'continuous', low: -REACH, high: REACH },
-      entropy: planeEntropy(logPlane) + restNats + (D - 2) / 2,
+      support: { kind: 'continuous', low: -reach, high: reach },
+      entropy: planeEntropy(logPlane, reach) + restNats + (D - 2) / 2,
       logProb(x) {
         const y = x.matMul(Q());
         const rest = x.square().sum(1).sub(y.square().sum(1)); // what of ‖x‖² is not in the plane
@@ -100,7 +101,7 @@ function pinwheel(arms: number): Patch[] {
 } // prettier-ignore
 
 const [SIZE, SPREAD, TURN, THICKNESS, LINKS] = [2, 0.3, 0.25, 0.08, 9];
-const REACH = 6;
+const FARTHEST = 3.5; // of an arm from the middle
 
 /** Two orthonormal columns in D dimensions, [D][2], always the same. */
 function frame(D: number): number[][] {
@@ -131,10 +132,10 @@ function densityOf(patches: readonly Patch[], noise: number): (y: tf.Tensor) => 
   };
 } // prettier-ignore
 
-/** −∫ p ln p over the plane, by the midpoint rule. */
-function planeEntropy(logDensity: (y: tf.Tensor) => tf.Tensor): number {
-  const width = (2 * REACH) / CELLS;
-  const axis = Array.from({ length: CELLS }, (_, i) => -REACH + (i + 0.5) * width);
+/** −∫ p ln p over the square from −reach to reach, by the midpoint rule. */
+function planeEntropy(logDensity: (y: tf.Tensor) => tf.Tensor, reach: number): number {
+  const width = (2 * reach) / CELLS;
+  const axis = Array.from({ length: CELLS }, (_, i) => -reach + (i + 0.5) * width);
   let entropy = 0;
   for (const u of axis) {
     const logP = tf.tidy(() => logDensity(tf.tensor2d(axis.map((v) => [u, v]))).dataSync());
@@ -143,4 +144,4 @@ function planeEntropy(logDensity: (y: tf.Tensor) => tf.Tensor): number {
   return entropy;
 }
 
-const CELLS = 240; // 0.05 apart, where the thinnest direction has a standard deviation of 0.08 and noise
+const CELLS = 240; // 0.05 apart where noise is small, and the thinnest direction has a standard deviation of 0.08 and noise

@@ -104,6 +104,21 @@ function repairCumsumGradient(): void {
   });
 }
 
+/**
+ * 4.22 knows of no comparison but greaterEqual that it is a step, so that no loss with tf.where(x.greater(0), …) can be
+ * trained. The slope is 0 wherever there is one, and so it is of what joins truths.
+ */
+function repairComparisonGradients(): void {
+  const flat = (x: tf.Tensor | undefined) => () => tf.zeros(x!.shape);
+  for (const kernelName of ['Greater', 'Less', 'LessEqual', 'Equal', 'NotEqual', 'LogicalAnd', 'LogicalOr'])
+    tf.registerGradient({
+      kernelName,
+      inputsToSave: ['a', 'b'],
+      gradFunc: (_, [a, b]) => ({ a: flat(a), b: flat(b) }),
+    });
+  tf.registerGradient({ kernelName: 'LogicalNot', inputsToSave: ['x'], gradFunc: (_, [x]) => ({ x: flat(x) }) });
+}
+
 const axisIn = ({ inputs, attrs }: Pick<Call, 'inputs' | 'attrs'>): number =>
   tf.util.parseAxisParam(attrs!['axis'] as number, (inputs['x'] as tf.TensorInfo).shape)[0]!;
 
@@ -115,6 +130,7 @@ export function repairCpu(): void {
   repairCpuTopK();
   repairCpuEmpties();
   repairCumsumGradient();
+  repairComparisonGradients();
   repairCpuScatter();
   checkIndices('cpu');
 }

@@ -112,6 +112,9 @@ describe('expectations of a kind', () => {
     expect(expectNumber(2)).toBe(2);
     expect(mismatch(() => expectNumber(NaN))).toBe('expected the result to be finite, got NaN');
     expect(mismatch(() => expectNumber('2'))).toBe('expected the result to be a number, got "2"');
+    expect(mismatch(() => expectNumber(tf.scalar(2), { hint: 'of the value' }))).toBe(
+      'expected the result to be a number, got a tensor [] of float32; dataSync()[0] takes the number out of a tensor',
+    );
     expect(expectArray([1], { length: 1 })).toEqual([1]);
     expect(mismatch(() => expectArray({ length: 1 }))).toContain('to be an array');
     expect(expectFields({ a: 1, b: 2 }, ['a']).a).toBe(1);

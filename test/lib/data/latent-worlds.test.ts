@@ -9,7 +9,10 @@ const tinyLinear = linearWorld({ latent: 3, dimensions: 1 });
 test.each([
   ['linear', tinyLinear, 1],
   ['ring', ringWorld(), 1],
+  ['ring with much noise', ringWorld({ noise: 2 }), 1],
+  ['linear with much noise', linearWorld({ latent: 3, dimensions: 1, noise: 30 }), 1],
   ['pinwheel', pinwheelSource({ dimensions: 2 }), 2],
+  ['pinwheel with much noise', pinwheelSource({ dimensions: 2, noise: 3 }), 2],
 ] as const)('%s: its density integrates to 1, and has the entropy that it says', (_, world, dimensions) => {
   const { low, high } = world.support.kind === 'continuous' ? world.support : expect.fail('continuous');
   const mass = integrate(world.logProb, { low, high, dimensions, steps: dimensions === 1 ? 2000 : 200 });

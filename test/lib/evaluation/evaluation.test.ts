@@ -6,6 +6,7 @@ import {
   dequantise,
   dequantised,
   evaluate,
+  importanceBound,
   type GenerativeModel,
   LOG_2PI,
   logNormal,
@@ -75,6 +76,7 @@ describe('evaluate', () => {
     };
     const first = evaluate(noisy, data, rng, { batchSize: 5 });
     expect(first.kind).toBe('estimate');
+    expect(() => importanceBound(noisy, 2)).toThrow('expected a model with a lower bound, got estimate');
     expect(new Set(first.perExample).size).toBe(20);
     expect(evaluate(noisy, data, rng, { batchSize: 5 })).toEqual(first);
   });

@@ -4,6 +4,7 @@ import {
   createRng,
   flowPrior,
   gaussianPosterior,
+  importanceBound,
   integrate,
   linear,
   logNormal,
@@ -153,6 +154,18 @@ describe('resampled', () => {
       return [read(prior.logProb(z, rng)), read(logNormal(z, tf.scalar(0), tf.scalar(0)).add(ratio))];
     });
     expectClose(many, Z, { absolute: 0.02 });
+  });
+
+  test('what it makes of a bound is an estimate, by many draws, too', () => {
+    const kindOf = (kind: 'resampled' | 'standard') => {
+      const model = vae.create(
+        { ...vae.tiny.config, prior: kind === 'standard' ? { kind } : { kind, ...options } },
+        rng,
+      );
+      return [model.likelihood.kind, importanceBound(model, 3).likelihood.kind];
+    };
+    expect(kindOf('standard')).toEqual(['lower-bound', 'lower-bound']);
+    expect(kindOf('resampled')).toEqual(['estimate', 'estimate']);
   });
 
   test('Z is the mean acceptance, as quadrature has it', () => {

@@ -15,6 +15,10 @@ const COST = (from: string, over = 'errors.mul(from).sum(1).div(2)') => `
 const FALL = 'snr.slice([0], [T]).sub(snr.slice([1], [T]))';
 const WEIGHT = (x: string, noise: string, velocity: string) =>
   `const snr = Math.exp(-gamma); return { x: ${x}, noise: ${noise}, velocity: ${velocity} }[kind];`;
+const SHARES = (reconstruction: string, steps: string, prior: string) => `
+  const [a, b] = [1 / (1 + Math.exp(-gamma0)), 1 / (1 + Math.exp(-gamma1))];
+  return { reconstruction: ${reconstruction}, steps: ${steps}, prior: ${prior} };`;
+const [LEFT, WAY, START] = ['Math.log(2 * Math.PI * Math.E * a) / 2', 'Math.log(b / a) / 2', '-Math.log(b) / 2'];
 const MASKED = (finish: string, terms = 'tf.logSoftmax(logits)') => `
   const [B, D, V] = logits.shape as [number, number, number];
   const each = tf.oneHot(x.toInt() as tf.Tensor2D, V).toFloat().mul(${terms}).sum(2);
@@ -36,6 +40,18 @@ export const answers: TriedAnswers = {
       ['expm1', 'const T = gamma.size - 1; const [s, t] = [gamma.slice([0], [T]), gamma.slice([1], [T])]; return errors.mul(t.neg().exp()).mul(t.sub(s).expm1()).sum(1).mul(0.5);'],
       ['a product of matrices', 'const T = gamma.size - 1; const snr = gamma.neg().exp(); const fall = snr.slice([0], [T]).sub(snr.slice([1], [T])); return errors.matMul(fall.expandDims(1)).squeeze([1]).div(2);'],
       ['plain loops', 'const g = gamma.arraySync() as number[]; return tf.tensor1d((errors.arraySync() as number[][]).map((row) => row.reduce((sum, e, i) => sum + (e * (Math.exp(-g[i]!) - Math.exp(-g[i + 1]!))) / 2, 0)));'],
+    ),
+    ...answersTo(
+      'diffusion.shares',
+      ['by variances', SHARES(LEFT, WAY, START)],
+      ['the rest of the entropy', `const H = (1 + Math.log(2 * Math.PI)) / 2; const log = (g: number) => Math.log1p(Math.exp(-g)) / 2; const [reconstruction, prior] = [H - log(gamma0), log(gamma1)]; return { prior, reconstruction, steps: H - reconstruction - prior };`],
+      ['an integral', `const n = 20000; let steps = 0; for (let i = 0; i < n; i++) { const g = gamma0 + ((gamma1 - gamma0) * (i + 0.5)) / n; steps += ((gamma1 - gamma0) / n) * 0.5 / (1 + Math.exp(g)); } return { reconstruction: 0.5 * (Math.log(2 * Math.PI) + 1 - Math.log1p(Math.exp(-gamma0))), steps, prior: 0.5 * Math.log1p(Math.exp(-gamma1)) };`],
+    ),
+    ...answersTo(
+      'diffusion.untrained',
+      ['the ends', 'return 0.5 * power * (Math.exp(-gamma0) - Math.exp(-gammaT));'],
+      ['step by step', 'let sum = 0; const g = (i: number) => gamma0 + ((gammaT - gamma0) * i) / T; for (let i = 1; i <= T; i++) sum += (power / 2) * Math.exp(-g(i)) * Math.expm1(g(i) - g(i - 1)); return sum;'],
+      ['by stepsCost', 'const gamma = Array.from({ length: T + 1 }, (_, i) => gamma0 + ((gammaT - gamma0) * i) / T); return stepsCost(tf.fill([1, T], power), tf.tensor1d(gamma)).dataSync()[0]!;'],
     ),
     ...answersTo(
       'diffusion.weight',
@@ -80,6 +96,28 @@ export const answers: TriedAnswers = {
       ['logarithms', COST('gamma.slice([1], [T]).sub(gamma.slice([0], [T]))'), 'not of their logarithms'],
       ['the sign', COST('snr.slice([1], [T]).sub(snr.slice([0], [T]))'), 'the sign'],
       ['the batch', COST(FALL, 'errors.mul(from).sum().div(2)'), 'one number an example'],
+    ),
+    ...answersTo(
+      'diffusion.shares',
+      ['no last decoder', SHARES('0', WAY, START), 'last decoder'],
+      ['no prior', SHARES(LEFT, WAY, '0'), 'some signal'],
+      ['all of it at the end', SHARES('Math.log(2 * Math.PI * Math.E) / 2', '0', '0'), 'add up to'],
+      ['guesses of 0', SHARES(LEFT, '0.5 * (Math.exp(-gamma0) - Math.exp(-gamma1))', START), 'better than 0'],
+      ['one step', SHARES(LEFT, '0.5 * (Math.exp(-gamma0) - Math.exp(-gamma1)) * b', START), 'a guess of its own'],
+      ['x does not vary', SHARES(LEFT, WAY, '0.5 * (b - 1 - Math.log(b))'), 'x varies'],
+      ['no e', SHARES('Math.log(2 * Math.PI * a) / 2', WAY, START), 'the e'],
+      ['backwards', SHARES('Math.log(2 * Math.PI * Math.E * b) / 2', '-Math.log(b / a) / 2', '-Math.log(a) / 2')],
+      ['thirds', 'const h = (1 + Math.log(2 * Math.PI)) / 6; return { reconstruction: h, steps: h, prior: h };'],
+    ),
+    ...answersTo(
+      'diffusion.untrained',
+      ['T times', 'return 0.5 * T * power * (Math.exp(-gamma0) - Math.exp(-gammaT));'],
+      ['a mean', 'return (0.5 * power * (Math.exp(-gamma0) - Math.exp(-gammaT))) / T;'],
+      ['free', 'return 0;', 'not free'],
+      ['no half', 'return power * (Math.exp(-gamma0) - Math.exp(-gammaT));', '½'],
+      ['one end', 'return 0.5 * power * Math.exp(-gamma0);', 'both ends'],
+      ['logarithms', 'return 0.5 * power * (gammaT - gamma0);', 'logarithms'],
+      ['the sign of γ', 'return 0.5 * power * (Math.exp(gammaT) - Math.exp(gamma0));', 'the sign'],
     ),
     ...answersTo(
       'diffusion.weight',
