@@ -42,13 +42,10 @@ export function reverseStep(z: tf.Tensor, x: tf.Tensor, from: tf.Tensor, to: tf.
   });
 }
 
-/**
- * A draw of z_s from z_t where x is guessed: at eta 1 from q(z_s | z_t, guess), the reverse process of the bound; at 0
- * without noise, α_s guess + σ_s ε̂ with ε̂ = (z_t − α_t guess) / σ_t; between the two, noise of variance eta² c σ_s².
- * All have the marginals q(z_s | x) where the guess is x (Song, Meng and Ermon, 2021, lemma 1).
- */
 export interface StepDown {
+  /** γ at t, [B] */
   readonly from: tf.Tensor;
+  /** γ at s, below it, [B] */
   readonly to: tf.Tensor;
   /** A scalar, from 0 to 1. */
   readonly eta: tf.Tensor;
@@ -56,6 +53,12 @@ export interface StepDown {
   readonly noise: tf.Tensor;
 }
 
+/**
+ * A draw of z_s from z_t where x is guessed: at eta 1 from q(z_s | z_t, guess), the reverse process of the bound; at 0
+ * without noise, α_s guess + σ_s ε̂ with ε̂ = (z_t − α_t guess) / σ_t; between the two, noise of variance eta² c σ_s².
+ * All have the marginals q(z_s | x) where the guess is x (Song, Meng and Ermon, 2021, lemma 1).
+ * @param z z_t, [B, D] @param guess of x, [B, D] @returns z_s, [B, D]
+ */
 export function stepDown(z: tf.Tensor, guess: tf.Tensor, { from, to, eta, noise }: StepDown): tf.Tensor {
   return tf.tidy(() => {
     const c = to.sub(from).expm1().neg().expandDims(1);
