@@ -60,10 +60,9 @@ export interface Views extends tf.TensorContainerObject {
 /** One network, three views. @param t [B] */
 export function viewsOf(z: tf.Tensor, v: tf.Tensor, t: tf.Tensor): Views {
   return tf.tidy(() => {
-    const column = t.expandDims(1);
-    const noise = z.sub(v.mul(column));
-    const rest = tf.sub(1, column);
-    return { data: z.add(v.mul(rest)), noise, score: noise.div(rest).neg() };
+    const [passed, left] = [t.expandDims(1), tf.sub(1, t).expandDims(1)];
+    const noise = z.sub(v.mul(passed));
+    return { data: z.add(v.mul(left)), noise, score: noise.div(left).neg() };
   });
 }
 
@@ -115,8 +114,8 @@ function objectiveOf(config: FlowMatchingConfig, network: TimedNetwork): Objecti
         const noise = rng.fork('noise').normal(rows.shape);
         const x = config.pairing === 'transport' ? pairByTransport(noise, rows, rng.fork('pairs')) : rows;
         const t = stratifiedTimes(rows.shape[0]!, rng.fork('times'));
-        const column = t.expandDims(1);
-        const z = noise.mul(tf.sub(1, column)).add(x.mul(column));
+        const share = t.expandDims(1);
+        const z = noise.mul(tf.sub(1, share)).add(x.mul(share));
         const guess = velocity(z, t, rng.fork('dropout'));
         return guess.sub(x.sub(noise)).square().sum(1).mean(); // prettier-ignore
       }),

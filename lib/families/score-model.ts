@@ -76,9 +76,9 @@ function preconditioned(network: TimedNetwork, { sigmaMin, sigmaMax }: SigmaRang
       }),
     errors: (x, noise, sigma, dropout) =>
       tf.tidy(() => {
-        const column = sigma.expandDims(1);
-        const { size, F } = raw(x.add(noise.mul(column)), sigma, dropout);
-        const wanted = x.mul(column).sub(noise).div(size); // (x − x̃ / size²) size / σ
+        const level = sigma.expandDims(1);
+        const { size, F } = raw(x.add(noise.mul(level)), sigma, dropout);
+        const wanted = x.mul(level).sub(noise).div(size); // (x − x̃ / size²) size / σ
         return F.sub(wanted).square().sum(1); // prettier-ignore
       }),
   };

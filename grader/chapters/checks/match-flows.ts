@@ -111,7 +111,7 @@ interface Paths {
 
 /** Noise N(0, 1), data N(m, s²): by pairs on a grid of quantiles, transported in order, or all with all. */
 function pathsOf(m: number, s: number, pairing: Pairing): Paths {
-  if (pairing === 'transport') return { mu: m, sigma: s, length: m * m + (s - 1) ** 2 };
+  if (pairing !== 'independent') return { mu: m, sigma: s, length: m * m + (s - 1) ** 2 };
   return { mu: m, sigma: 0, length: m * m + s * s + 1 };
 }
 

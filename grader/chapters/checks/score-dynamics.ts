@@ -14,10 +14,10 @@ type Call = (...args: Value[]) => Promise<Value>;
 
 /** By the fixed point of v = (1 − η/σ²)² v + 2η, found by going there: another way than its formula. */
 function stationary(sigma: number, eta: number): number {
-  const kept = (1 - eta / sigma ** 2) ** 2;
-  if (kept >= 1) return Infinity;
+  const factor = Math.abs(1 - eta / (sigma * sigma));
+  if (factor >= 1) return Infinity;
   let v = 0;
-  for (let i = 0; i < 100_000; i++) v = kept * v + 2 * eta;
+  for (let i = 0; i < 100_000; i++) v = factor ** 2 * v + 2 * eta;
   return v;
 }
 

@@ -45,7 +45,7 @@ export const scoreOf = (hills: Hills): number[][] => {
 
 function wrongScores(hills: Hills): readonly (readonly [hint: string, score: number[][]])[] {
   const { mu, width, sigma } = hills;
-  const variance = width ** 2 + sigma ** 2;
+  const variance = hills.width ** 2 + hills.sigma ** 2;
   const right = scoreOf(hills);
   const even = () => mu.map(() => 1 / mu.length);
   const times = (factor: number) => right.map((row) => row.map((v) => v * factor));

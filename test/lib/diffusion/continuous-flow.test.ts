@@ -10,7 +10,8 @@ const settings = { variables: [], D: 2, spread: 1, logBase: normal, solver: 'dor
 function matrixExponential(A: readonly (readonly number[])[]): number[][] {
   const times = (P: number[][], Q: number[][]) => P.map((row) => Q[0]!.map((_, j) => row.reduce((s, v, k) => s + v * Q[k]![j]!, 0))); // prettier-ignore
   const small = A.map((row) => row.map((v) => v / 1024));
-  let [sum, term] = [small.map((row, i) => row.map((_, j) => (i === j ? 1 : 0))), small.map((row, i) => row.map((_, j) => (i === j ? 1 : 0)))]; // prettier-ignore
+  const one: number[][] = small.map((row, i) => row.map((_, j) => Number(i === j)));
+  let [sum, term] = [one, one];
   for (let k = 1; k < 12; k++) {
     term = times(term, small).map((row) => row.map((v) => v / k));
     sum = sum.map((row, i) => row.map((v, j) => v + term[i]![j]!));
