@@ -61,7 +61,7 @@ describe('a mixture in the plane', () => {
 
   test('its best guess is the mean of x where x with noise is seen', () => {
     const sigma = 0.6;
-    const x = world.sample({ count: 100_000, rng: createRng(2) });
+    const x = world.sample({ count: 200_000, rng: createRng(2) });
     const z = x.add(createRng(3).normal(x.shape).mul(sigma));
     for (const row of points.slice(0, 2)) {
       const near = z.sub(at(row)).square().sum(1).less(0.1 ** 2).dataSync(); // prettier-ignore
