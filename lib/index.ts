@@ -83,6 +83,7 @@ export {
   markovSource,
   muLaw,
   pinwheelSource,
+  planeMixture,
   planeShapes,
   planeSource,
   ringWorld,
@@ -99,6 +100,7 @@ export {
   type PinwheelOptions,
   type PinwheelSource,
   type PlaneComponent,
+  type PlaneMixture,
   type PlaneOptions,
   type PlaneShape,
   type Source,
@@ -317,6 +319,92 @@ export { refine, type RefineOptions } from './latents/refine';
 export { decoderOf, inferenceModel, type InferenceOptions, type KnownWorld } from './latents/worlds';
 export { uniformSphere, vonMisesFisherPosterior } from './latents/sphere';
 export { variationalModel, type BoundOptions, type BoundTerms, type VariationalModel } from './latents/variational';
+
+// Diffusion: noise and its schedules, times, orders
+
+export {
+  exactPairs,
+  pathWeights,
+  type Denoiser,
+  type DiffusionTerms,
+  type GaussianDiffusion,
+  type Guess,
+  type PlaneGrid,
+} from './diffusion/gaussian-diffusion';
+export {
+  alphaOf,
+  boundWeight,
+  diffuse,
+  guessOf,
+  reverseStep,
+  sigmaOf,
+  stepDown,
+  type GaussianStep,
+  type Parametrisation,
+  type StepDown,
+} from './diffusion/gaussian-noise';
+export type { DiffusionSampleOptions } from './diffusion/gaussian-sampler';
+export {
+  noiseSchedule,
+  type NoiseRange,
+  type NoiseSchedule,
+  type NoiseScheduleName,
+} from './diffusion/noise-schedules';
+export { exactAnyOrder, placesOf, randomOrders, type AnyOrder } from './diffusion/orders';
+export {
+  importanceTimes,
+  independentTimes,
+  stratifiedTimes,
+  type ImportanceTimes,
+  type TimesName,
+  type WeightedTimes,
+} from './diffusion/times';
+
+// Scores and flows: differential equations, divergences, Langevin dynamics
+
+export {
+  continuousFlow,
+  type ContinuousFlow,
+  type DivergenceName,
+  type FlowParts,
+  type FlowRun,
+  type Measured,
+  type Tolerance,
+} from './diffusion/continuous-flow';
+export { directional, divergence, hutchinson, rademacher, type PointField } from './diffusion/divergence';
+export type { DataCoordinates, FlowData } from './diffusion/flow-model';
+export {
+  annealedLangevin,
+  langevin,
+  langevinStep,
+  type AnnealedOptions,
+  type LangevinOptions,
+} from './diffusion/langevin';
+export { noiseProcess, type NoiseProcess, type ProcessName, type SigmaRange } from './diffusion/noise-process';
+export {
+  adaptiveSolver,
+  evaluationsPerStep,
+  fixedSolver,
+  solverStep,
+  type AdaptiveName,
+  type AdaptiveOptions,
+  type AdaptiveResult,
+  type AdaptiveSolver,
+  type AdaptiveSpan,
+  type Field,
+  type FixedSolver,
+  type FixedSpan,
+  type SolverName,
+} from './diffusion/ode';
+export { pairByTransport, squaredDistances, transportPlan, type TransportOptions } from './diffusion/pairings';
+export { denoisingScoreMatching, exactScoreMatching, slicedScoreMatching } from './diffusion/score-matching';
+export {
+  reverseSdeStep,
+  type ReverseSdeStep,
+  type ScoreSampleOptions,
+  type ScoreSamplerName,
+} from './diffusion/score-sampler';
+export type { TimedOptions } from './diffusion/timed-networks';
 
 // Families (steps 1 and 3)
 

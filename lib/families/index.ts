@@ -11,3 +11,8 @@ export * from './pixel-vae';
 export * from './hyperspherical-vae';
 export * from './sentence-vae';
 export * from './hierarchical-vae';
+export * from './masked-diffusion';
+export * from './variational-diffusion';
+export * from './score-model';
+export * from './flow-matching';
+export * from './mean-flow';

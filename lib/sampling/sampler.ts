@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { compiled, type Loop } from '../engine';
 import type { SampleOptions, Sampler } from '../core/model';
 
-export { compiled, loop, type Body, type Loop } from '../engine';
+export { compiled, loop, type Body, type CompiledFunction, type Loop } from '../engine';
 
 /** How samples are drawn: see `SampleOptions`. */
 export type Engine = NonNullable<SampleOptions['engine']>;
@@ -29,7 +29,7 @@ export interface SamplerSettings<Options extends SampleOptions> {
    * The loop that a body of many steps runs in, one for each engine: it is compiled by itself, and the body around it
    * runs as it is. Default: the body is compiled.
    */
-  readonly loops?: Readonly<Record<Engine, Loop>>;
+  readonly loops?: Readonly<Record<Engine, Pick<Loop, 'engine'>>>;
 }
 
 /** A sampler that knows what ran it last. */
