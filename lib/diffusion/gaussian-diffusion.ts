@@ -8,7 +8,7 @@ import * as tf from '@tensorflow/tfjs';
 import { klNormal, logCategorical, LOG_2PI } from '../core/distributions';
 import type { Rng } from '../core/model';
 import { expectShape } from '../core/tensor';
-import { loop, type Body } from '../sampling/sampler';
+import { compiled, loop, type Body } from '../sampling/sampler';
 import { alphaOf, diffuse, reverseStep, sigmaOf } from './gaussian-noise';
 import type { NoiseSchedule } from './noise-schedules';
 import type { WeightedTimes } from './times';
@@ -129,6 +129,9 @@ export function pathWeights(model: GaussianDiffusion) {
     return [next, logWeight!.sub(apart.sum(1).mul(0.5))];
   };
   const run = loop(advance);
+  const lastDecoder = compiled(([all, z, gamma, ...y]) => [
+    logCategorical(all!, network.apply(z!, gamma!, y[0]).logits),
+  ]);
   return (x: tf.Tensor, draws: number, rng: Rng, { steps, y }: PathOptions): tf.Tensor =>
     tf.tidy(() => {
       const all = tf.tile(x, [draws, 1]);
@@ -140,7 +143,8 @@ export function pathWeights(model: GaussianDiffusion) {
       const start = noise.square().sub(z.square()).mul(0.5).add(sigmaOf(begin).log()).sum(1); // ln p(z_1) − ln q(z_1 | x)
       const told = y ? [tf.tile(y, [draws])] : [];
       const [last, logWeight] = run([z, start], steps, rng.fork('path'), [rows, tf.scalar(steps), ...told]);
-      return logWeight!.add(logCategorical(all, network.apply(last!, end, told[0]).logits)).reshape([draws, -1]);
+      const [seen] = lastDecoder([all, last!, end, ...told], rng.fork('last')); // which draws nothing
+      return logWeight!.add(seen!).reshape([draws, -1]);
     });
 }
 

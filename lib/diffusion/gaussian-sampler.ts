@@ -11,7 +11,7 @@ import { requireCounts } from '../core/counts';
 import type { SampleOptions } from '../core/model';
 import { categorical } from '../core/random';
 import { expectShape } from '../core/tensor';
-import { loop, sampler, type Asked, type Body, type EngineSampler, type Takes } from '../sampling/sampler';
+import { compiled, loop, sampler, type Asked, type Body, type Engine, type EngineSampler, type Takes } from '../sampling/sampler'; // prettier-ignore
 import { scaledValues, type GaussianDiffusion, type Guess } from './gaussian-diffusion';
 import { diffuse, stepDown } from './gaussian-noise';
 
@@ -57,6 +57,16 @@ export function diffusionSampler(
     return [tf.where(kept!.cast('bool'), known, next)];
   };
   const loops = { auto: loop(advance), eager: loop(advance, { engine: 'eager' }) };
+  // the last pass, which is outside the loop: left eager, it would cost as much as a hundred compiled ones
+  const valuesBy = (engine: Engine) =>
+    compiled(
+      ([z, ...told], rng) => {
+        const { logits } = guessed(z!, schedule.gamma(tf.zeros([z!.shape[0]!])), told);
+        return [categorical(logits, rng).toFloat()];
+      },
+      { engine },
+    );
+  const lasts = { auto: valuesBy('auto'), eager: valuesBy('eager') };
   const body = (asked: Asked<DiffusionSampleOptions>) => {
     const { count, rng, steps = facts.steps, eta = 1, guidance = 0, given, known, engine } = asked;
     if ((given === undefined) !== (known === undefined))
@@ -67,9 +77,8 @@ export function diffusionSampler(
     const settings = [tf.scalar(eta), tf.scalar(steps), kept, scaledValues(x, V)];
     const start = rng.fork('start').normal([count, D]);
     const [z] = loops[engine]([start], steps, rng.fork('steps'), [...settings, ...told]);
-    const { logits } = guessed(z!, schedule.gamma(tf.zeros([count])), told);
-    const drawn = categorical(logits, rng.fork('values')).toFloat();
-    return tf.where(kept.cast('bool'), x, drawn).reshape([count, ...eventShape]);
+    const [drawn] = lasts[engine]([z!, ...told], rng.fork('values'));
+    return tf.where(kept.cast('bool'), x, drawn!).reshape([count, ...eventShape]);
   };
   return sampler<DiffusionSampleOptions>('variationalDiffusion', body, { loops, takes: takesOf(facts) });
 }
