@@ -135,7 +135,7 @@ const curveOf = (schedule: NoiseSchedule) =>
   tf.tidy(() => Array.from(schedule.gamma(tf.tensor1d(hundredTimes)).dataSync()));
 figure(
   Object.entries(schedules).flatMap(([name, schedule], i) => {
-    const line = { dash: (['solid', 'dash'] as const)[i] };
+    const line = { dash: (['solid', 'dash'] as const)[i], color: (['#2f7fd1', '#d9701a'] as const)[i] }; // of both panels
     return [
       { x: hundredTimes, y: curveOf(schedule), mode: 'lines', name, line },
       { x: hundredTimes, y: curveOf(schedule).map((g) => 1 / (1 + Math.exp(g))), mode: 'lines', name: `α², ${name}`, xaxis: 'x2', yaxis: 'y2', line, showlegend: false },
@@ -392,7 +392,7 @@ table(
 // %% [markdown] id="ends-text"
 // ### Two schedules, one network, and times that are drawn well
 //
-// The network above, with the cost of the steps estimated on the same 50 pictures many times, from 50 random times each. Both schedules have the same ends; times are independent, stratified, or stratified and by importance. The means agree up to their errors: **the ends alone count**. What differs is the spread of a single estimate, which is what a step of training is made of.
+// The network above, with the cost of the steps estimated on the same 50 pictures many times, from 50 random times each. Both schedules have the same ends; times are independent, stratified, or stratified and by importance. **The ends alone count**: all six rows estimate one number, each from draws of its own, so that their means differ by about their errors (of six, one beyond twice its error is no surprise). What differs otherwise is the spread of a single estimate, which is what a step of training is made of.
 
 // %% id="ends"
 /** SNR ‖x − x̂‖², which is ‖ε − ε̂‖², of each row at its γ, compiled: [B, D] and [B] → [B] */
@@ -410,12 +410,12 @@ const REPEATS = Math.max(3, budgeted(40, 100));
 const chargeAt = (squares: typeof digitSquares, schedule: NoiseSchedule, x: tf.Tensor, t: tf.Tensor, here: Rng): tf.Tensor =>
   tf.tidy(() => squares(x, schedule.gamma(t), here).mul(schedule.slope(t)).mul(0.5)); // prettier-ignore
 /** Estimates by one batch each, of times that `draw` gives. */
-function estimates(squares: typeof digitSquares, schedule: NoiseSchedule, x: tf.Tensor, draw: (here: Rng) => WeightedTimes, repeats: number) {
+function estimates(squares: typeof digitSquares, schedule: NoiseSchedule, x: tf.Tensor, draw: (here: Rng) => WeightedTimes, { repeats, here }: { repeats: number; here: Rng }) {
   return tf.tidy(() => {
-    const drawn = Array.from({ length: repeats }, (_, i) => draw(rng.fork(`estimate ${i}`)));
+    const drawn = Array.from({ length: repeats }, (_, i) => draw(here.fork(`estimate ${i}`)));
     const t = tf.concat(drawn.map((times) => times.t));
     const weight = tf.concat(drawn.map((times) => times.weight));
-    const charge = chargeAt(squares, schedule, tf.tile(x, [repeats, 1]), t, rng.fork('estimate noise')).mul(weight);
+    const charge = chargeAt(squares, schedule, tf.tile(x, [repeats, 1]), t, here.fork('noise')).mul(weight);
     return Array.from(charge.reshape([repeats, x.shape[0]!]).mean(1).dataSync());
   });
 } // prettier-ignore
@@ -435,7 +435,8 @@ const estimated = Object.entries(schedules).flatMap(([name, schedule]) => {
     ['stratified, by importance', (here) => importance.draw(stratifiedTimes(B, here))],
   ];
   return ways.map(([times, draw]) => {
-    const all = estimates(digitSquares, schedule, fewValidated, draw, REPEATS);
+    const here = rng.fork(`${name}, ${times}`); // draws of its own, so that no two rows err together
+    const all = estimates(digitSquares, schedule, fewValidated, draw, { repeats: REPEATS, here });
     return { schedule: name, times, mean: meanOf(all), 'its error': errorOf(all), 'spread of one estimate': spreadOf(all) }; // prettier-ignore
   });
 });
@@ -528,13 +529,8 @@ const PLANE_REPEATS = Math.max(3, budgeted(200));
 const onePlane = tf.tidy(() => planeData.validation.x.slice([0, 0], [100, 2]));
 table(
   Object.entries(three).map(([schedule, made]) => {
-    const all = estimates(
-      planeSquares,
-      made,
-      onePlane,
-      (here) => evenWeights(independentTimes(100, here)),
-      PLANE_REPEATS,
-    );
+    const draw = (here: Rng) => evenWeights(independentTimes(100, here));
+    const all = estimates(planeSquares, made, onePlane, draw, { repeats: PLANE_REPEATS, here: rng.fork(`plane, ${schedule}`) }); // prettier-ignore
     return { schedule, mean: meanOf(all), 'its error': errorOf(all), 'spread of one estimate': spreadOf(all) };
   }),
   { caption: `The cost of the steps by ${PLANE_REPEATS} batches of 100 independent times, nats a point`, digits: 3 },
@@ -601,7 +597,7 @@ await check('diffusion.untrained', neverTrained);
 // %% [markdown] id="paths-text"
 // A guess that never changes has nothing to refine: steps cancel, and what is left is the signal itself, at the price of the ends. With a network that *is* trained, many steps cost less than few, and the last row is where they go.
 //
-// **A bound by whole paths.** Few times give the bound, and cannot give more: an estimate of a KL is no weight. A whole path $\mathbf{z}_1, \dots, \mathbf{z}_0$ drawn from the encoder has a weight, $w = p(\mathbf{x}, \mathbf{z}) / q(\mathbf{z} \mid \mathbf{x})$ with mean $p(\mathbf{x})$, and the **importance bound** of chapter 8 is at hand: $\ln \frac1K \sum_k w_k$, for $K$ paths of 64 steps.
+// **A bound by whole paths.** Few times give the bound, and cannot give more: an estimate of a KL is no weight. A whole path $\mathbf{z}_1, \dots, \mathbf{z}_0$ drawn from the encoder has a weight, $w = p(\mathbf{x}, \mathbf{z}) / q(\mathbf{z} \mid \mathbf{x})$ with mean $p(\mathbf{x})$, and the **importance bound** of chapter 8 is at hand: $\ln \frac1K \sum_k w_k$, for $K$ paths of 64 steps. It is one of the sampler in 64 steps, another model than that without end: at $K = 1$ it lacks what the table above shows between these two rows, and $K$ paths win some of it back.
 
 // %% id="paths"
 const PATHS = Math.max(4, budgeted(24, 200)); // pictures
@@ -843,10 +839,10 @@ function walkDown(guessAt: (z: tf.Tensor, gamma: tf.Tensor) => tf.Tensor, start:
   }
   return { way, guesses, last: guessAt(way.at(-1)!, tf.fill([start.shape[0]!], LOW)) };
 } // prettier-ignore
-/** The guess of a model, compiled; of one with classes, for no class. */
+/** The guess of a model, compiled; `together`: for many calls between which no weight changes. */
 const guessOfModel = (model: Diffusion) => {
   const fn = compiled(([z, gamma]) => [model.network.apply(z!, gamma!).x]);
-  return (z: tf.Tensor, gamma: tf.Tensor): tf.Tensor => fn([z, gamma], rng)[0]!;
+  return Object.assign((z: tf.Tensor, gamma: tf.Tensor): tf.Tensor => fn([z, gamma], rng)[0]!, { together: fn.together }); // prettier-ignore
 };
 const planeGuess = guessOfModel(planeModel);
 const cells = Array.from({ length: 16 }, (_, i) => (2 * i) / 15 - 1);
@@ -855,7 +851,7 @@ const underneath = { x: cells, y: cells, density: Array.from(plane.logProb(grid)
 const POINTS = 30;
 const starts = rng.fork('starts').normal([POINTS, 2]);
 for (const [name, step] of [['Ancestral', ancestralStep], ['DDIM', ddimStep]] as const) {
-  const { way, last } = walkDown(planeGuess, starts, 24, step, rng.fork('plane walk'));
+  const { way, last } = planeGuess.together(() => walkDown(planeGuess, starts, 24, step, rng.fork('plane walk')));
   const names = [...evenly(24).reverse().map((gamma) => `γ = ${gamma.toFixed(1)}`), 'x̂'];
   trajectories([...way, last].map(rowsOf), { names, density: underneath, title: name === 'DDIM' ? 'DDIM: no noise on the way' : `Ancestral: ${ownStep.by()}` });
 } // prettier-ignore
@@ -866,7 +862,7 @@ for (const [name, step] of [['Ancestral', ancestralStep], ['DDIM', ddimStep]] as
 // %% id="digits-walk"
 const digitGuess = guessOfModel(noisy.model);
 const MANY = 10; // digits side by side
-const digitsWalk = walkDown(digitGuess, rng.fork('digit starts').normal([MANY, D]), 48, ancestralStep, rng.fork('digit walk')); // prettier-ignore
+const digitsWalk = digitGuess.together(() => walkDown(digitGuess, rng.fork('digit starts').normal([MANY, D]), 48, ancestralStep, rng.fork('digit walk'))); // prettier-ignore
 /** Pictures in rows of MANY, with gaps, as one array of grey levels. */
 function sheet(images: readonly number[][]): (number | null)[][] {
   const pixels = Array.from({ length: Math.ceil(images.length / MANY) * 9 - 1 }, () => new Array<number | null>(MANY * 9 - 1).fill(null)); // prettier-ignore
@@ -1011,7 +1007,7 @@ const ownGuide = yours(guide, (a: tf.Tensor, b: tf.Tensor, w: number) => a.mul(1
 const EACH = Math.max(2, budgeted(15, 30)); // of a class
 const asked = tf.tidy(() => tf.tile(tf.range(0, 10, 1, 'int32'), [EACH]));
 const anyClass = tf.fill([10 * EACH], 10, 'int32');
-const GUIDED_STEPS = Math.max(8, budgeted(24, 64));
+const GUIDED_STEPS = Math.max(4, budgeted(24, 64));
 function guidedDigits(w: number, by: typeof guide): tf.Tensor {
   const guessAt = (z: tf.Tensor, gamma: tf.Tensor) =>
     tf.tidy(() => {
@@ -1021,7 +1017,7 @@ function guidedDigits(w: number, by: typeof guide): tf.Tensor {
       ];
       return by(ofClass, ofAny, w).clipByValue(-1, 1); // nothing lies beyond
     });
-  const { last } = walkDown(guessAt, rng.fork('guided').normal([10 * EACH, D]), GUIDED_STEPS, ancestralStep, rng.fork('guided walk')); // prettier-ignore
+  const { last } = toldGuess.together(() => walkDown(guessAt, rng.fork('guided').normal([10 * EACH, D]), GUIDED_STEPS, ancestralStep, rng.fork('guided walk'))); // prettier-ignore
   return tf.tidy(() => shown(last).round());
 }
 /** Mean distance of two of the same label. */

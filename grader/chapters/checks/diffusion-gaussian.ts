@@ -48,6 +48,14 @@ function mistakenMeans(gammaT: number, gammaS: number): readonly (readonly [hint
     ['x counts with the share of the noise that was added between s and t, not in full', (z, x) => ((kept * sS ** 2) / sT ** 2) * z + aS * x],
     ['σ_s and σ_t are to be squared: precisions are 1 / σ²', (z, x) => ((kept * sS) / sT) * z + ((aS * added) / sT) * x],
     ['the mean of z_s is not z_t divided by what was kept: that takes all noise in z_t for signal', (z) => z / kept],
+    ['both precisions add up, 1 / σ_s² + k² / v = σ_t² / (v σ_s²): the divisor is σ_t²', (z, x) => kept * z + ((aS * added) / sS ** 2) * x],
+    ['α² is 1 / (1 + e^γ), and k the ratio of the α, not of their squares', (z, x) => ((kept ** 2 * sS ** 2) / sT ** 2) * z + ((aS * added) / sT ** 2) * x],
+    ['α² is 1 / (1 + e^γ), and k the ratio of the α, not of their squares', (z, x) => ((kept ** 2 * sS ** 2) / sT ** 2) * z + ((aS * (sT ** 2 - kept ** 4 * sS ** 2)) / sT ** 2) * x],
+    ['the noise added is σ_t² − k² σ_s²: what was there is shrunk, and its variance by k²', (z, x) => ((kept * sS ** 2) / sT ** 2) * z + ((aS * (sT ** 2 - sS ** 2)) / sT ** 2) * x],
+    ['the noise added is σ_t² − k² σ_s²: what was there is shrunk, and its variance by k²', (z, x) => ((kept * sS ** 2) / sT ** 2) * z + ((aS * (sT ** 2 - kept * sS ** 2)) / sT ** 2) * x],
+    ['γ is −ln SNR, so that noise grows with it: the sign', reverseOf(-gammaT, -gammaS).mu],
+    ['x and z have each other’s share', (z, x) => ((kept * sS ** 2) / sT ** 2) * x + ((aS * added) / sT ** 2) * z],
+    ['x at s is worth α_s x, once: its share has α_s, not α_s²', (z, x) => ((kept * sS ** 2) / sT ** 2) * z + ((aS ** 2 * added) / sT ** 2) * x],
   ]; // prettier-ignore
 }
 
@@ -69,6 +77,8 @@ function mistakenSpreads(gammaT: number, gammaS: number): readonly KnownMistake[
     of('logVar is ln σ², not ln σ', right / 2),
     of('that is the variance of q(z_s | x): z_t says something about z_s, too', Math.log(sS ** 2)),
     of('the sign: precisions add up, and the variance is one over their sum', -right),
+    of('the natural logarithm, not that to base 2', right / Math.LN2),
+    of('a product of two variances is none: divide by σ_t², since precisions add up', Math.log(added * sS ** 2)),
   ];
 }
 
@@ -142,6 +152,8 @@ const costOf = (errors: Vector, gamma: Vector) =>
 
 type Cost = (errors: Vector, gamma: Vector) => number;
 
+const SHORT_STEPS = 'that is the limit of short steps: these have a length, and cost the difference of two ratios';
+
 const wrongCosts: readonly (readonly [hint: string, cost: Cost])[] = [
   ['the steps are counted one too far: step i goes from γ_i down to γ_{i − 1}, and its error was made at γ_i', (e, g) => sum(e.map((v, i) => 0.5 * (snrOf(g[Math.min(i + 1, e.length)]!) - snrOf(g[Math.min(i + 2, e.length)]!)) * v))],
   ['time runs the other way: the first error is that of the least noise', (e, g) => costOf([...e].reverse(), g)],
@@ -153,6 +165,14 @@ const wrongCosts: readonly (readonly [hint: string, cost: Cost])[] = [
   ['SNR is α² / σ², not its square root', (e, g) => sum(e.map((v, i) => 0.5 * (Math.exp(-g[i]! / 2) - Math.exp(-g[i + 1]! / 2)) * v))],
   ['the difference of two ratios, not of their logarithms', (e, g) => sum(e.map((v, i) => 0.5 * (g[i + 1]! - g[i]!) * v))],
   ['that is ½ SNR itself, of every time, and not by how much it falls', (e, g) => sum(e.map((v, i) => 0.5 * snrOf(g[i + 1]!) * v))],
+  ['that is ½ SNR itself, of every time, and not by how much it falls', (e, g) => sum(e.map((v, i) => 0.5 * snrOf(g[i]!) * v))],
+  [SHORT_STEPS, (e, g) => sum(e.map((v, i) => 0.5 * snrOf(g[i + 1]!) * (g[i + 1]! - g[i]!) * v))],
+  [SHORT_STEPS, (e, g) => sum(e.map((v, i) => 0.5 * snrOf(g[i]!) * (g[i + 1]! - g[i]!) * v))],
+  ['the means differ by c α_s (x − x̂), the variance is c σ_s²: SNR(s) is left, too', (e, g) => sum(e.map((v, i) => -0.5 * Math.expm1(g[i]! - g[i + 1]!) * v))],
+  ['c = 1 − e^(γ_s − γ_t) stands with SNR at s, where the posterior is, not at t', (e, g) => sum(e.map((v, i) => -0.5 * Math.expm1(g[i]! - g[i + 1]!) * snrOf(g[i + 1]!) * v))],
+  ['SNR is α² / σ², not α²', (e, g) => sum(e.map((v, i) => 0.5 * (alphaOf(g[i]!) ** 2 - alphaOf(g[i + 1]!) ** 2) * v))],
+  ['the natural logarithm is meant: nats, not bits', (e, g) => costOf(e, g) / Math.LN2],
+  ['the errors are squared already: ‖x − x̂‖²', (e, g) => costOf(e.map((v) => v * v), g)],
 ]; // prettier-ignore
 
 export async function checkCost(call: Call, errors: Matrix, gamma: Vector): Promise<void> {
@@ -206,6 +226,19 @@ export async function checkWeight(call: Call, kind: Kind, gamma: number): Promis
   const mistakes = [
     ...others.map((other) => of(`that is the weight of ${other}`, weightOf(other, gamma))),
     of('½ is missing', 2 * right),
+    of('a KL is not below 0', -right),
+    of(
+      'where errors are larger by a factor, the weight is smaller: divide by its square',
+      (0.5 * snrOf(gamma)) ** 2 / right,
+    ),
+    of(
+      'SNR + 1 is what an error in v weighs in x; asked is what an error in v has to be multiplied by',
+      0.5 * (snrOf(gamma) + 1),
+    ),
+    of(
+      'z is not in doubt, but both ε and x are, in v − v̂: with α (ε − ε̂) = −(α² / σ) (x − x̂) they add up',
+      0.5 * (alphaOf(gamma) * sigmaOf(gamma)) ** 2,
+    ),
     of('γ is −ln SNR: the sign', weightOf(kind, -gamma)),
     of('errors are squared, so that the factor between them is, too', 0.5 * Math.sqrt(2 * right)),
   ];

@@ -30,6 +30,10 @@ export function maskedInput(rng: Rng, B: number, D: number, V: number): MaskedIn
   return { x, logits, visible };
 }
 
+/** ln p(x_d) as it is where logits are normalised over coordinates, which is the wrong axis. */
+const acrossCoordinates = (x: Matrix, logits: readonly Matrix[]): Matrix =>
+  x.map((row, n) => row.map((v, d) => logits[n]![d]![v]! - logSumExp(logits[n]!.map((one) => one[v]!))));
+
 type Estimate = (each: Vector, visible: Vector) => number;
 
 const hiddenOf = (visible: Vector) => visible.length - sum(visible);
@@ -43,6 +47,11 @@ const wrongEstimates: readonly (readonly [hint: string, estimate: Estimate])[] =
   ['the mean over what is hidden is the mean of one factor; there are D of them', (e, v) => maskedSum(e, v) / hiddenOf(v)],
   ['divided by how many are hidden, not by how many there are', (e, v) => maskedSum(e, v) / e.length],
   ['a bound on ln p(x), which is negative: the sign', (e, v) => -maskedOf(e, v)],
+  ['D − n are hidden, and each is as likely to be next: not one more', (e, v) => (e.length / (hiddenOf(v) + 1)) * maskedSum(e, v)],
+  ['the mean is over the hidden ones, not over those that are shown', (e, v) => (e.length / (sum(v) + 1)) * maskedSum(e, v)],
+  ['in nats: the natural logarithm, not that to base 2', (e, v) => maskedOf(e, v) / Math.LN2],
+  ['shown coordinates are given, not guessed: the D factors are those of the hidden ones, on average', (e, v) => maskedOf(e, v) + sum(e) - maskedSum(e, v)],
+  ['an order has D factors, the last one included', (e, v) => ((e.length - 1) / e.length) * maskedOf(e, v)],
 ]; // prettier-ignore
 
 export async function checkMasked(call: Call, { x, logits, visible }: MaskedInput): Promise<void> {
@@ -55,6 +64,8 @@ export async function checkMasked(call: Call, { x, logits, visible }: MaskedInpu
   const mistakes: KnownMistake[] = [
     ...wrongEstimates.map(([told, by]): KnownMistake => ({ hint: told, answer: () => of(by) })),
     { hint: 'logits are to be normalised, by tf.logSoftmax', answer: () => of(maskedOf, each(() => 0)) },
+    { hint: 'D is the number of coordinates, not that of values', answer: () => of((e, v) => (logits[0]![0]!.length / e.length) * maskedOf(e, v)) },
+    { hint: 'a coordinate’s values share probability 1: normalised along the last axis', answer: () => of(maskedOf, acrossCoordinates(x, logits)) },
     { hint: 'the logarithm of the probability, not the probability', answer: () => of(maskedOf, each(logSumExp).map((row) => row.map(Math.exp))) },
     { hint: 'each example hides as many as it hides, whatever the others do', answer: () => of((e, v) => (e.length / (sum(visible.map(hiddenOf)) / visible.length)) * maskedSum(e, v)) },
   ]; // prettier-ignore
@@ -95,12 +106,19 @@ type Guide = (told: number, free: number, w: number) => number;
 const guided: Guide = (told, free, w) => free + (1 + w) * (told - free);
 
 const wrongGuides: readonly (readonly [hint: string, guide: Guide])[] = [
-  ['guidance on the wrong branch: this goes away from the class', (c, u, w) => c + (1 + w) * (u - c)],
+  // first, since at w = 0 that is what the wrong branch gives, too
   ['at w = 0 nothing is to be added: the answer is the guess that was told the class', (c, u, w) => u + w * (c - u)],
+  ['guidance on the wrong branch: this goes away from the class', (c, u, w) => c + (1 + w) * (u - c)],
   ['that is the other way: further from where no class was told, not back to it', (c, u, w) => c - w * (c - u)],
   ['beyond the guess that was told, by w times the difference: not a mean of the two', (c, u, w) => (c + w * u) / (1 + w)],
   ['the guess that was told, 1 + w times: what was not told has to be taken off w times', (c, _, w) => (1 + w) * c],
   ['the two guesses are swapped in what is added', (c, u, w) => u + w * (u - c)],
+  ['kept in [−1, 1] already: whoever calls this does that', (c, u, w) => Math.min(1, Math.max(-1, guided(c, u, w)))],
+  ['the guess that was told is where guidance starts, so that w = 0 adds nothing', (c, u, w) => c + (1 + w) * (c - u)],
+  ['what the class adds is added to a guess: it is none by itself', (c, u, w) => (1 + w) * (c - u)],
+  ['in proportion to w, not to its square', (c, u, w) => c + w * w * (c - u)],
+  ['without guidance, whatever w', (c) => c],
+  ['without the class, whatever w', (_, u) => u],
 ]; // prettier-ignore
 
 export async function checkGuidance(call: Call, told: Matrix, free: Matrix, w: number): Promise<void> {

@@ -14,6 +14,7 @@ type Shares = Record<(typeof TERMS)[number], number>;
 
 const noiseOf = (gamma: number) => 1 / (1 + Math.exp(-gamma)); // σ²
 const ENTROPY = 0.5 * Math.log(2 * Math.PI * Math.E);
+const NATS = 'in nats: the natural logarithm, not that to base 2';
 
 /** The prior and the reconstruction by their formulas; the steps are what they leave of the entropy. */
 function sharesOf(gamma0: number, gamma1: number): Shares {
@@ -36,10 +37,18 @@ function mistakenShares(gamma0: number, gamma1: number): Record<keyof Shares, re
       of('the entropy of a Gaussian is ½ ln (2π e σ²): the e, from the mean square, is missing', right.reconstruction - 0.5),
       of('what z_0 leaves of x varies by σ², not by σ', 0.5 * Math.log(2 * Math.PI * Math.E * Math.sqrt(first))),
       of('−ln p, not ln p', -right.reconstruction),
+      of('γ is −ln SNR, so that noise grows with it: the sign', 0.5 * Math.log(2 * Math.PI * Math.E * (1 - first))),
+      of(NATS, right.reconstruction / Math.LN2),
+      of('a mean square is no likelihood: p(x | z_0) has a variance of its own, σ²', 0.5 * first),
+      of('the last decoder knows how sure it is: its variance is σ², not 1', 0.5 * (Math.log(2 * Math.PI) + first)),
     ],
     steps: [
       of('guesses are better than 0: the mean of (x − x̂)² at γ is σ², not 1', fall),
       of('steps are without end, and each has a guess of its own: the error at γ is σ² there, not that at the noisy end', fall * last),
+      of('steps are without end, and each has a guess of its own: the error at γ is σ² there, not that at the clean end', fall * first),
+      of('α², which is what ½ is multiplied by, changes on the way: an integral, not a product', 0.5 * (gamma1 - gamma0) * (1 - first)),
+      of('α², which is what ½ is multiplied by, changes on the way: an integral, not a product', 0.5 * (gamma1 - gamma0) * (1 - last)),
+      of(NATS, right.steps / Math.LN2),
       of('the steps are what the two ends leave of the entropy: the last decoder’s term is forgotten', ENTROPY - right.prior),
       of('the steps are what the two ends leave of the entropy: the prior’s term is forgotten', ENTROPY - right.reconstruction),
       of('½, from the squares in a Gaussian’s logarithm, is missing', 2 * right.steps),
@@ -51,6 +60,9 @@ function mistakenShares(gamma0: number, gamma1: number): Record<keyof Shares, re
       of('x varies, too: the mean of α² x² is α², and with σ² that is 1', 0.5 * (last - 1 - Math.log(last))),
       of('the prior is at the end with the most noise, γ₁', swapped.prior),
       of('the factor ½ of a Gaussian’s KL', 2 * right.prior),
+      of(NATS, right.prior / Math.LN2),
+      of('½ (α² + σ² − 1 − ln σ²): what is left is the logarithm of the noise, not of the signal', -0.5 * Math.log(1 - last)),
+      of('½ ln (1 + SNR), which is ½ SNR only where that is small', 0.5 * Math.exp(-gamma1)),
       of('a KL is not below 0', -right.prior),
     ],
   };
@@ -98,6 +110,12 @@ interface Untrained {
 const snr = (gamma: number) => Math.exp(-gamma);
 const untrainedCost = ({ power, gamma0, gammaT }: Untrained) => 0.5 * power * (snr(gamma0) - snr(gammaT));
 
+/** ½ E‖x‖² times the sum of what every step, from s to t, adds. */
+function stepwise({ power, gamma0, gammaT, T }: Untrained, charge: (s: number, t: number) => number): number {
+  const at = (i: number) => gamma0 + ((gammaT - gamma0) * i) / T;
+  return 0.5 * power * Array.from({ length: T }, (_, i) => charge(at(i), at(i + 1))).reduce((a, b) => a + b);
+}
+
 const wrongCosts: readonly (readonly [hint: string, cost: (world: Untrained) => number])[] = [
   ['every step costs by how much SNR falls in it; the falls add up to that from end to end, however many there are', (w) => w.T * untrainedCost(w)],
   ['a sum over the steps, not their mean', (w) => untrainedCost(w) / w.T],
@@ -109,6 +127,13 @@ const wrongCosts: readonly (readonly [hint: string, cost: (world: Untrained) => 
   ['SNR is e^(−γ): the sign of γ', (w) => 0.5 * w.power * (Math.exp(w.gammaT) - Math.exp(w.gamma0))],
   ['SNR is α² / σ², not its square root', (w) => 0.5 * w.power * (Math.sqrt(snr(w.gamma0)) - Math.sqrt(snr(w.gammaT)))],
   ['a KL is not below 0: SNR falls from γ₀ on', (w) => -untrainedCost(w)],
+  ['a guess of 0 misses x itself, not α x: errors are in units of x, whatever the noise', (w) => stepwise(w, (s, t) => (snr(s) - snr(t)) / (1 + Math.exp(t)))],
+  ['T steps from γ₀ to γ_T: not one more', (w) => untrainedCost({ ...w, gammaT: w.gammaT + (w.gammaT - w.gamma0) / w.T })],
+  ['T steps from γ₀ to γ_T: not one less', (w) => untrainedCost({ ...w, gammaT: w.gammaT - (w.gammaT - w.gamma0) / w.T })],
+  ['T steps from γ₀ to γ_T: not one less', (w) => untrainedCost({ ...w, gamma0: w.gamma0 + (w.gammaT - w.gamma0) / w.T })],
+  ['by how much SNR falls, not SNR itself', (w) => stepwise(w, (_, t) => snr(t))],
+  ['that is the limit of short steps: these have a length, and cost the difference of two ratios', (w) => stepwise(w, (s, t) => snr(t) * (t - s))],
+  ['E‖x‖² is squared already', (w) => w.power * untrainedCost(w)],
 ]; // prettier-ignore
 
 export async function checkUntrained(call: Call, world: Untrained): Promise<void> {
