@@ -94,7 +94,7 @@ export const masked: Exercise = {
     },
     {
       name: 'a batch whose rows hide more and less',
-      run: ({ call, rng }) => checkMasked(call, maskedInput(rng, 4, 4, 3)),
+      run: ({ call, rng }) => checkMasked(call, maskedInput(rng, 4, 5, 3)),
     },
   ],
 }; // prettier-ignore

@@ -22,7 +22,6 @@ function timed(model: Stepwise, engine: Engine): number {
   return performance.now() - started;
 }
 
-// measured: 30 to 140 times, on a machine of two cores that others used as well
 test.each<readonly [string, () => Stepwise]>([
   ['variational diffusion', () => variationalDiffusion.create(variationalDiffusion.defaults, createRng('model'))],
   ['masked diffusion', () => maskedDiffusion.create(maskedDiffusion.defaults, createRng('model'))],
@@ -30,7 +29,7 @@ test.each<readonly [string, () => Stepwise]>([
   '%s: the compiled sampler takes at most a tenth of the time of the same, operation by operation',
   (name, create) => {
     const model = create();
-    for (const _ of [1, 2]) timed(model, 'auto'); // compiles
+    timed(model, 'auto'); // compiles
     const rounds = Array.from({ length: ROUNDS }, () => [timed(model, 'auto'), timed(model, 'eager')] as const); // in turn, since others use the machine
     const [compiled, eager] = [0, 1].map((k) => median(rounds.map((round) => round[k]!))) as [number, number];
     const said = `${name}, ${COUNT} digits in ${STEPS} steps: ${compiled.toFixed(0)} ms compiled, ${eager.toFixed(0)} ms eager, ${(eager / compiled).toFixed(0)} times`;
