@@ -59,7 +59,7 @@ export async function checkMasked(call: Call, { x, logits, visible }: MaskedInpu
   const got = expectTensor(await call(matrixTensor(x), tf.tensor3d(logits.map((rows) => rows.map((row) => [...row]))), matrixTensor(visible)), { what: 'the estimate', shape: [x.length], hint: 'one number an example' }); // prettier-ignore
   const each = (normaliser: (row: Vector) => number) =>
     x.map((row, n) => row.map((v, d) => logits[n]![d]![v]! - normaliser(logits[n]![d]!)));
-  const of = (estimate: Estimate, terms = each(logSumExp)) =>
+  const of = (estimate: Estimate, terms: Matrix = each(logSumExp)) =>
     tf.tensor1d(terms.map((row, n) => estimate(row, visible[n]!)));
   const mistakes: KnownMistake[] = [
     ...wrongEstimates.map(([told, by]): KnownMistake => ({ hint: told, answer: () => of(by) })),
