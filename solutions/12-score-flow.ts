@@ -628,7 +628,7 @@ table(
 // The probability-flow ODE gives the score model one in the same way. It is *exact* up to the error of the solver, and that can be measured: by halving its steps, or by a solver that watches its own error and chooses its steps (**adaptive**, Dormand and Prince's pair of orders 5 and 4). The divergence is exact by $D$ passes backwards, or estimated by one: $\mathbb{E}\, \mathbf{e}^\top \mathbf{J} \mathbf{e} = \operatorname{tr} \mathbf{J}$ for $\mathbf{e}$ of random signs (**Hutchinson**), with variance $2 \sum_{i \ne j} S_{ij}^2$, $\mathbf{S}$ the symmetric part of $\mathbf{J}$.
 
 // %% [markdown] id="choice-text"
-// **Chosen by other points.** How wide the network is and which levels of noise it sees most often were chosen by the KL on *validation* points, neither trained on nor tested on, after short trainings. Exact divergence, as everywhere in the plane.
+// **Chosen by other points.** How wide the networks are was chosen by the KL on *validation* points, neither trained on nor tested on, after short trainings from the same start. Which levels of noise a score model sees most often is no matter of the KL alone: about $e^{-1.2}$ is kept wherever others are within the errors, since less noise is where section 5 finds the score most wrong. Exact divergence, as everywhere in the plane.
 
 // %% id="choice"
 const own = new Map<tf.Tensor, ArrayLike<number>>(); // −ln p_ring of each set of points
