@@ -31,7 +31,7 @@ export function maskedInput(rng: Rng, B: number, D: number, V: number): MaskedIn
 }
 
 /** ln p(x_d) as it is where logits are normalised over coordinates, which is the wrong axis. */
-const acrossCoordinates = (x: Matrix, logits: readonly Matrix[]): Matrix =>
+const acrossCoordinates = (x: Matrix, logits: readonly Matrix[]): number[][] =>
   x.map((row, n) => row.map((v, d) => logits[n]![d]![v]! - logSumExp(logits[n]!.map((one) => one[v]!))));
 
 type Estimate = (each: Vector, visible: Vector) => number;
