@@ -117,6 +117,7 @@ const wrongSteps: readonly (readonly [hint: string, step: Step])[] = [
   ['½ g² is of the ODE without noise; with noise it is g²', (z, s, xi, { f, g, h }) => z + h * (0.5 * g * g * s - f * z) + g * Math.sqrt(h) * xi],
   ['without noise this is no step of the SDE', (z, s, _, { f, g, h }) => z + h * (g * g * s - f * z)],
   ['that is a step forwards: the score is missing', (z, _, xi, { f, g, h }) => z + h * f * z + g * Math.sqrt(h) * xi],
+  ['the noise is added: taken off it has the same distribution, but is not the step from this draw', (z, s, xi, { f, g, h }) => z + h * (g * g * s - f * z) - g * Math.sqrt(h) * xi],
   ['the noise has the deviation g √h, not g² √h', (z, s, xi, { f, g, h }) => z + h * (g * g * s - f * z) + g * g * Math.sqrt(h) * xi],
 ]; // prettier-ignore
 

@@ -57,6 +57,7 @@ function wrongScores(hills: Hills): readonly (readonly [hint: string, score: num
     ['every hill pulls by its share: p(k | x), which depends on x', pulled(hills, variance, even)],
     ['shares sum to 1: a mean over the hills, not a sum', pulled(hills, variance, () => mu.map(() => 1))],
     ['width and σ are deviations: their squares add up', pulled(hills, width + sigma, byDensity(hills, width + sigma))],
+    ['width and σ are deviations: their squares add up', pulled(hills, (width + sigma) ** 2, byDensity(hills, (width + sigma) ** 2))],
     ['divided by the variance, not by the deviation', times(Math.sqrt(variance))],
     ['that is the best guess of x less x, σ² times the score', times(sigma ** 2)],
   ]; // prettier-ignore
