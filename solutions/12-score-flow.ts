@@ -663,20 +663,31 @@ const choices = [
     make: (here: Rng) => flowMatching.create({ ...flowMatching.defaults, hidden }, here),
   })),
 ];
+type Chosen = typeof score.model | typeof flow.model;
+const scoreOf = (model: Chosen) => ('score' in model ? model.score : scoreOfFlow(model));
 const CHOICE = budgeted(6, 3); // epochs
 const tried = [];
 for (const { make, ...setting } of choices.slice(0, Math.max(1, budgeted(6)))) {
-  const { model } = await trained<GenerativeModel>(make(rng.fork('choice')), rng.fork('choice fit'), CHOICE);
-  tried.push({ ...setting, ...klOf(model, validation) });
+  const { model } = await trained<Chosen>(make(rng.fork('choice')), rng.fork('choice fit'), CHOICE);
+  const errors = { 'score’s error, σ = 0.1': relativeError(scoreOf(model), 0.1, 'choice') };
+  tried.push({ ...setting, ...klOf(model, validation), ...errors });
 }
 table(tried, { caption: `${validation.shape[0]} validation points, after ${CHOICE} epochs`, digits: 4 }); // prettier-ignore
 
 // %% [markdown] id="kl-text"
-// **On test points**, after the whole training.
+// **On test points**, after the whole training. The score model stands there twice. Its network takes noise from $\mathbf{x} + \sigma \boldsymbol\varepsilon$ and does not ask how it came there; VP's $\mathbf{z} = \alpha (\mathbf{x} + \sigma \boldsymbol\varepsilon)$ is that, scaled. So the **same weights** are read by either process, and either has an ODE, and a likelihood.
 
 // %% id="kl"
 const seeds = fullBudget() ? ['', 'second ', 'third '] : [''];
+/** A model with the same weights, of the process that preserves the variance. */
+function preserved(model: typeof score.model) {
+  const twin = scoreModel.create({ ...scoreModel.defaults, process: 'vp' }, rng.fork('twin'));
+  twin.bijection.variables.forEach((variable, i) => variable.assign(model.bijection.variables[i]!));
+  return twin;
+}
+const twin = preserved(score.model);
 const scoreRows: (ReturnType<typeof klOf> & { model: string; 'error of the score': number })[] = [];
+const twinRows: typeof scoreRows = [];
 const flowRows: typeof scoreRows = [];
 for (const seed of seeds) {
   const first = seed === '';
@@ -684,13 +695,15 @@ for (const seed of seeds) {
   const flows = first ? flow : await trained(flowMatching.create(flowMatching.defaults, rng.fork(`${seed}flow`)), rng.fork(`${seed}flow fit`), EPOCHS);
   const errorAt = (at: (x: tf.Tensor, sigma: tf.Tensor) => tf.Tensor) => ({ 'error of the score': relativeError(at, WIDTH, `error ${WIDTH}`) });
   scoreRows.push({ model: `${seed}score model (VE)`, ...klOf(scores.model), ...errorAt(scores.model.score) });
+  const again = first ? twin : preserved(scores.model);
+  twinRows.push({ model: `${seed}score model (VP)`, ...klOf(again), ...errorAt(again.score) });
   flowRows.push({ model: `${seed}flow matching`, ...klOf(flows.model), ...errorAt(scoreOfFlow(flows.model)) });
 } // prettier-ignore
-const overSeeds = [scoreRows, flowRows].map((rows) => {
+const overSeeds = [scoreRows, twinRows, flowRows].map((rows) => {
   const kls = rows.map((row) => row['KL to the ring, nats']);
   return { model: `${rows[0]!.model}, mean of ${rows.length} seeds`, 'KL to the ring, nats': meanOf(kls), 'standard error': errorOf(kls), 'error of the score': meanOf(rows.map((row) => row['error of the score'])) };
 }); // prettier-ignore
-table([...scoreRows, ...flowRows, ...(seeds.length > 1 ? overSeeds : [])], {
+table([...scoreRows, ...twinRows, ...flowRows, ...(seeds.length > 1 ? overSeeds : [])], {
   caption: `Entropy of the ring: ${ring.entropy.toFixed(3)} nats. The score’s error is relative, at noise of σ = ${WIDTH}. Standard errors of the KL are over ${test.shape[0]} test points, of a mean of seeds over the seeds`,
   digits: 4,
 }); // prettier-ignore
@@ -838,7 +851,7 @@ table(
 // %% [markdown] id="sampling"
 // ## 7 Sampling
 //
-// **Four ways from one score**: the reverse process with noise (Euler–Maruyama), with a step of Langevin dynamics after each of its steps (**predictor–corrector**), the ODE in fixed steps, and the ODE with a tolerance. What counts is quality for a number of network evaluations, one after the other.
+// **Four ways from one score**: the reverse process with noise (Euler–Maruyama), with a step of Langevin dynamics after each of its steps (**predictor–corrector**), the ODE in fixed steps, and the ODE with a tolerance. What counts is quality for a number of network evaluations, one after the other. Section 6 read the same weights as VP; three of its rows stand below.
 
 // %% id="samplers"
 const quality = (name: string, evaluations: number, draw: (here: Rng) => tf.Tensor) => ({
@@ -846,8 +859,11 @@ const quality = (name: string, evaluations: number, draw: (here: Rng) => tf.Tens
   evaluations,
   ...apart((here) => draw(here.fork('start'))),
 });
-const byScore = (options: Partial<ScoreSampleOptions>) => (here: Rng) =>
-  score.model.sample({ count: SAMPLES, rng: here, ...options });
+const byScore =
+  (options: Partial<ScoreSampleOptions>, { model } = { model: score.model }) =>
+  (here: Rng) =>
+    model.sample({ count: SAMPLES, rng: here, ...options });
+const byTwin = (options: Partial<ScoreSampleOptions>) => byScore(options, { model: twin });
 const byEuler = (steps: number) => (here: Rng) =>
   flow.model.sample({ count: SAMPLES, rng: here, steps, solver: 'euler' });
 const counted: number[] = []; // evaluations of the adaptive solver, set by set
@@ -867,6 +883,9 @@ table(
     ...[10, 100].map((steps) => quality(`predictor–corrector, ${steps} steps`, 2 * steps, byScore({ method: 'predictor-corrector', steps }))),
     ...[5, 10, 20].map((steps) => quality(`ODE, Heun, ${steps} steps`, 2 * steps, byScore({ steps, solver: 'heun' }))),
     { ...adaptive, evaluations: meanOf(counted) },
+    quality('VP: Euler–Maruyama, 100 steps', 100, byTwin({ method: 'euler-maruyama', steps: 100 })),
+    quality('VP: predictor–corrector, 100 steps', 200, byTwin({ method: 'predictor-corrector', steps: 100 })),
+    quality('VP: ODE, Heun, 10 steps', 20, byTwin({ steps: 10, solver: 'heun' })),
     ...[1, 4, 8].map((steps) => quality(`flow matching, Euler, ${steps} steps`, steps, byEuler(steps))),
     trueSamples,
   ],
