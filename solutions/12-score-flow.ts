@@ -628,7 +628,7 @@ table(
 // The probability-flow ODE gives the score model one in the same way. It is *exact* up to the error of the solver, and that can be measured: by halving its steps, or by a solver that watches its own error and chooses its steps (**adaptive**, Dormand and Prince's pair of orders 5 and 4). The divergence is exact by $D$ passes backwards, or estimated by one: $\mathbb{E}\, \mathbf{e}^\top \mathbf{J} \mathbf{e} = \operatorname{tr} \mathbf{J}$ for $\mathbf{e}$ of random signs (**Hutchinson**), with variance $2 \sum_{i \ne j} S_{ij}^2$, $\mathbf{S}$ the symmetric part of $\mathbf{J}$.
 
 // %% [markdown] id="choice-text"
-// **Chosen by other points.** How wide the networks are was chosen by the KL on *validation* points, neither trained on nor tested on, after short trainings from the same start. Which levels of noise a score model sees most often is no matter of the KL alone: about $e^{-1.2}$ is kept wherever others are within the errors, since less noise is where section 5 finds the score most wrong. Exact divergence, as everywhere in the plane.
+// **Chosen by other points.** How wide the networks are was chosen by the KL on *validation* points, neither trained on nor tested on, after short trainings from the same start. Which levels of noise a score model sees most often is a trade, as its first three rows show: after so short a training, rarer small levels give a smaller KL, and a larger error of the score where there is little noise. About $e^{-1.2}$ lies between, and is kept. Exact divergence, as everywhere in the plane.
 
 // %% id="choice"
 const own = new Map<tf.Tensor, ArrayLike<number>>(); // −ln p_ring of each set of points
@@ -675,7 +675,7 @@ for (const { make, ...setting } of choices.slice(0, Math.max(1, budgeted(6)))) {
 table(tried, { caption: `${validation.shape[0]} validation points, after ${CHOICE} epochs`, digits: 4 }); // prettier-ignore
 
 // %% [markdown] id="kl-text"
-// **On test points**, after the whole training. The score model stands there twice. Its network takes noise from $\mathbf{x} + \sigma \boldsymbol\varepsilon$ and does not ask how it came there; VP's $\mathbf{z} = \alpha (\mathbf{x} + \sigma \boldsymbol\varepsilon)$ is that, scaled. So the **same weights** are read by either process, and either has an ODE, and a likelihood.
+// **On test points**, after the whole training. The score model stands there twice. Its network takes noise from $\mathbf{x} + \sigma \boldsymbol\varepsilon$ and does not ask how it came there; VP's $\mathbf{z} = \alpha (\mathbf{x} + \sigma \boldsymbol\varepsilon)$ is that, scaled. So the **same weights** are read by either process, and either has an ODE, and a likelihood. It is the same one: where $\sigma(t)$ is the same, so are the paths, up to the factor $\alpha$, and what the scaling adds to the divergence is what the narrower base takes back.
 
 // %% id="kl"
 const seeds = fullBudget() ? ['', 'second ', 'third '] : [''];
@@ -758,7 +758,7 @@ table(
 // %% [markdown] id="digits-text"
 // ### On digits
 //
-// Integers get uniform noise, as in chapter 6: a flow's density of $\mathbf{x} + \mathbf{u}$ gives a lower bound on the probability of the integers. Convolutions over the picture as in chapter 11, told the time. With 64 coordinates the exact divergence costs 64 passes; the estimate one, and its mean is the same, so that the bound stays one. What may *not* be done with estimates is the importance bound of chapter 8: $\exp$ of an estimate without bias is too large on average. That one is computed with exact divergences, for fewer images. **Dropout** was chosen on validation images; the length of training was not, and nothing is stopped early.
+// Integers get uniform noise, as in chapter 6: a flow's density of $\mathbf{x} + \mathbf{u}$ gives a lower bound on the probability of the integers. Convolutions over the picture as in chapter 11, told the time. With 64 coordinates the exact divergence costs 64 passes; the estimate one, and its mean is the same, so that the bound stays one. What may *not* be done with estimates is the importance bound of chapter 8: $\exp$ of an estimate without bias is too large on average. That one is computed with exact divergences, for fewer images. **Dropout** was tried on validation images: so short a training does not tell a tenth from none, and a tenth is kept for the long one, in which images might be learnt by heart. The length of training was not chosen, and nothing is stopped early.
 
 // %% id="digits"
 const digits = load('digits');
