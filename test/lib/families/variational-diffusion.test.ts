@@ -108,7 +108,8 @@ interface D {
 describe('options', () => {
   // without `exact`: the lively members' guesses lie far beyond the values, and their z beyond any grid
   test.each(['data', 'noise', 'velocity'] as const)('a network of %s obeys the laws of bounds', async (kind) => {
-    const { exact: _, ...s } = specimen({ parametrisation: kind });
+    const { exact, ...s } = specimen({ parametrisation: kind });
+    expect(exact).toBeDefined(); // of the specimen, and left out here
     const names = ['exp of a bound sums to at most 1', 'bound ≤ importance bound ≤ log p'];
     for (const law of lawsOf(s.create(createRng(1)), s).filter(({ name }) => names.includes(name))) await law.check(s);
   }, 120_000); // prettier-ignore
