@@ -39,13 +39,13 @@ const END = ['The bug to find', 'What it costs', 'Where it fails'];
 // one shows: it was executed from the same source. Where there is a Jupyter, in the kernel as Jupyter itself starts it, a
 // fresh process that is found through JUPYTER_PATH
 
-interface Course {
+interface WorkedThrough {
   readonly notebook: Notebook;
   /** How many code cells are the release's; those below are the solution's. */
   readonly released: number;
 }
 
-function workedThrough(file: string): Course {
+function workedThrough(file: string): WorkedThrough {
   const release = read('notebooks', file);
   const given = new Map(codeCells(release).map(({ id, source }) => [id, source]));
   const solved = codeCells(read('solutions', file));
