@@ -15,7 +15,7 @@ export function randomOrders(count: number, D: number, rng: Rng): tf.Tensor {
 /** The place of each number among its row's: [B, D] → [B, D], 0 for the least. */
 export function placesOf(x: tf.Tensor): tf.Tensor {
   return tf.tidy(() => {
-    const D = x.shape[1]!;
+    const D = x.shape.at(-1)!;
     const [mine, others] = [x.expandDims(2), x.expandDims(1)];
     const index = tf.range(0, D);
     const former = index.expandDims(0).less(index.expandDims(1)); // [D, D]: whether the other has the lower index

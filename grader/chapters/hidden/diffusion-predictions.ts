@@ -5,7 +5,7 @@ import { checkShares, checkUntrained } from '../checks/diffusion-predictions';
 export const shares: Hidden = {
   checks: [
     {
-      name: 'other ends',
+      name: 'schedules between other ends',
       async run({ call }) {
         for (const [gamma0, gamma1] of [[-6, 6], [-4, -1], [0.5, 3], [-2, 0]] as const) await checkShares(call, gamma0, gamma1);
       },
@@ -48,7 +48,7 @@ export const shares: Hidden = {
 export const untrained: Hidden = {
   checks: [
     {
-      name: 'many steps, other ends',
+      name: 'many steps between other ends',
       async run({ call }) {
         await checkUntrained(call, { power: 40, gamma0: -6, gammaT: 6, T: 100 });
         await checkUntrained(call, { power: 1.5, gamma0: 0.5, gammaT: 2, T: 3 });
