@@ -469,7 +469,7 @@ await check('match.views', viewsOf);
 // A score model and a flow of the same size, on the same points, for as many steps.
 
 // %% id="train"
-const EPOCHS = budgeted(30, 20);
+const EPOCHS = budgeted(20);
 const score = await trained(scoreModel.create(scoreModel.defaults, rng.fork('score')), rng.fork('score fit'), EPOCHS);
 const flow = await trained(flowMatching.create(flowMatching.defaults, rng.fork('flow')), rng.fork('flow fit'), EPOCHS);
 lossCurve(score.run, { title: 'Denoising score matching', unit: 'squared error, per level in units of its own' });
@@ -665,7 +665,7 @@ const choices = [
 ];
 type Chosen = typeof score.model | typeof flow.model;
 const scoreOf = (model: Chosen) => ('score' in model ? model.score : scoreOfFlow(model));
-const CHOICE = budgeted(6, 3); // epochs
+const CHOICE = budgeted(4, 3); // epochs
 const tried = [];
 for (const { make, ...setting } of choices.slice(0, Math.max(1, budgeted(6)))) {
   const { model } = await trained<Chosen>(make(rng.fork('choice')), rng.fork('choice fit'), CHOICE);
@@ -789,15 +789,15 @@ const someDigits = (x: tf.Tensor, count: number) => ({
 const digitValidation = someDigits(digits.validation.x, Math.max(2, budgeted(100, 350)));
 const digitChoices = [];
 for (const dropout of [0, 0.1].slice(0, budgeted(2))) {
-  const { model } = await digitFlowOf(dropout, rng.fork('digit choice'), budgeted(8, 60));
+  const { model } = await digitFlowOf(dropout, rng.fork('digit choice'), budgeted(6, 60));
   const { nats, standardError } = evaluate(model, digitValidation, rng.fork('digit validation'));
   digitChoices.push({ dropout, 'validation, nats': nats, 'standard error': standardError });
 }
 table(digitChoices, {
-  caption: `Dropout, by ${digitValidation.x.shape[0]} validation images after ${budgeted(8, 60)} epochs: 1 draw`,
+  caption: `Dropout, by ${digitValidation.x.shape[0]} validation images after ${budgeted(6, 60)} epochs: 1 draw`,
   digits: 2,
 });
-const digitEpochs = budgeted(60, 240);
+const digitEpochs = budgeted(40, 240);
 const digitRuns: Awaited<ReturnType<typeof digitFlowOf>>[] = [];
 for (const seed of seeds) digitRuns.push(await digitFlowOf(0.1, rng.fork(`${seed}digits`), digitEpochs));
 const { model: digitFlow, run: digitRun } = digitRuns[0]!;
