@@ -8,31 +8,20 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Notebook } from 'dgm-jupyter';
-import { buildChapter, type BuiltChapter, type ChapterSource, type Solution } from '../authoring/build-chapter';
-import { CELL_SEED, runChecks, scoreOf, type Call, type ExerciseReport } from '../exercise/checking';
+import { buildChapter, type BuiltChapter } from '../authoring/build-chapter';
+import { CELL_SEED, runChecks, type Call, type ExerciseReport } from '../exercise/checking';
 import type { Compiler } from '../compile/service';
-import type { Exercise, GradedExercise, Mistake } from '../exercise/exercise';
+import type { Exercise, GradedExercise } from '../exercise/exercise';
 import { withHidden, type Chapter } from '../chapters/registry';
-import { gradeExercises, type GradingOptions } from '../grading/grade-exercises';
 import { leaksIn, needlesOf, notebookLeaks } from '../authoring/leaks';
 import { readSource } from '../authoring/notebooks';
-import type { SourceCell } from '../compile/pieces';
 import { decode, encode, type Wire } from '../exercise/protocol';
 import { release } from '../authoring/release';
-import type { CheckResult, ExerciseResult } from '../grading/result';
+import type { ExerciseResult } from '../grading/result';
 import type { Course } from '../base/paths';
+import { gradeNotebook, SEED, whyNot } from './graded';
+import { testMistakes, type MistakeReport } from './mistakes';
 import { Answers, trivialEarnings } from './trivial';
-
-interface MistakeReport {
-  readonly exercise: string;
-  readonly name: string;
-  /** Share of the exercise's points that the mistake earns. */
-  readonly score: number;
-  /** The first check that rejects it; null when none does. */
-  readonly killedBy: string | null;
-  /** Why it is no proper mistake: its text is not there once, it does not compile, it throws. */
-  readonly broken?: string;
-}
 
 export interface ChapterReport {
   readonly chapter: string;
@@ -52,7 +41,6 @@ export interface SelftestReport {
 }
 
 const MISTAKES = 3;
-const SEED = 'selftest';
 
 /** Chapter by chapter in this process; at-once.ts takes several at a time. */
 export async function selftest(
@@ -95,10 +83,7 @@ export async function testChapter(chapter: Chapter, course: Course, compiler: Co
     onAnswer: answers.note,
   });
   const release = await gradeNotebook(built.released, exercises, compiler);
-  const mistakes: MistakeReport[] = [];
-  for (const exercise of exercises)
-    for (const mistake of exercise.mistakes)
-      mistakes.push(await testMistake(exercise, mistake, source, built, compiler));
+  const mistakes = await testMistakes(exercises, source, built, compiler);
   const breaches = [
     ...solution
       .filter(({ points, maxPoints }) => points < maxPoints)
@@ -122,51 +107,6 @@ export async function testChapter(chapter: Chapter, course: Course, compiler: Co
     ...hintLeaks(exercises, built),
   ];
   return { chapter: chapter.name, solution: share(solution), release: share(release), mistakes, breaches };
-}
-
-async function gradeNotebook(
-  notebook: Notebook,
-  exercises: readonly Exercise[],
-  compiler: Compiler,
-  options: GradingOptions = { seedOf: () => SEED },
-): Promise<ExerciseResult[]> {
-  const compilation = await compiler.compile(
-    sourceCells(notebook),
-    exercises.map(({ functionName }) => functionName),
-  );
-  return gradeExercises(exercises, compilation, options);
-}
-
-function sourceCells({ cells }: Notebook): SourceCell[] {
-  const code = cells.filter((cell) => cell.cell_type === 'code');
-  return code.map(({ id, source }, i) => ({ number: i + 1, id, source }));
-}
-
-async function testMistake(
-  exercise: Exercise,
-  mistake: Mistake,
-  source: ChapterSource,
-  built: BuiltChapter,
-  compiler: Compiler,
-): Promise<MistakeReport> {
-  const about = { exercise: exercise.id, name: mistake.name };
-  const edited = edit(
-    source.text,
-    built.solutions.find((solution) => solution.exercise === exercise.id)!,
-    mistake,
-  );
-  if ('broken' in edited) return { ...about, score: 0, killedBy: null, ...edited };
-  const { complete } = buildChapter({ ...source, text: edited.text });
-  const [result] = await gradeNotebook(complete, [exercise], compiler);
-  const failed = result!.checks.find(({ status }) => status === 'failed');
-  const score = scoreOf(exercise, result!.checks);
-  const broken = score < 1 && !failed ? { broken: `no check fails, but it does not run: ${whyNot(result!)}` } : {};
-  return { ...about, score, killedBy: failed?.name ?? null, ...broken, ...tooEarly(mistake, failed) };
-}
-
-function tooEarly({ passesPublic }: Mistake, failed: CheckResult | undefined): { broken?: string } {
-  const early = passesPublic && failed !== undefined && !failed.hidden;
-  return early ? { broken: `it is to pass the public checks, but '${failed.name}' rejects it` } : {};
 }
 
 /** The exercises whose hidden checks are content with the answers that the solution gives to a cell's checks. */
@@ -222,17 +162,6 @@ function hintLeaks(exercises: readonly Exercise[], { solutions }: BuiltChapter):
   );
 }
 
-/** The source with one edit in one solution. */
-function edit(text: string, { line, body }: Solution, { replace, by }: Mistake): { text: string } | { broken: string } {
-  const solution = body.join('\n');
-  const count = solution.split(replace).length - 1;
-  if (count !== 1) return { broken: `its text occurs ${count} times in the solution, not once: ${replace}` };
-  const lines = text.split('\n');
-  // a function, since in a text $& would mean what was found
-  lines.splice(line - 1, body.length, ...solution.replace(replace, () => by).split('\n'));
-  return { text: lines.join('\n') };
-}
-
 function mistakeBreaches({ exercise, name, score, broken }: MistakeReport): string[] {
   if (broken !== undefined) return [`broken mistake '${name}' of ${exercise}: ${broken}`];
   return score === 1 ? [`no check of ${exercise} rejects the mistake '${name}'`] : [];
@@ -241,12 +170,4 @@ function mistakeBreaches({ exercise, name, score, broken }: MistakeReport): stri
 function share(results: readonly ExerciseResult[]): number {
   const sum = (field: 'points' | 'maxPoints') => results.reduce((total, result) => total + result[field], 0);
   return sum('points') / sum('maxPoints');
-}
-
-function whyNot({ status, message, checks }: ExerciseResult): string {
-  const check = checks.find((entry) => entry.status !== 'passed');
-  const detail = check?.message ?? (check ? `expected ${check.expected}, got ${check.got}` : '');
-  return [status === 'graded' ? undefined : status, message, check && `${check.name}: ${detail}`]
-    .filter(Boolean)
-    .join('; ');
 }

@@ -25,6 +25,8 @@ afterEach(async () => {
 interface More {
   readonly checks?: readonly Check[];
   readonly hints?: readonly string[];
+  /** Of the bug to find. */
+  readonly ofAverage?: readonly Mistake[];
 }
 
 /** The self-test of the fixture chapter with other mistakes, hidden checks and hints for softmax, or another source. */
@@ -34,7 +36,8 @@ async function report(mistakes: readonly Mistake[], text = fixtureText, more: Mo
   const trimmed = Object.fromEntries(
     Object.entries(hidden).map(([id, { checks }]): [string, Hidden] => {
       const chosen = id === 'fixture.softmax';
-      return [id, { checks: (chosen && more.checks) || checks, mistakes: chosen ? mistakes : [] }];
+      const others = id === 'fixture.average' ? (more.ofAverage ?? []) : [];
+      return [id, { checks: (chosen && more.checks) || checks, mistakes: chosen ? mistakes : others }];
     }),
   );
   const told = exercises.map((e) => (e.id === 'fixture.softmax' && more.hints ? { ...e, hints: more.hints } : e));
@@ -90,6 +93,21 @@ describe('the self-test', () => {
       expect.stringContaining(
         "broken mistake 'throws' of fixture.softmax: no check fails, but it does not run: agrees with the formula: threw Error: no",
       ),
+    ]);
+  });
+
+  test.each([
+    ['that uses it', '* softmax(tf.zeros([1, 1])).dataSync()[0]!'],
+    ['that does not', ''],
+  ])('tries the mistakes of one exercise apart from another %s', async (_, factor) => {
+    const text = fixtureText.replace('x.mean().dataSync()[0]!', `x.mean().dataSync()[0]! ${factor}`);
+    const { mistakes } = await report([mistake('twice', 'powers.sum(-1, true)', 'powers.sum(-1, true).div(2)')], text, {
+      ofAverage: [mistake('harmless', 'x.mean()', 'x.mul(1).mean()'), mistake('the sum', 'x.mean()', 'x.sum()')],
+    });
+    expect(mistakes.map(({ name, score }) => [name, score === 1])).toEqual([
+      ['twice', false],
+      ['harmless', true],
+      ['the sum', false],
     ]);
   });
 
