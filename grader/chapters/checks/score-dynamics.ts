@@ -146,7 +146,7 @@ export const reverse: Exercise = {
     {
       name: 'one number: a long step, and a short one',
       async run({ call }) {
-        await checkReverse(call, { z: [[1]], score: [[0.75]], noise: [[0.5]], f: -0.5, g: 2, h: 0.25 });
+        await checkReverse(call, { z: [[1]], score: [[0.75]], noise: [[0.5]], f: -0.5, g: 3, h: 0.16 });
         await checkReverse(call, { z: [[1]], score: [[0.5]], noise: [[-1]], f: -1, g: 0.5, h: 0.04 });
       },
     },

@@ -92,7 +92,7 @@ export const mixture: Exercise = {
     {
       name: 'one hill: back to its middle, the less the more noise',
       async run({ call }) {
-        await checkMixture(call, { x: [[1]], mu: [[0]], width: 1, sigma: 1 });
+        await checkMixture(call, { x: [[1]], mu: [[0]], width: 1, sigma: 2 });
         await checkMixture(call, { x: [[3, -1]], mu: [[1, 0.5]], width: 0.6, sigma: 2 });
       },
     },
