@@ -69,6 +69,7 @@ export {
   type DirectionDraw,
 } from './core/von-mises-fisher';
 export { batches, take, type OwnedBatch } from './core/batches';
+export { logOfLabels, UNLABELLED } from './core/labels';
 export { getWeights, loadWeights, saveWeights, setWeights, variablesOf, type Weight } from './core/weights';
 
 // Data: sets, and sources of known entropy

@@ -34,6 +34,15 @@ export interface IntegerFlowModel extends GenerativeModel {
   toData(z: tf.Tensor): tf.Tensor;
   /** ln p(z_d) of each coordinate: [B, D] → [B, D] */
   logPrior(z: tf.Tensor): tf.Tensor;
+  /** x [B, ...event] → z and ln p(x) with the gradients that training has: straight through all roundings. */
+  inTraining(x: tf.Tensor): IntegersInTraining;
+}
+
+export interface IntegersInTraining extends tf.TensorContainerObject {
+  /** [B, D] */
+  readonly z: tf.Tensor;
+  /** [B] */
+  readonly logProb: tf.Tensor;
 }
 
 export interface IntegerFlowConfig {
@@ -91,16 +100,20 @@ function createIntegerFlow(config: IntegerFlowConfig, rng: Rng): IntegerFlowMode
   };
   const logProb = (x: tf.Tensor) => tf.tidy(() => prior.each(toLatent(x)).sum(1).add(logIntegers(x)));
 
-  /** ln p(x), whose gradient with respect to z is a difference of neighbours. */
-  const withDifferences = (x: tf.Tensor) => {
-    const { z, side } = bijection.rounded(flat(x));
+  /** ln p(z_d), whose gradient with respect to z is a difference of neighbours: [B, D] */
+  const withDifferences = (z: tf.Tensor, side: tf.Tensor) => {
     const fixed = detach(z);
-    const here = prior.each(fixed); // [B, D]
-    const slope = detach(prior.each(fixed.add(side)).sub(here).mul(side)); // [B, D]
-    return here.add(z.sub(fixed).mul(slope)).sum(1).add(logIntegers(x));
+    const here = prior.each(fixed);
+    const slope = detach(prior.each(fixed.add(side)).sub(here).mul(side));
+    return here.add(z.sub(fixed).mul(slope));
   };
+  const inTraining = (x: tf.Tensor): IntegersInTraining =>
+    tf.tidy(() => {
+      const { z, side } = bijection.rounded(flat(x));
+      const each = config.slope === 'difference' ? withDifferences(z, side) : prior.each(z);
+      return { z: z.clone(), logProb: each.sum(1).add(logIntegers(x)) };
+    });
   const variables = [...bijection.variables, ...prior.variables];
-  const slopes = config.slope === 'difference' ? withDifferences : logProb;
   return {
     eventShape,
     steps,
@@ -108,11 +121,12 @@ function createIntegerFlow(config: IntegerFlowConfig, rng: Rng): IntegerFlowMode
     toLatent,
     toData,
     logPrior: (z) => tf.tidy(() => prior.each(z)),
+    inTraining,
 
     // 3 Objective: the mean negative log-likelihood. As far as the networks are concerned its slope is 0 almost
     // everywhere; what goes backwards instead goes straight through the roundings
 
-    objectives: [{ ...negativeLogLikelihood(variables, slopes), gradient: 'surrogate' }],
+    objectives: [{ ...negativeLogLikelihood(variables, (x) => inTraining(x).logProb), gradient: 'surrogate' }],
 
     // 4 Optimiser: AdamW (`learningRate`) with little weight decay: more pulls the translations back to 0
     // 5 Training: `fit` (training/fit.ts), best with a moving average of the weights (`ema`)
