@@ -6,7 +6,8 @@
  * p(x, y; θ), σ → ∞ a classifier beside a mixture that has nothing to say to it. A weighted sum of ln p(y | x; θ) and
  * ln p(x, y; θ) looks alike, and is the logarithm of no joint probability.
  * Source: Lasserre, Bishop and Minka, Principled hybrids of generative and discriminative models (2006).
- * Otherwise than there: θ = θ̃ + δ, so that a strong tie is no steep valley, and tables of grey levels for Gaussians.
+ * Otherwise than there: tables of grey levels for Gaussians; and the weights are θ̃ and θ − a θ̃, with a from 0 to 1 as the tie
+ * grows, so that a strong one is no steep valley.
  * Left out: a prior on each by itself; weight decay has that effect.
  */
 import * as tf from '@tensorflow/tfjs';
@@ -16,7 +17,7 @@ import { logOfLabels } from '../core/labels';
 import type { Card, Family, Objective, Rng } from '../core/model';
 import { categorical } from '../core/random';
 import { eventRows, logSumExp, sizeOf } from '../core/tensor';
-import { constantWeight, randomWeight } from '../networks/dense';
+import { constantWeight, randomWeight, weight } from '../networks/dense';
 import { sampler } from '../sampling/sampler';
 import type { HybridModel } from './hybrid';
 
@@ -47,7 +48,7 @@ export interface BlendConfig {
   readonly batchSize: number;
 }
 
-// 2 Network h: none, only tables of logits, θ̃ and δ = θ − θ̃
+// 2 Network h: none, only tables of logits: θ̃, and v = θ − a θ̃
 
 function createBlend({ eventShape, values: V, classes: C, tie, pseudoCount }: BlendConfig, rng: Rng): BlendModel {
   requireCounts('blend', { classes: C, values: V });
@@ -56,16 +57,27 @@ function createBlend({ eventShape, values: V, classes: C, tie, pseudoCount }: Bl
   const D = sizeOf(eventShape);
   const pi = constantWeight([C], 0);
   const logits = randomWeight([C, D, V], rng.fork('logits'), { scale: 0.05 });
-  const shifts = [constantWeight([C], 0), constantWeight([C, D, V], 0)] as const;
+  const a = tie / (tie + HALFWAY);
+  const shifts = [pi, logits].map((own) => weight(tf.tidy(() => own.mul(1 - a)))) as [tf.Variable, tf.Variable];
+  const shiftedBy = (i: 0 | 1) => [pi, logits][i]!.mul(a).add(shifts[i]);
   /** ln p(x, y) of every class, by θ̃ or by θ: [B, C] */
   const joint = (x: tf.Tensor, shifted: boolean) => {
-    const [p, table] = shifted ? [pi.add(shifts[0]), logits.add(shifts[1])] : [pi, logits];
+    const [p, table] = shifted ? [shiftedBy(0), shiftedBy(1)] : [pi, logits];
     return logCategoricalComponents(eventRows('blend: x', x, eventShape), table).add(tf.logSoftmax(p.expandDims(0)));
   };
   const logClasses = (x: tf.Tensor) => tf.tidy(() => tf.logSoftmax(joint(x, true)));
   const logProb = (x: tf.Tensor) => tf.tidy(() => logSumExp(joint(x, false), 1).add(logLattice(x, V)));
   const logJoint = (x: tf.Tensor, y: tf.Tensor) => tf.tidy(() => logOfLabels(logClasses(x), y).add(logProb(x)));
-  const distance = () => tf.tidy(() => tf.addN(shifts.map((shift) => shift.square().sum())));
+  const distance = () =>
+    tf.tidy(() =>
+      tf.addN(
+        [pi, logits].map((own, i) =>
+          shifts[i]!.sub(own.mul(1 - a))
+            .square()
+            .sum(),
+        ),
+      ),
+    );
   const start = (x: tf.Tensor, y: tf.Tensor) =>
     tf.tidy(() => {
       const seen = oneHotValues(eventRows('blend: x', x, eventShape), V); // [N, D, V]
@@ -77,7 +89,7 @@ function createBlend({ eventShape, values: V, classes: C, tie, pseudoCount }: Bl
         .mul(pseudoCount / 2); // [D, V], none of them 0
       logits.assign(counts.add(levels).log() as tf.Tensor<tf.Rank.R3>);
       pi.assign(member.sum(0).add(pseudoCount).log() as tf.Tensor1D);
-      for (const shift of shifts) shift.assign(tf.zerosLike(shift));
+      [pi, logits].forEach((own, i) => shifts[i]!.assign(own.mul(1 - a)));
     });
 
   // 3 Objective: −ln p(x, y; θ, θ̃), where y is known, and −ln p(x; θ̃), where it is not; and the tie, shared out
@@ -110,6 +122,9 @@ function createBlend({ eventShape, values: V, classes: C, tie, pseudoCount }: Bl
     }),
   };
 }
+
+/** The tie at which a is ½: about what a table's entry weighs in the loss. */
+const HALFWAY = 0.001;
 
 const card: Card = {
   title: 'Blend of a generative and a discriminative mixture',

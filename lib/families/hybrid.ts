@@ -180,8 +180,12 @@ const card: Card = {
   },
 };
 
-const { noise: _, ...digitFlow } = realNvp.defaults;
-const { noise: __, ...tinyFlow } = realNvp.tiny.config;
+/** Uniform noise is all that a hybrid takes. */
+function withoutNoise(config: CouplingFlowConfig): Omit<CouplingFlowConfig, 'noise'> {
+  const kept: Partial<CouplingFlowConfig> = { ...config };
+  delete (kept as { noise?: string }).noise;
+  return kept as Omit<CouplingFlowConfig, 'noise'>;
+}
 
 const head: HeadConfig = { classes: 10, lambda: 1, columns: 8, channels: 16, blocks: 1, headHidden: [64], dropout: 0.3, inputDropout: 0.1 }; // prettier-ignore
 const tinyHead: HeadConfig = { ...head, classes: 3, lambda: 0.7, columns: 0, headHidden: [4], dropout: 0, inputDropout: 0 }; // prettier-ignore
@@ -191,9 +195,9 @@ export const hybridFlow: HybridFamily<HybridFlowConfig> = {
   name: 'hybrid-flow',
   reference: 'Nalisnick et al., Hybrid models with deep and invertible features (2019)',
   card: { ...card, title: 'Hybrid on a RealNVP' },
-  defaults: { ...digitFlow, hidden: [64, 64], ...head },
+  defaults: { ...withoutNoise(realNvp.defaults), hidden: [64, 64], ...head },
   grid: { lambda: [0, 0.01, 0.1, 1], steps: [4, 8], dropout: [0.1, 0.3, 0.5] },
-  tiny: { ...realNvp.tiny, config: { ...tinyFlow, ...tinyHead }, labels: 3 },
+  tiny: { ...realNvp.tiny, config: { ...withoutNoise(realNvp.tiny.config), ...tinyHead }, labels: 3 },
   create: createHybridFlow,
 };
 
