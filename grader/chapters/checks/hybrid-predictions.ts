@@ -100,7 +100,7 @@ export const together: Exercise = {
     },
     {
       name: 'halves of equal curvature',
-      run: ({ call }) => checkBlended(call, { u: 1, v: -1, a: 1, b: 1, sigma: 0.5 }),
+      run: ({ call }) => checkBlended(call, { u: 1, v: -1, a: 1, b: 1, sigma: 0.6 }),
     },
     {
       name: 'a stiff half and a soft one, tied loosely',

@@ -4,7 +4,7 @@ const LOSS = (own: string, finish = 'return own.add(logP.mul(lambda)).mean().mul
   const C = logClasses.shape[1]!;
   const own = ${own};
   ${finish}`;
-const PICKED = 'tf.where(y.less(0), tf.zerosLike(logP), tf.oneHot(y.maximum(0) as tf.Tensor1D, C).toFloat().mul(logClasses).sum(1))'; // prettier-ignore
+const PICKED = 'tf.where(y.less(0), tf.zerosLike(logP), tf.oneHot(y.maximum(0).toInt() as tf.Tensor1D, C).toFloat().mul(logClasses).sum(1))'; // prettier-ignore
 const POWER = (term: string, finish: string) => `const z = p.map((row) => ${term}); ${finish}`;
 const SUM = 'return z.reduce((s, v) => s + v);';
 const BLEND = (theta: string, tilde: string, setting = 'const k = 1 / (sigma * sigma);') => `
@@ -26,6 +26,7 @@ const BOUND = (kl: string, bound = 'reconstruction.sub(all)', loss = 'bound.mean
   return { bound, loss: ${loss} };`; // prettier-ignore
 const KL = 'b.logVar.sub(a.logVar).sub(1).add(a.logVar.sub(b.logVar).exp()).add(a.mu.sub(b.mu).square().mul(b.logVar.neg().exp())).sum(1).div(2)'; // prettier-ignore
 const NATS = (move: string, prior = 'logPrior(z).sum(1)', finish = 'own.add(all).mean().neg()', seen = 'z') => `
+  const { t, logClasses, logPrior } = h;
   const half = x.shape[1]! / 2;
   const a = x.slice([0, 0], [-1, half]);
   const b = x.slice([0, half], [-1, half]);
@@ -83,9 +84,9 @@ export const answers: TriedAnswers = {
   wrong: [
     ...answersTo(
       'hybrid.loss',
-      ['class 0', LOSS('tf.oneHot(y.maximum(0) as tf.Tensor1D, C).toFloat().mul(logClasses).sum(1)'), 'counts as one of class 0'],
+      ['class 0', LOSS('tf.oneHot(y.maximum(0).toInt() as tf.Tensor1D, C).toFloat().mul(logClasses).sum(1)'), 'counts as one of class 0'],
       ['the last class', LOSS('tf.oneHot(tf.where(y.less(0), C - 1, y).toInt() as tf.Tensor1D, C).toFloat().mul(logClasses).sum(1)'), 'last class'],
-      ['an even guess', LOSS('tf.where(y.less(0), -Math.log(C), tf.oneHot(y.maximum(0) as tf.Tensor1D, C).toFloat().mul(logClasses).sum(1))'), 'even guess'],
+      ['an even guess', LOSS('tf.where(y.less(0), -Math.log(C), tf.oneHot(y.maximum(0).toInt() as tf.Tensor1D, C).toFloat().mul(logClasses).sum(1))'), 'even guess'],
       ['labelled images only', LOSS(PICKED, 'return own.add(logP.mul(lambda)).mul(y.greaterEqual(0).toFloat()).mean().neg();'), 'left out'],
       ['mean over labels', LOSS(PICKED, 'return own.sum().div(y.greaterEqual(0).toFloat().sum()).add(logP.mean().mul(lambda)).neg();'), 'over all examples'],
       ['λ on labels', LOSS(PICKED, 'return own.mul(lambda).add(logP).mean().neg();'), 'not of the labels'],
