@@ -58,7 +58,10 @@ export async function checkLoss(call: Call, observed: Observed): Promise<void> {
   const { logClasses, logP, y, lambda } = observed;
   const hint = '−(1/B) Σ_n [ln p(y_n | x_n), where y_n is known, + λ ln p(x_n)]';
   const got = expectTensor(await call(matrixTensor(logClasses), tf.tensor1d([...logP]), labelsOf(y), lambda), { what: 'the loss', shape: [], hint }); // prettier-ignore
-  const mistakes = wrongLosses.map(([told, of]): KnownMistake => ({ hint: told, answer: () => tf.scalar(of(observed)) }));
+  const mistakes = wrongLosses.map(([told, of]): KnownMistake => ({
+    hint: told,
+    answer: () => tf.scalar(of(observed)),
+  }));
   expectAnswer(got, tf.scalar(lossBy(observed)), { what: `the loss with y = [${y.join(', ')}], λ = ${lambda}`, hint }, mistakes); // prettier-ignore
 }
 
@@ -236,11 +239,17 @@ export async function checkNats(call: Call, flow: Flow): Promise<void> {
     t: given(`(a) => a.matMul(tf.tensor2d(${JSON.stringify(M)}))`),
     logClasses: given(`(z) => tf.logSoftmax(z.matMul(tf.tensor2d(${JSON.stringify(W)})))`),
     logPrior: given('(z) => z.sub(0.3).square().mul(-0.4).sub(1.1)'),
+    ...{ beta, lambda },
   };
-  const got = expectTensor(await call(matrixTensor(x), labelsOf(y), functions, beta, lambda), { what: 'the report', shape: [], hint: 'one number for the batch' }); // prettier-ignore
+  const got = expectTensor(await call(matrixTensor(x), labelsOf(y), functions), { what: 'the report', shape: [], hint: 'one number for the batch' }); // prettier-ignore
   const of = (change: Partial<Variant>) => tf.scalar(natsBy(flow, { ...RIGHT, ...change }));
   const mistakes = slips.map(([told, change]): KnownMistake => ({ hint: told, answer: () => of(change) }));
-  expectAnswer(got, of({}), { what: `−ln p(x, y) with β = ${beta}, λ = ${lambda}`, rtol: 2e-4, atol: 2e-4, hint }, mistakes);
+  expectAnswer(
+    got,
+    of({}),
+    { what: `−ln p(x, y) with β = ${beta}, λ = ${lambda}`, rtol: 2e-4, atol: 2e-4, hint },
+    mistakes,
+  );
 }
 
 export const nats: Exercise = {
@@ -253,7 +262,7 @@ export const nats: Exercise = {
   hints: [
     'Sum exp(−nats) over all x and y of a small world, in your head or in a cell: which of the factors would have to be probabilities for that to be 1? And of what are they asked?',
     'Three things must hold: z is a vector of integers whatever β is; ln p(x) is the sum over its coordinates; and the two logarithms are added as they are.',
-    'b plus the rounded product of β and t(a); .sum(1) of logPrior(z); and no lambda in what is returned.',
+    'b plus the rounded product of β and t(a); .sum(1) of logPrior(z); and no λ in what is returned.',
   ],
   checks: [
     {

@@ -107,26 +107,26 @@ export const nats: Hidden = {
     {
       name: 'β outside of the rounding',
       source: 'intro_dgm’s hybrid notebook: β_i · round(t) with a real β_i, so that the pmf is asked off the lattice',
-      replace: 't(a).mul(beta).round()',
-      by: 't(a).round().mul(beta)',
+      replace: 'h.t(a).mul(h.beta).round()',
+      by: 'h.t(a).round().mul(h.beta)',
     },
     {
       name: 'the report has λ in it',
       source: 'common: the training loss is printed as a negative log-likelihood',
       replace: 'picked.add(logPx)',
-      by: 'picked.add(logPx.mul(lambda))',
+      by: 'picked.add(logPx.mul(h.lambda))',
     },
     {
       name: 'nats a pixel with nats an image',
       source: 'common: a mean over coordinates in one of two terms',
-      replace: 'logPrior(z).sum(1)',
-      by: 'logPrior(z).mean(1)',
+      replace: 'h.logPrior(z).sum(1)',
+      by: 'h.logPrior(z).mean(1)',
     },
     {
       name: 'nothing rounded',
       source: 'common: the translation is rounded in training alone',
-      replace: 't(a).mul(beta).round()',
-      by: 't(a).mul(beta)',
+      replace: 'h.t(a).mul(h.beta).round()',
+      by: 'h.t(a).mul(h.beta)',
     },
   ],
 }; // prettier-ignore

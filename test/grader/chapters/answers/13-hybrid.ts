@@ -26,7 +26,7 @@ const BOUND = (kl: string, bound = 'reconstruction.sub(all)', loss = 'bound.mean
   return { bound, loss: ${loss} };`; // prettier-ignore
 const KL = 'b.logVar.sub(a.logVar).sub(1).add(a.logVar.sub(b.logVar).exp()).add(a.mu.sub(b.mu).square().mul(b.logVar.neg().exp())).sum(1).div(2)'; // prettier-ignore
 const NATS = (move: string, prior = 'logPrior(z).sum(1)', finish = 'own.add(all).mean().neg()', seen = 'z') => `
-  const { t, logClasses, logPrior } = h;
+  const { t, logClasses, logPrior, beta, lambda } = h;
   const half = x.shape[1]! / 2;
   const a = x.slice([0, 0], [-1, half]);
   const b = x.slice([0, half], [-1, half]);
