@@ -113,8 +113,8 @@ export const nats: Hidden = {
     {
       name: 'the report has λ in it',
       source: 'common: the training loss is printed as a negative log-likelihood',
-      replace: 'picked.add(logPx)',
-      by: 'picked.add(logPx.mul(h.lambda))',
+      replace: 'label.add(logPx)',
+      by: 'label.add(logPx.mul(h.lambda))',
     },
     {
       name: 'nats a pixel with nats an image',
