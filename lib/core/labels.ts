@@ -1,5 +1,6 @@
 /** Labels y of which some are not known. */
 import * as tf from '@tensorflow/tfjs';
+import type { GenerativeModel, Rng } from './model';
 import { expectShape } from './tensor';
 
 /** y of an example without a label. */
@@ -23,4 +24,14 @@ export function logOfLabels(logClasses: tf.Tensor, y: tf.Tensor): tf.Tensor {
     const picked = tf.where(chosen, logClasses, 0).sum(1);
     return tf.where(none, picked, -Infinity);
   });
+}
+
+/** A model of examples and their labels. */
+export interface LabelledModel extends GenerativeModel {
+  /** C */
+  readonly classes: number;
+  /** ln p(y | x): [B, ...event] → [B, C]. Of integers made real by noise, that of the middle of their cell. */
+  logClasses(x: tf.Tensor): tf.Tensor;
+  /** ln p(x, y), or its lower bound where `likelihood` is one; ln p(x) where y is −1: x [B, ...event], y [B] → [B] */
+  logJoint(x: tf.Tensor, y: tf.Tensor, rng: Rng): tf.Tensor;
 }

@@ -13,17 +13,16 @@
 import * as tf from '@tensorflow/tfjs';
 import { requireCounts } from '../core/counts';
 import { logCategoricalComponents, logLattice, oneHotValues } from '../core/distributions';
-import { logOfLabels } from '../core/labels';
+import { logOfLabels, type LabelledModel } from '../core/labels';
 import type { Card, Family, Objective, Rng } from '../core/model';
 import { categorical } from '../core/random';
 import { eventRows, logSumExp, sizeOf } from '../core/tensor';
 import { constantWeight, randomWeight, weight } from '../networks/dense';
 import { sampler } from '../sampling/sampler';
-import type { HybridModel } from './hybrid';
 
 // 1 Family: Σ_c π_c Π_d Cat(x_d; softmax logits_cd), once with θ for the class of x, once with θ̃ for x
 
-export interface BlendModel extends HybridModel {
+export interface BlendModel extends LabelledModel {
   /** How far the two are apart: ‖θ − θ̃‖², a scalar []. */
   distance(): tf.Tensor;
   /**

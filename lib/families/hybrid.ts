@@ -10,26 +10,22 @@
  * Left out: class-conditional densities of z (blend.ts has a mixture's), and a batch's own balance of the two terms.
  */
 import * as tf from '@tensorflow/tfjs';
+import { flowDensity, prepared, type DomainOptions } from '../bijections/density';
 import { dequantised } from '../bijections/dequantisation';
+import { latticeFlow, type LatticeFlowOptions } from '../bijections/lattice-flow';
+import { bases, chain, checkerboard, others } from '../bijections/layers';
+import { affineCouplings, normalisation, type AffineCouplingsOptions } from '../bijections/stacks';
 import { requireCounts } from '../core/counts';
-import { logOfLabels } from '../core/labels';
-import type { Bijection, Card, Family, GenerativeModel, Likelihood, Objective, Rng, Sampler } from '../core/model';
+import { logOfLabels, type LabelledModel } from '../core/labels';
+import type { Bijection, Card, Family, Objective, Rng } from '../core/model';
 import { sizeOf } from '../core/tensor';
 import { convolutionalEncoder, denseEncoder } from '../latents/networks';
 import type { Network } from '../networks/dense';
-import { realNvp, type CouplingFlowConfig } from './flow';
-import { integerFlow, type IntegerFlowConfig } from './integer-flow';
+import { sampler } from '../sampling/sampler';
 
 // 1 Family: a flow's p(x), and p(y | z) of its latents
 
-export interface HybridModel extends GenerativeModel {
-  /** C */
-  readonly classes: number;
-  /** ln p(y | x): [B, ...event] → [B, C]. Of integers made real by noise, that of the middle of their cell. */
-  logClasses(x: tf.Tensor): tf.Tensor;
-  /** ln p(x, y), or its lower bound where `likelihood` is one; ln p(x) where y is −1: x [B, ...event], y [B] → [B] */
-  logJoint(x: tf.Tensor, y: tf.Tensor, rng: Rng): tf.Tensor;
-}
+export type HybridModel = LabelledModel;
 
 export interface HeadConfig {
   /** C */
@@ -46,20 +42,29 @@ export interface HeadConfig {
   readonly inputDropout: number;
 }
 
-export interface HybridFlowConfig extends Omit<CouplingFlowConfig, 'noise'>, HeadConfig {}
+interface Training {
+  readonly learningRate: number;
+  readonly batchSize: number;
+}
 
-export interface HybridIntegerFlowConfig extends IntegerFlowConfig, HeadConfig {}
+export interface HybridFlowConfig extends HeadConfig, DomainOptions, Omit<AffineCouplingsOptions, 'D'>, Training {
+  /** Data are integers 0 … values − 1, made real by uniform noise; null: they are real numbers. */
+  readonly values: number | null;
+}
+
+export interface HybridIntegerFlowConfig extends HeadConfig, LatticeFlowOptions, Training {}
 
 /** A flow, as a hybrid needs it. */
 interface Body {
   readonly eventShape: readonly number[];
   readonly variables: readonly tf.Variable[];
   readonly bijection: Bijection;
-  readonly likelihood: Likelihood & { readonly kind: 'exact' };
-  readonly sample: Sampler;
   readonly gradient: 'exact' | 'surrogate';
+  /** ln p(x): [B, ...event] → [B] */
+  logProb(x: tf.Tensor): tf.Tensor;
   /** z as the head sees it [B, D], and ln p(x) [B] */
   both(x: tf.Tensor): { readonly z: tf.Tensor; readonly logProb: tf.Tensor };
+  draw(count: number, rng: Rng): tf.Tensor;
 }
 
 // 2 Network h: the flow's, and a head on z: an MLP, or residual convolutions over the picture that z still is
@@ -108,35 +113,26 @@ function hybrid(config: HeadConfig, body: Body, rng: Rng): HybridModel {
 
     // 6 Likelihood of new inputs: ln p(x), exact for real data and on the lattice, a bound for integers made real
 
-    likelihood: body.likelihood,
+    likelihood: { kind: 'exact', logProb: body.logProb },
 
     // 7 Sampling: x from the flow; its label from p(y | x)
 
-    sample: body.sample,
+    sample: sampler('hybrid', ({ count, rng: noise }) => body.draw(count, noise)),
   };
 }
 
-const exactly = (model: GenerativeModel): Body['likelihood'] => {
-  if (model.likelihood.kind !== 'exact') throw new Error(`hybrid: a ${model.likelihood.kind} likelihood is not exact`);
-  return { kind: 'exact', logProb: model.likelihood.logProb };
-};
-
 function createHybridFlow(config: HybridFlowConfig, rng: Rng): HybridModel {
-  const flow = realNvp.create({ ...config, noise: 'uniform', values: null }, rng.fork('flow'));
-  const likelihood = exactly(flow);
-  const none = rng.fork('none'); // an exact density draws nothing
-  const real = hybrid(
-    config,
-    {
-      ...{ eventShape: flow.eventShape, variables: flow.bijection.variables, bijection: flow.bijection },
-      ...{ sample: flow.sample, gradient: 'exact', likelihood },
-      both: (x) => ({ z: flow.toLatent(x).z, logProb: likelihood.logProb(x, none) }),
-    },
-    rng,
-  );
-  if (config.values === null) return real;
+  const D = sizeOf(config.eventShape);
+  const couplings = affineCouplings({ ...config, D }, rng.fork('flow').fork('layers'));
+  const bijection = chain(prepared(config), couplings, normalisation(D));
+  const { toLatent, logProb, draw } = flowDensity(config, bijection, bases.normal);
+  const both = (x: tf.Tensor) => ({ z: toLatent(x).z, logProb: logProb(x) });
+  const { eventShape, values } = config;
+  const body: Body = { eventShape, variables: bijection.variables, bijection, gradient: 'exact', logProb, both, draw };
+  const real = hybrid(config, body, rng);
+  if (values === null) return real;
   return {
-    ...dequantised(real, { values: config.values }),
+    ...dequantised(real, { values }),
     classes: real.classes,
     logClasses: (x) => tf.tidy(() => real.logClasses(x.add(0.5))),
     logJoint: (x, y, noise) => tf.tidy(() => real.logJoint(x.add(noise.fork('dequantise').uniform(x.shape)), y, noise)),
@@ -144,22 +140,13 @@ function createHybridFlow(config: HybridFlowConfig, rng: Rng): HybridModel {
 }
 
 function createHybridIntegerFlow(config: HybridIntegerFlowConfig, rng: Rng): HybridModel {
-  const flow = integerFlow.create(config, rng.fork('flow'));
-  const { low, high } = config;
-  return hybrid(
-    config,
-    {
-      ...{ eventShape: flow.eventShape, bijection: flow.bijection, sample: flow.sample },
-      variables: flow.objectives[0]!.variables,
-      likelihood: exactly(flow),
-      gradient: 'surrogate',
-      both(x) {
-        const { z, logProb } = flow.inTraining(x);
-        return { z: z.sub((low + high) / 2).div((high - low) / 2), logProb };
-      },
-    },
-    rng,
-  );
+  const { eventShape, low, high } = config;
+  const flow = latticeFlow(config, rng.fork('flow'));
+  const both = (x: tf.Tensor) => {
+    const { z, logProb } = flow.inTraining(x);
+    return { z: z.sub((low + high) / 2).div((high - low) / 2), logProb };
+  };
+  return hybrid(config, { ...flow, eventShape, gradient: 'surrogate', both }, rng);
 }
 
 const card: Card = {
@@ -180,24 +167,33 @@ const card: Card = {
   },
 };
 
-/** Uniform noise is all that a hybrid takes. */
-function withoutNoise(config: CouplingFlowConfig): Omit<CouplingFlowConfig, 'noise'> {
-  const kept: Partial<CouplingFlowConfig> = { ...config };
-  delete (kept as { noise?: string }).noise;
-  return kept as Omit<CouplingFlowConfig, 'noise'>;
-}
-
 const head: HeadConfig = { classes: 10, lambda: 1, columns: 8, channels: 16, blocks: 1, headHidden: [64], dropout: 0.3, inputDropout: 0.1 }; // prettier-ignore
 const tinyHead: HeadConfig = { ...head, classes: 3, lambda: 0.7, columns: 0, headHidden: [4], dropout: 0, inputDropout: 0 }; // prettier-ignore
+
+const chequered = checkerboard(8, 8);
+const tinyTraining: Training = { learningRate: 0.02, batchSize: 50 };
 
 /** A head on the latents of a RealNVP. */
 export const hybridFlow: HybridFamily<HybridFlowConfig> = {
   name: 'hybrid-flow',
   reference: 'Nalisnick et al., Hybrid models with deep and invertible features (2019)',
   card: { ...card, title: 'Hybrid on a RealNVP' },
-  defaults: { ...withoutNoise(realNvp.defaults), hidden: [64, 64], ...head },
+  defaults: {
+    ...head,
+    ...{ eventShape: [64], values: 17, domain: 'interval', low: -0.2, high: 17.2 }, // as in flow.ts
+    ...{ steps: 4, hidden: [64, 64], masks: [chequered, others(64, chequered)], mixing: 'none' },
+    learningRate: 0.003,
+    batchSize: 50,
+  },
   grid: { lambda: [0, 0.01, 0.1, 1], steps: [4, 8], dropout: [0.1, 0.3, 0.5] },
-  tiny: { ...realNvp.tiny, config: { ...withoutNoise(realNvp.tiny.config), ...tinyHead }, labels: 3 },
+  tiny: {
+    config: {
+      ...{ ...tinyHead, ...tinyTraining, eventShape: [2], values: null, domain: 'reals', low: -2, high: 2 },
+      ...{ steps: 2, hidden: [8], masks: [[1], [0]], mixing: 'none' },
+    },
+    support: { kind: 'continuous', low: -14, high: 14 },
+    labels: 3,
+  },
   create: createHybridFlow,
 };
 
@@ -206,9 +202,20 @@ export const hybridIntegerFlow: HybridFamily<HybridIntegerFlowConfig> = {
   name: 'hybrid-integer-flow',
   reference: 'Tomczak, Deep Generative Modeling (2024), chapter 6; Hoogeboom et al., Integer Discrete Flows (2019)',
   card: { ...card, title: 'Hybrid on an integer flow' },
-  defaults: { ...integerFlow.defaults, groups: 4, ...head },
+  defaults: {
+    ...head,
+    ...{ eventShape: [64], width: 8, groups: 4, rounds: 1, hidden: [128], components: 5, low: 0, high: 16 },
+    ...{ slope: 'difference', travel: 10, learningRate: 0.003, batchSize: 50 },
+  },
   grid: { lambda: [0, 0.01, 0.1, 1], groups: [2, 4], dropout: [0.1, 0.3, 0.5] },
-  tiny: { ...integerFlow.tiny, config: { ...integerFlow.tiny.config, ...tinyHead }, labels: 3 },
+  tiny: {
+    config: {
+      ...{ ...tinyHead, ...tinyTraining, eventShape: [2], width: 2, groups: 2, rounds: 1, hidden: [3], components: 2 },
+      ...{ low: -2, high: 2, slope: 'difference', travel: 1 },
+    },
+    support: { kind: 'discrete', values: Array.from({ length: 221 }, (_, i) => i - 110) },
+    labels: 3,
+  },
   create: createHybridIntegerFlow,
 };
 
