@@ -39,7 +39,7 @@ export interface LatticeFlowOptions {
   readonly travel: number;
 }
 
-export interface IntegersInTraining extends tf.TensorContainerObject {
+interface IntegersInTraining extends tf.TensorContainerObject {
   /** [B, D] */
   readonly z: tf.Tensor;
   /** [B] */
