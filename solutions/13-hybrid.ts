@@ -497,7 +497,7 @@ const flowPair = async (train: Batch, here: Rng) => {
   const errors = [];
   for (const lambda of [0, 1]) {
     const model = hybridIntegerFlow.create({ ...hybridIntegerFlow.defaults, lambda }, here.fork('weights'));
-    await trained(model, train, here.fork('fit'), { epochs: budgeted(20, 60) });
+    await trained(model, train, here.fork('fit'), { epochs: budgeted(13, 60) });
     errors.push(errorRate(model, digits.test));
   }
   return errors as [number, number];
@@ -852,7 +852,7 @@ const pick = (values: ArrayLike<number>) => seenRows.map((n) => values[n]!);
 const seenX = tf.gather(turnedTrain, tf.tensor1d(seenRows, 'int32'));
 const seenOnly = { x: seenX, y: divaLabels(pick(domainOf), pick(trainY), 10) };
 const withUnseen = { x: turnedTrain, y: divaLabels(domainOf, Array.from(trainY, (y, n) => (domainOf[n]! < 4 ? y : -1)), 10) }; // prettier-ignore
-const DIVA_EPOCHS = budgeted(50, 150);
+const DIVA_EPOCHS = budgeted(40, 150);
 async function divaOf(train: Batch, domains: number, here: Rng) {
   const config = { ...diva.defaults, domains, latents: { domain: 2, rest: 8, class: 8 } };
   return (await trained(diva.create(config, here.fork('weights')), train, here.fork('fit'), { epochs: DIVA_EPOCHS }))
