@@ -69,6 +69,7 @@ export {
   type DirectionDraw,
 } from './core/von-mises-fisher';
 export { batches, take, type OwnedBatch } from './core/batches';
+export { logOfLabels, UNLABELLED, type LabelledModel } from './core/labels';
 export { getWeights, loadWeights, saveWeights, setWeights, variablesOf, type Weight } from './core/weights';
 
 // Data: sets, and sources of known entropy
@@ -214,6 +215,8 @@ export {
   type Mixing,
   type SplineCouplingsOptions,
 } from './bijections/stacks';
+export type { DomainOptions } from './bijections/density';
+export type { LatticeFlow, LatticeFlowOptions } from './bijections/lattice-flow';
 export { integerSteps, type IntegerBijection, type IntegerStep } from './bijections/integer';
 export {
   convolutionExponential,

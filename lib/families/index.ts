@@ -16,3 +16,6 @@ export * from './variational-diffusion';
 export * from './score-model';
 export * from './flow-matching';
 export * from './mean-flow';
+export * from './hybrid';
+export * from './blend';
+export * from './diva';
