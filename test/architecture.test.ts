@@ -53,6 +53,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   'lib/engine': ['engine/onnx/kernels', 'engine/call', 'engine/devices', 'engine/runtime', 'engine/step'],
   'lib/sampling': ['core', 'networks', 'engine'],
+  'lib/adversarial': ['core', 'networks'],
   'lib/bijections': ['core', 'networks', 'sampling'],
   'lib/latents': ['core', 'networks', 'bijections', 'sampling'],
   'lib/diffusion': ['core', 'networks', 'bijections', 'sampling'],
@@ -61,11 +62,11 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'lib/data/sources': ['core', 'statistics', 'circuits', 'sampling'],
   'lib/figures': ['core', 'host', 'statistics'],
   'lib/training': ['core', 'host', 'optimisers', 'engine', 'evaluation'],
-  'lib/families': ['core', 'networks', 'circuits', 'bijections', 'latents', 'diffusion', 'sampling'],
+  'lib/families': ['core', 'networks', 'circuits', 'bijections', 'latents', 'diffusion', 'adversarial', 'sampling'],
   'lib/comparison': ['core', 'circuits', 'sampling', 'data', 'evaluation', 'training', 'families'],
   lib: [
     ...['core', 'host', 'optimisers', 'statistics', 'networks', 'circuits', 'engine', 'bijections', 'latents'],
-    ...['diffusion', 'sampling', 'evaluation', 'data', 'data/sources', 'figures', 'training', 'families', 'comparison'],
+    ...['diffusion', 'adversarial', 'sampling', 'evaluation', 'data', 'data/sources', 'figures', 'training', 'families', 'comparison'],
   ],
   // jupyter
   'jupyter/format': [],

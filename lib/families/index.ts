@@ -16,3 +16,4 @@ export * from './variational-diffusion';
 export * from './score-model';
 export * from './flow-matching';
 export * from './mean-flow';
+export * from './gan';
