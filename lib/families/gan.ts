@@ -217,8 +217,8 @@ const defaults: GanConfig = {
   centre: 0,
   scale: 1,
   bounded: false,
-  hidden: [128, 128],
-  criticHidden: [128, 128],
+  hidden: [64, 64, 64],
+  criticHidden: [64, 64, 64],
   activation: 'leaky-relu',
   loss: 'relativistic', // with both penalties it has a proof that it converges nearby (Huang et al., 2024)
   spectral: false,
@@ -226,8 +226,8 @@ const defaults: GanConfig = {
   fakePenalty: 0.1,
   gradientPenalty: 0,
   criticSteps: 1,
-  learningRate: 0.002,
-  batchSize: 256,
+  learningRate: 0.003,
+  batchSize: 128,
 };
 
 /** A generator, and the critic it has to get past. */
