@@ -110,6 +110,7 @@ export const penalty: Exercise = {
   title: 'the bug to find: a penalty at the wrong points, of the wrong length',
   points: 4,
   allOrNothing: true,
+  library: ['dgm.gradientPenalty'],
   hints: [
     'Take a critic whose slope you know, such as the sum of all numbers of a picture. How long is it, and what should the penalty be? Then print what the given code finds of 2 pictures, and of 20.',
     'Four things must hold: each example has one place on its line; the line runs from sample to data, and the place is between; each example’s slope is its own, not divided by the number of examples; and its length is over all axes but the first.',

@@ -83,14 +83,14 @@ export const penalty: Hidden = {
     {
       name: 'a place for each number',
       source: 'eriklindernoren/PyTorch-GAN, issue 5, and hwalsuklee/tensorflow-generative-model-collections, issue 33',
-      replace: 'uniform([B, 1, 1])',
+      replace: 'uniform([real.shape[0]!, 1, 1])',
       by: 'uniform(real.shape)',
     },
     {
       name: 'the length along one axis',
       source: 'caogang/wgan-gp, issues 25 and 56; Zeleni9/pytorch-wgan, issue 40: norm(2, dim=1) of pictures',
-      replace: 'slope.square().sum([1, 2]).sqrt()',
-      by: 'slope.square().sum(1).sqrt()',
+      replace: 'sum([1, 2])',
+      by: 'sum(1)',
     },
     {
       name: 'the mean’s slope',
