@@ -65,12 +65,12 @@ interface Recipe {
   /** The learning rate falls along a cosine, and what is used is an average of the weights. */
   readonly settled: boolean;
   readonly rate?: number;
-  readonly beta1?: number;
+  readonly beta2?: number;
 }
 const EPOCHS = budgeted(18, 60);
 async function play<Model extends GenerativeModel>(
   model: Model,
-  { settled, rate = 0.003, beta1 = 0 }: Omit<Recipe, 'name' | 'config'>,
+  { settled, rate = 0.003, beta2 = 0.99 }: Omit<Recipe, 'name' | 'config'>,
   here: Rng,
   { data = TRAIN as Batch, epochs = EPOCHS, batchSize = 128, onEpoch = (_: number) => {} } = {},
 ) {
@@ -78,7 +78,7 @@ async function play<Model extends GenerativeModel>(
   const falling = (step: number) => rate * Math.max(0.02, 0.5 + 0.5 * Math.cos(Math.PI * Math.min(1, step / steps)));
   const run = await fit(model, { train: data }, {
     ...{ epochs, batchSize, rng: here, quiet: true, ...(settled && { ema: 0.99 }) },
-    optimiser: adam(settled ? falling : rate, { beta1, beta2: 0.99 }),
+    optimiser: adam(settled ? falling : rate, { beta1: 0, beta2 }),
     onEpoch: ({ epoch }) => onEpoch(epoch),
   }); // prettier-ignore
   return { model, run };
@@ -103,10 +103,10 @@ trajectories(places, {
   title: 'Where 150 noises are sent, epoch by epoch, and the data’s density',
   names: places.map((_, i) => `epoch ${i}`),
   density: {
-    ...{ x: around, y: around, name: 'data' },
+    ...{ x: around, y: around },
     density: tf.tidy(() => Array.from(ring.logProbAt(tf.tensor2d(around.flatMap((y) => around.map((x) => [x, y]))), 0.1).exp().dataSync())), // prettier-ignore
   },
-} as Parameters<typeof trajectories>[1]);
+});
 
 // %% [markdown] id="family"
 // ## 1 Family
@@ -274,7 +274,7 @@ figure(
 await check('gan.slopes', generatorSlopes);
 
 // %% [markdown] id="losses-text"
-// Both have the same sign everywhere, so that both have their rest at the same place. But the mean of a slope is something else than a slope of a mean: with the best critic, the non-saturating generator does not descend on the JSD any more (it follows, up to a factor, $\mathrm{KL}[q \Vert p] - 2\,\mathrm{JSD}$, Arjovsky and Bottou, 2017).
+// Both have the same sign everywhere: they pull the same way, but weigh the samples differently. With the best critic, held fixed for the step, the saturating gradient is that of $2\,\mathrm{JSD}$, the other that of $\mathrm{KL}[q \Vert p] - 2\,\mathrm{JSD}$ (Arjovsky and Bottou, 2017), which punishes samples where no data are, and hardly data where no samples are.
 //
 // ### Exercise: both losses, from logits
 //
@@ -370,7 +370,7 @@ function playRound(
 await check('gan.round', playRound);
 
 // %% [markdown] id="dirac-text"
-// **Your rounds** in the smallest game there is (Mescheder, Geiger and Nowozin, 2018). Data are always 0, samples always $\theta$, the critic is $w x$. The rest is at $w = \theta = 0$. Left: with steps of both *at once* the game spirals outwards. Middle: in turn, as you play it, it circles, and gets nowhere. Right: the critic also pays $\tfrac12 \gamma \lVert \nabla_x c \rVert^2$ at the data (**R1**), here $\tfrac12 \gamma w^2$: now it arrives. Nothing but the critic's steepness was punished.
+// **Your rounds** in the smallest game there is (Mescheder, Geiger and Nowozin, 2018). Data are always 0, samples always $\theta$, the critic is $w x$. The rest is at $w = \theta = 0$. Left: with steps of both *at once* the game spirals outwards. Middle: in turn, as you play it, it circles, and gets nowhere. Right: the critic also pays $\tfrac12 \gamma \lVert \nabla_x c \rVert^2$ at the data (**R1**), here $\tfrac12 \gamma w^2$, so that $w$ shrinks before each round by the factor $1 - \text{rate} \cdot \gamma$: now it arrives. Nothing but the critic's steepness was punished.
 
 // %% id="dirac"
 const ownRound = yours(playRound, (weights, score, make, { x, z }, rate) => {
@@ -388,7 +388,7 @@ const inTurn = ([w, theta]: Point): Point =>
   tf.tidy(() => {
     const weights = { critic: tf.tensor1d([w]), generator: tf.tensor1d([theta]) };
     const next = ownRound(weights, (x, v) => x.mul(v).sum(1), (z, t) => z.mul(t), { x: dataPoint, z: one }, RATE); // prettier-ignore
-    return [next.critic.dataSync()[0]!, next.generator.dataSync()[0]!];
+    return [next.critic.dataSync()[0]!, next.generator.dataSync()[0]!] as [number, number];
   });
 const atOnce = ([w, theta]: Point): Point => [w - RATE * theta * sigma(w * theta), theta + RATE * w * sigma(-w * theta)];
 const punished = ([w, theta]: Point): Point => inTurn([w * (1 - RATE * 0.3), theta]); // γ = 0.3
@@ -476,7 +476,7 @@ await check('gan.apart', howFarApart);
 // %% [markdown] id="training"
 // ## 4 Optimiser
 //
-// Adam, one for each player, with $\beta_1 = 0$: a mean of past gradients is of a game against an opponent who is not there any more. The learning rate falls along a cosine, so that the circling gets smaller, and a moving average of the weights takes what is left of it out. For the plain game and for WGAN-GP both are left out, as they were published; WGAN-GP has its paper's settings ($\lambda = 10$, five steps of the critic for one of the generator, learning rate $10^{-4}$, $\beta_1 = 0.5$ as in its code; $\beta_2$ is everybody's .99).
+// Adam, one for each player, with $\beta_1 = 0$: a mean of past gradients is of a game against an opponent who is not there any more. The learning rate falls along a cosine, so that the circling gets smaller, and a moving average of the weights takes what is left of it out. For the plain game and for WGAN-GP both are left out, as they were published; WGAN-GP has its paper's settings ($\lambda = 10$, five steps of the critic for one of the generator, learning rate $10^{-4}$, $\beta_2 = 0.9$).
 //
 // ## 5 Training
 //
@@ -526,7 +526,7 @@ const ownCoverage = yours(coverage, (samples: number[][], modes: number[][], rad
 );
 const recipes: readonly Recipe[] = [
   { name: 'plain, non-saturating', config: PLAIN, settled: false },
-  { name: 'WGAN-GP, its defaults', config: { loss: 'wasserstein', realPenalty: 0, fakePenalty: 0, gradientPenalty: 10, criticSteps: 5 }, settled: false, rate: 1e-4, beta1: 0.5 },
+  { name: 'WGAN-GP, its defaults', config: { loss: 'wasserstein', realPenalty: 0, fakePenalty: 0, gradientPenalty: 10, criticSteps: 5 }, settled: false, rate: 1e-4, beta2: 0.9 },
   { name: 'non-saturating, R1', config: { loss: 'non-saturating', fakePenalty: 0 }, settled: true },
   { name: 'relativistic, R1 + R2', config: {}, settled: true },
 ]; // prettier-ignore
@@ -642,7 +642,7 @@ const judge = (name: string, x: tf.Tensor) => {
   const { precision, recall } = precisionRecall(rowsOf(test), rowsOf(x));
   const by = (distance: 'kernel' | 'energy') => twoSampleTest(first(x), first(test), rng.fork('judge'), { permutations: PERMUTATIONS, distance });
   const kernel = by('kernel');
-  return { samples: name, precision, recall, MMD²: kernel.statistic, 'p, kernel': kernel.pValue, 'p, energy': by('energy').pValue };
+  return { samples: name, precision, recall, 'MMD²': kernel.statistic, 'p, kernel': kernel.pValue, 'p, energy': by('energy').pValue };
 }; // prettier-ignore
 const collapsed = tf.tidy(() => tf.gather(test, tf.range(0, COUNT, 1, 'int32').mul(0).toInt()).add(rng.fork('one mode').normal([COUNT, 2]).mul(SIGMA))); // prettier-ignore
 const blurred = tf.tidy(() => other.add(rng.fork('blur').normal([COUNT, 2]).mul(0.4)));

@@ -84,7 +84,7 @@ function play(round: Round, { slopes: changed, old, pulled, signs = [1, 1], gene
   }
   const critic = moved(w, byCritic(round, w, theta, slopes), signs[0] * rate);
   const start = pulled === undefined ? theta : moved(theta, byGenerator(round, w, theta, slopes.fake), rate);
-  if (pulled === 'instead') return { critic, generator: start };
+  if (pulled === 'instead') return { critic, generator: [...start] };
   return { critic, generator: moved(start, byGenerator(round, old ? w : critic, start, slopes.generator), signs[1] * rate) }; // prettier-ignore
 }
 
