@@ -31,8 +31,8 @@ type Measures = Record<(typeof FIELDS)[number], number>;
 /** How many samples have each mode as their nearest, within the radius, or anywhere. */
 function counted({ samples, modes, radius }: Scene, within = radius): number[] {
   const counts = modes.map(() => 0);
-  for (const x of samples) {
-    const distances = modes.map((mode) => distance(x, mode));
+  for (const sample of samples) {
+    const distances = modes.map((mode) => distance(sample, mode));
     const nearest = distances.indexOf(Math.min(...distances));
     if (distances[nearest]! <= within) counts[nearest]!++;
   }
