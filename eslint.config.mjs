@@ -51,6 +51,11 @@ export default tseslint.config(
     rules: off('max-lines'),
   },
   {
+    // The library's door is one list of names, by rooms.
+    files: ['lib/index.ts'],
+    rules: off('max-lines'),
+  },
+  {
     // A suite is one function that holds a list of tests.
     files: ['test/**'],
     rules: off('max-lines', 'max-lines-per-function'),

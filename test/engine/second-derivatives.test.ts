@@ -41,6 +41,12 @@ describe.each(Object.entries(functions))('%s', (_, f) => {
 
   test('nothing is left behind', async () => {
     const w = tf.tensor1d(weights);
-    expect(await tensorsLeft(() => tf.grad((v) => penalty(v, x))(w).dispose())).toBe(0);
+    expect(
+      await tensorsLeft(() =>
+        tf
+          .grad((v) => penalty(v, x))(w)
+          .dispose(),
+      ),
+    ).toBe(0);
   });
 });

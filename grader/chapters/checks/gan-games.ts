@@ -19,7 +19,8 @@ const softplus = (v: number) => Math.max(v, 0) + Math.log1p(Math.exp(-Math.abs(v
 /** 0 ln 0 = 0 */
 const weighted = (weight: number, v: number) => (weight === 0 ? 0 : weight * Math.log(v));
 const best = (p: Vector, q: Vector) => p.map((v, i) => v / (v + q[i]!));
-const gameOf = (p: Vector, q: Vector, D: Vector) => sum(p.map((v, i) => weighted(v, D[i]!) + weighted(q[i]!, 1 - D[i]!)));
+const gameOf = (p: Vector, q: Vector, D: Vector) =>
+  sum(p.map((v, i) => weighted(v, D[i]!) + weighted(q[i]!, 1 - D[i]!)));
 /** Σ p ln (p / q), where q is 0 nowhere that p is not */
 const divergence = (p: Vector, q: Vector) => sum(p.map((v, i) => weighted(v, v / q[i]!)));
 const middle = (p: Vector, q: Vector) => p.map((v, i) => (v + q[i]!) / 2);

@@ -97,7 +97,9 @@ export const losses: Hidden = {
       law: true,
       async run({ call }) {
         const got = expectFields(await call(tf.zeros([4]), tf.zeros([4])), ['critic', 'generator']);
-        expectClose(expectTensor(got['critic'], { shape: [] }).dataSync()[0]!, Math.log(4), { what: 'the critic’s loss' });
+        expectClose(expectTensor(got['critic'], { shape: [] }).dataSync()[0]!, Math.log(4), {
+          what: 'the critic’s loss',
+        });
         expectClose(expectTensor(got['generator'], { shape: [] }).dataSync()[0]!, Math.LN2, { what: 'the generator’s loss' }); // prettier-ignore
       },
     },

@@ -32,13 +32,15 @@ export const round: Hidden = {
   mistakes: [
     {
       name: 'the critic of before',
-      source: 'Mescheder, Geiger and Nowozin (2018): simultaneous steps, which circle outwards where alternating ones circle',
+      source:
+        'Mescheder, Geiger and Nowozin (2018): simultaneous steps, which keep the game farther from its rest than alternating ones',
       replace: 'score(make(z, theta), critic)',
       by: 'score(make(z, theta), weights.critic)',
     },
     {
       name: 'the critic moves the generator',
-      source: 'heykeetae/Self-Attention-GAN, issue 48, and many: samples of which the critic’s loss has a slope, and one optimiser over all',
+      source:
+        'heykeetae/Self-Attention-GAN, issue 48, and many: samples of which the critic’s loss has a slope, and one optimiser over all',
       replace: 'weights.generator.sub(',
       by: 'weights.generator.sub(tf.grad((theta: tf.Tensor) => score(make(z, theta), weights.critic).softplus().mean())(weights.generator).mul(rate)).sub(',
     },
@@ -72,7 +74,10 @@ export const penalty: Hidden = {
       law: true,
       async run({ call, rng }) {
         const critic = given('(x) => x.mul(0.5).sum([1, 2])');
-        const [real, fake] = ['real', 'fake'].map((label) => rng.fork(label).normal([3, 2, 2])) as [tf.Tensor, tf.Tensor];
+        const [real, fake] = ['real', 'fake'].map((label) => rng.fork(label).normal([3, 2, 2])) as [
+          tf.Tensor,
+          tf.Tensor,
+        ];
         const uniform = given('(shape) => tf.fill(shape, 0.5)');
         const got = expectTensor(await call(critic, real, fake, uniform), { shape: [] });
         expectClose(expectNumber(got.dataSync()[0]!), 0, { what: 'the penalty', atol: 1e-4 });
@@ -123,7 +128,21 @@ export const coverage: Hidden = {
       name: 'one mode has it all: ln K',
       law: true,
       async run({ call }) {
-        const got = expectFields(await call([[0, 0], [0, 0.1]], [[0, 0], [9, 9], [0, 9]], 1), ['kl']);
+        const got = expectFields(
+          await call(
+            [
+              [0, 0],
+              [0, 0.1],
+            ],
+            [
+              [0, 0],
+              [9, 9],
+              [0, 9],
+            ],
+            1,
+          ),
+          ['kl'],
+        );
         expectClose(expectNumber(got['kl']), Math.log(3), { what: 'the KL' });
       },
     },

@@ -227,7 +227,10 @@ test('a critic under the penalty finds W₁ within 5 % of sorting, in one dimens
         return own.add(gradientPenalty(critic, real, fake, rng).mul(lambda));
       });
     const objective = { name: 'critic', estimates: 'other' as const, variables: network.variables, loss };
-    const steppers = createSteppers([objective], adam((step) => 0.01 * (1 - step / (count + 1))));
+    const steppers = createSteppers(
+      [objective],
+      adam((step) => 0.01 * (1 - step / (count + 1))),
+    );
     for (let i = 0; i < count; i++) await steppers.each[0]!.step({ x: tf.zeros([1, 1]) }, createRng(i), 'here');
     steppers.write();
     await steppers.dispose();
