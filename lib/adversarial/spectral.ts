@@ -10,7 +10,7 @@ import type { Rng } from '../core/model';
 import { detach, expectShape } from '../core/tensor';
 import { sequential, uniformWeight, type Activation, type Network } from '../networks/dense';
 
-const ROUNDS = 9; // 512 steps of the power method
+const ROUNDS = 7; // 128 steps of the power method
 const TINY = 1e-30;
 
 /** σ₁(W), a scalar [], with its slope u v', the outer product of the singular vectors: W [I, O] */
