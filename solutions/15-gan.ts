@@ -54,7 +54,7 @@ const errorOf = (values: readonly number[]) => {
   return Math.sqrt(meanOf(values.map((v) => (v - mean) ** 2)) / Math.max(1, values.length - 1));
 };
 const drawn = (count: number, label: string) => ring.sample({ count, rng: rng.fork(label) });
-const TRAIN = { x: drawn(budgeted(20_480), 'train') };
+const TRAIN = { x: drawn(budgeted(17_920), 'train') };
 const SEEDS = budgeted(5);
 const COUNT = budgeted(1000);
 
@@ -67,7 +67,7 @@ interface Recipe {
   readonly rate?: number;
   readonly beta2?: number;
 }
-const EPOCHS = budgeted(16, 60);
+const EPOCHS = budgeted(18, 60);
 interface Runs {
   readonly data?: Batch;
   readonly epochs?: number;
@@ -648,7 +648,7 @@ const validation = drawn(COUNT, 'validation');
 const sweepRows = [];
 for (const gamma of GAMMAS) {
   const model = gan.create({ ...gan.defaults, realPenalty: gamma, fakePenalty: gamma }, rng.fork('sweep'));
-  await play(model, { settled: true }, rng.fork('sweep run'), { epochs: budgeted(6, 60) });
+  await play(model, { settled: true }, rng.fork('sweep run'), { epochs: budgeted(8, 60) });
   const x = model.sample({ count: COUNT, rng: rng.fork('sweep samples') });
   const { covered, highQuality, kl } = modeCoverage(rowsOf(x), MODES, 3 * SIGMA);
   const distance = twoSampleTest(x, validation, rng.fork('sweep test'), { permutations: 1 }).statistic;
@@ -722,11 +722,11 @@ const evenly = (count: number) => tf.tensor1d(Array.from({ length: count }, (_, 
 const JUDGED = Math.max(30, 10 * budgeted(44));
 const choices = [];
 for (const gamma of [0.1, 1, 4]) {
-  const { model } = await trainDigits(gamma, budgeted(40));
+  const { model } = await trainDigits(gamma, budgeted(60));
   const x = model.sample({ count: JUDGED, rng: rng.fork('choice'), y: evenly(JUDGED) });
   choices.push({ γ: gamma, ...precisionRecall(rowsOf(digits.validation.x), rowsOf(x)) });
 }
-table(choices, { caption: `Against validation digits, ${budgeted(40)} epochs, one seed`, digits: 3 });
+table(choices, { caption: `Against validation digits, ${budgeted(60)} epochs, one seed`, digits: 3 });
 const chosen = choices.reduce((a, b) => (b.precision + b.recall > a.precision + a.recall ? b : a)).γ;
 const digitRun = await trainDigits(chosen, budgeted(150, 400));
 const digitModel = digitRun.model;

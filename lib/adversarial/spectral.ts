@@ -10,7 +10,7 @@ import type { Rng } from '../core/model';
 import { detach, expectShape } from '../core/tensor';
 import { sequential, uniformWeight, type Activation, type Network } from '../networks/dense';
 
-const ROUNDS = 7; // 128 steps of the power method
+const ROUNDS = 8; // 256 steps of the power method
 const TINY = 1e-30;
 
 /** σ₁(W), a scalar [], with its slope u v', the outer product of the singular vectors: W [I, O] */
@@ -28,9 +28,10 @@ export function spectralNorm(w: tf.Tensor): tf.Tensor {
 /** The eigenvector of the largest eigenvalue of a symmetric matrix without negative ones: [n, n] → [n, 1] */
 function topVector(matrix: tf.Tensor): tf.Tensor {
   let power: tf.Tensor = matrix;
-  for (let i = 0; i < ROUNDS; i++) {
-    const scaled = power.div(power.abs().max().add(TINY));
-    power = scaled.matMul(scaled);
+  for (let i = 0; i < ROUNDS; i += 2) {
+    const scaled = power.div(power.max().add(TINY)); // the largest entry is on the diagonal, and of the trace 1/n at least
+    const square = scaled.matMul(scaled);
+    power = square.matMul(square);
   }
   // all columns lie along it, each as long as its own coordinate is large: the longest errs least
   const lengths = power.square().sum(0, true);
