@@ -331,7 +331,10 @@ function byOwnLosses(model: GanModel): GanModel {
     loss: ({ x }, noise) =>
       tf.tidy(() => {
         const fake = model.generate(noise.fork('z').normal([x.shape[0]!, gan.defaults.latent]));
-        return ownLosses(model.critic(x), model.critic(fake))[player];
+        // as the library does it, to the last digit: a game makes much of little
+        const [real, own] =
+          player === 'critic' ? tf.split(model.critic(tf.concat([x, fake])), 2) : [model.critic(x), model.critic(fake)];
+        return ownLosses(real!, own!)[player];
       }),
   });
   const [critic, generator] = model.objectives as [Objective, Objective];
