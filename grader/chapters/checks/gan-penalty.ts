@@ -120,7 +120,7 @@ export const penalty: Exercise = {
     {
       name: 'two pictures of two rows',
       run: ({ call }) =>
-        checkPenalty(call, { H: 2, W: 2, real: [[1, 0, 2, -1], [0, 1, 1, 0]], fake: [[0, 0, 1, 1], [-1, 0, 2, 1]], m: [1, 0.5, -1, 0.2], c: 0.5, draws: [0.25, 0.8, 0.5, 0.1, 0.9, 0.3, 0.6, 0.7] }),
+        checkPenalty(call, { H: 2, W: 2, real: [[1, 0, 2, -1], [0, 1, 1, 0]], fake: [[0, 0, 1, 1], [-1, 0, 2, 1]], m: [0.5, 0.2, -0.4, 0.1], c: 0.3, draws: [0.25, 0.8, 0.5, 0.1, 0.9, 0.3, 0.6, 0.7] }),
     },
     {
       name: 'pictures that are wider than high',

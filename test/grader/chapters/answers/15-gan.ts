@@ -87,7 +87,7 @@ export const answers: TriedAnswers = {
       'gan.round',
       ['samples made once', ROUND()],
       ['with one gradient for both', ROUND({ critic: 'tf.softplus(tf.concat([score(batch.x, w).neg(), score(fakes, w)], 0)).mean().mul(2)' })],
-      ['by log sigmoid', ROUND({ generator: 'tf.logSigmoid(f).mean().neg()' })],
+      ['by softplus less the logit', ROUND({ generator: 'tf.softplus(f).sub(f).mean()' })],
     ),
     ...answersTo(
       'gan.apart',
