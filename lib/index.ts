@@ -471,6 +471,7 @@ export {
   wasserstein1d,
   type ModeCoverage,
   type PrecisionRecall,
+  type SamplePoints,
 } from './statistics/samples';
 export { reliability, roc, type Reliability, type ReliabilityBin, type Roc } from './statistics/classification';
 

@@ -3,7 +3,8 @@
  * way round, and how far in one dimension the one has to be moved to be the other. Plain loops over points [N][D].
  */
 
-export type Points = readonly (readonly number[])[];
+/** N points of D coordinates, [N][D]. */
+export type SamplePoints = readonly (readonly number[])[];
 
 export interface ModeCoverage {
   /** Modes with at least a tenth of the high-quality samples that are due to them, N / K. */
@@ -21,7 +22,7 @@ export interface ModeCoverage {
  * lies within `radius` of a mode.
  * @param x [N][D] @param modes [K][D], of equal mass @param radius mostly three deviations
  */
-export function modeCoverage(x: Points, modes: Points, radius: number): ModeCoverage {
+export function modeCoverage(x: SamplePoints, modes: SamplePoints, radius: number): ModeCoverage {
   checkPoints('modeCoverage: x', x);
   checkPoints('modeCoverage: modes', modes, x[0]!.length);
   if (!(radius > 0)) throw new Error(`modeCoverage: radius must be above 0, got ${radius}`);
@@ -54,7 +55,7 @@ export interface PrecisionRecall {
  * (Kynkäänniemi et al., Improved precision and recall metric for assessing generative models, 2019).
  * @param real [N][D] @param fake [M][D] @param k of neighbours, below N and M. Default: 3
  */
-export function precisionRecall(real: Points, fake: Points, k = 3): PrecisionRecall {
+export function precisionRecall(real: SamplePoints, fake: SamplePoints, k = 3): PrecisionRecall {
   checkPoints('precisionRecall: real', real);
   checkPoints('precisionRecall: fake', fake, real[0]!.length);
   const fewest = Math.min(real.length, fake.length);
@@ -64,7 +65,7 @@ export function precisionRecall(real: Points, fake: Points, k = 3): PrecisionRec
 }
 
 /** Of the points, how many lie in the ball of any of the others' set. */
-function shareWithin(set: Points, points: Points, k: number): number {
+function shareWithin(set: SamplePoints, points: SamplePoints, k: number): number {
   const radii = set.map((centre) => set.map((other) => distance(centre, other)).sort((a, b) => a - b)[k]!); // the first is its own
   const inside = points.filter((point) => set.some((centre, i) => distance(point, centre) <= radii[i]!));
   return inside.length / points.length;
@@ -93,7 +94,7 @@ export function wasserstein1d(a: ArrayLike<number>, b: ArrayLike<number>): numbe
 
 const distance = (a: readonly number[], b: readonly number[]) => Math.sqrt(a.reduce((sum, v, d) => sum + (v - b[d]!) ** 2, 0)); // prettier-ignore
 
-function checkPoints(what: string, points: Points, D = points[0]?.length): void {
+function checkPoints(what: string, points: SamplePoints, D = points[0]?.length): void {
   if (points.length === 0) throw new Error(`${what} has no points`);
   const bad = points.findIndex((point) => point.length !== D || !point.every(Number.isFinite));
   if (bad >= 0) throw new Error(`${what}: point ${bad} is [${points[bad]!.join(', ')}], expected ${D} finite numbers`);
