@@ -30,7 +30,7 @@ export const roundOf = (rng: Rng, B: number, D: number, rate: number): Round => 
   rate,
 });
 
-export const SCORE = '(x, w) => { const s = x.mul(w).sum(1); return s.add(s.square().mul(0.3)); }';
+const SCORE = '(x, w) => { const s = x.mul(w).sum(1); return s.add(s.square().mul(0.3)); }';
 const MAKE = '(z, theta) => z.mul(theta).add(0.5)';
 
 const along = (x: Vector, w: Vector) => sum(x.map((v, d) => v * w[d]!));

@@ -13,7 +13,7 @@ type Call = (...args: Value[]) => Promise<Value>;
 const sum = (values: Vector) => values.reduce((a, b) => a + b, 0);
 
 /** v_i(z, t) = (1 + grow · t) sin(Σ_j z_j M_ji) + shift · t, whose Jacobian is M_ji cos(…) (1 + grow · t). */
-export interface Flow {
+interface Flow {
   readonly M: Matrix;
   readonly grow: number;
   readonly shift: number;
