@@ -94,7 +94,7 @@ const PLAIN: Partial<GanConfig> = { loss: 'non-saturating', realPenalty: 0, fake
 // %% [markdown] id="why"
 // ## Why: something that draws
 //
-// A generator is a function: noise $\mathbf{z}$ in, an example out, in one pass. No density has to be normalised, no chain to be run, no differential equation to be solved; any network will do. Below, what the plain game of 2014 makes of 40 fixed $\mathbf{z}$ while it learns a ring of eight Gaussians, whose density is the ground. Within an epoch they are on the ring. Then they do not come to rest: where many samples are, the critic learns that this place is a fake's, and they are driven on along the ring. Modes are found and lost (counted on a thousand samples, section 5 says how).
+// A generator is a function: noise $\mathbf{z}$ in, an example out, in one pass. No density has to be normalised, no chain to be run, no differential equation to be solved; any network will do. Below, what the plain game of 2014 makes of 40 fixed $\mathbf{z}$ while it learns a ring of eight Gaussians, whose density is the ground. Within an epoch or two most are on the ring. Then they do not come to rest: where many samples are, the critic learns that this place is a fake's, and they are driven on along the ring. Modes are found and lost (counted on a thousand samples, section 5 says how).
 
 // %% id="why-picture"
 const fixed = rng.fork('fixed').normal([40, gan.defaults.latent]);
@@ -201,7 +201,7 @@ function bestCritic(p: number[], q: number[]): { D: number[]; value: number } {
 await check('gan.optimum', bestCritic);
 
 // %% [markdown] id="own-optimum-text"
-// **Your critic** against one that is trained, by gradient steps on samples that the generator here makes by a table. Its value tends to $-\ln 4 = -1.386$ as samples become as data.
+// **Your critic** against one that is trained: a logit for each value, by gradient steps on the exact expectations. Its value tends to $-\ln 4 = -1.386$ as samples become as data.
 
 // %% id="own-optimum"
 const ownBest = yours(bestCritic, (p: number[], q: number[]) =>
@@ -317,7 +317,7 @@ function adversarialLosses(real: tf.Tensor, fake: tf.Tensor): { critic: tf.Tenso
 await check('gan.losses', adversarialLosses);
 
 // %% [markdown] id="own-losses-text"
-// **Your losses** play a short game on the ring beside the library's, from the same weights and with the same noise; and beside the saturating one. On this ring that one does not fall behind: the critic is not sure for long. What you predicted bites where it is, as with pictures at the start of a training.
+// **Your losses** play a short game on the ring beside the library's, from the same weights and with the same noise; and beside the saturating one. On this ring that one does not fall behind: the critic is never sure for long. What you predicted bites where it is, early in a training above all (Goodfellow et al., 2014, section 3).
 
 // %% id="own-losses"
 const ownLosses = yours(adversarialLosses, (real: tf.Tensor, fake: tf.Tensor) => ({
@@ -702,7 +702,7 @@ table(
 // %% [markdown] id="sampling"
 // ## 7 Sampling
 //
-// One pass. And noise is a handle: along a straight line in $\mathbf{z}$ the example changes smoothly.
+// One pass. And noise is a handle: along an arc from one $\mathbf{z}$ to another the example changes smoothly. (On a straight line $\lVert \mathbf{z} \rVert$ would be shorter half-way than the generator has ever seen it.)
 //
 // **Digits, by class.** Both players are told the label, as ten further inputs (**conditional GAN**, Mirza and Osindero, 2014). The game is the relativistic one, $L = 16$, two layers of 128; $G$ ends in $\tanh$, so that pixels stay between 0 and 16. With 64 coordinates the price of steepness has to be found anew: by precision plus recall against validation digits, in short trainings.
 
@@ -786,7 +786,7 @@ card(gan.card);
 // %% [markdown] id="bug"
 // ## The bug to find
 //
-// The gradient penalty has been published with mistakes more often than without: in some of the most copied repositories its points lay on no line between data and samples, and its lengths were those of rows of pixels. The code below, for pictures, has **four**. Each gives a number of about the right size, and a training that runs.
+// The gradient penalty has been published with mistakes by many hands: in much-copied repositories its points lay on no line between data and samples, or its lengths were those of columns of pixels. The code below, for pictures, has **four** mistakes. Each still gives a number above 0, and a training that runs.
 //
 // ### Exercise: repair it
 //
@@ -907,11 +907,11 @@ table([{ what: `a sample, of ${COUNT} at once`, microseconds: (1000 * (performan
 // %% [markdown] id="failures"
 // ## Where it fails
 //
-// **It does not know what it left out.** A mode that is never drawn costs the generator nothing once the critic has forgotten it. A likelihood would be infinite there; here nobody is told, unless modes are counted from outside.
+// **It does not know what it left out.** A mode that is never drawn costs the generator nothing once the critic has forgotten it. $-\ln p$ would be without bound there; here nobody is told, unless modes are counted from outside.
 //
 // **No number to choose by.** Neither loss says which epoch is best. On the ring the modes are known; of pictures they are not, and what stands in for them (precision, recall, distances in some network's features) has settings of its own.
 //
-// **Compare with chapter 12.** Flow matching learns the same kind of ring by least squares, without an opponent, and has a likelihood. What a GAN has over it is one evaluation a sample, and samples that are as sharp as its critic; mean flow of the same chapter has the first of these, too.
+// **Compare with chapter 12.** Flow matching learns the same kind of ring by least squares, without an opponent, and has a likelihood. What a GAN has over it is one evaluation a sample, which mean flow of the same chapter has, too, and without an opponent.
 //
 // **WGAN-GP, left alone.** Its learning rate was made for many more steps than these. That it covers so few modes is a statement about a few thousand steps of its critic, and a fifth as many of its generator, not about the distance that it plays for.
 //
