@@ -66,7 +66,18 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'lib/comparison': ['core', 'circuits', 'sampling', 'data', 'evaluation', 'training', 'families'],
   lib: [
     ...['core', 'host', 'optimisers', 'statistics', 'networks', 'circuits', 'engine', 'bijections', 'latents'],
-    ...['diffusion', 'adversarial', 'sampling', 'evaluation', 'data', 'data/sources', 'figures', 'training', 'families', 'comparison'],
+    ...[
+      'diffusion',
+      'adversarial',
+      'sampling',
+      'evaluation',
+      'data',
+      'data/sources',
+      'figures',
+      'training',
+      'families',
+      'comparison',
+    ],
   ],
   // jupyter
   'jupyter/format': [],
