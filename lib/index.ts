@@ -409,6 +409,12 @@ export {
 } from './diffusion/score-sampler';
 export type { TimedOptions } from './diffusion/timed-networks';
 
+// Adversaries: games, penalties, critics
+
+export { games, optimalCritic, type Game, type GameName } from './adversarial/games';
+export { gradientPenalty, interpolates, squaredSlope, zeroCentred, type Critic } from './adversarial/penalties';
+export { criticNetwork, spectralNorm, type CriticNetworkOptions } from './adversarial/spectral';
+
 // Families (steps 1 and 3)
 
 export * from './families';
@@ -460,7 +466,16 @@ export {
   type Interval,
   type LogProb,
   type TestResult,
+  type TwoSampleOptions,
 } from './statistics/oracles';
+export {
+  modeCoverage,
+  precisionRecall,
+  wasserstein1d,
+  type ModeCoverage,
+  type PrecisionRecall,
+  type SamplePoints,
+} from './statistics/samples';
 export { reliability, roc, type Reliability, type ReliabilityBin, type Roc } from './statistics/classification';
 
 // Sampling (step 7)

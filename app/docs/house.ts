@@ -38,6 +38,7 @@ export const HOUSE: readonly Package[] = [
       }),
       rooms({
         bijections: 'layers of flows',
+        adversarial: 'games and critics',
         data: 'digits, data of known entropy',
         training: 'step 5: fit and em',
       }),

@@ -19,3 +19,4 @@ export * from './mean-flow';
 export * from './hybrid';
 export * from './blend';
 export * from './diva';
+export * from './gan';
