@@ -74,7 +74,9 @@ export { getWeights, loadWeights, saveWeights, setWeights, variablesOf, type Wei
 // Data: sets, and sources of known entropy
 
 export { datasets, load, type Dataset, type Labelled } from './data/datasets';
+export { letterPictures } from './data/letters';
 export {
+  barsAndStripes,
   circuitSource,
   dequantisedSource,
   grammarSource,
@@ -122,6 +124,7 @@ export {
   mlp,
   randomWeight,
   sequential,
+  swish,
   uniformWeight,
   weight,
   type Activation,
@@ -405,6 +408,29 @@ export {
   type ScoreSamplerName,
 } from './diffusion/score-sampler';
 export type { TimedOptions } from './diffusion/timed-networks';
+
+// Energies: chains, ln Z, losses that need no Z
+
+export {
+  adjustedLangevin,
+  adjustedLangevinStep,
+  energyAndScore,
+  type AdjustedOptions,
+  type ChainState,
+  type NegEnergy,
+} from './energies/adjusted-langevin';
+export {
+  annealing,
+  logMeanWeight,
+  normalised,
+  type AnnealedLogZ,
+  type AnnealingOptions,
+  type AnnealingPath,
+} from './energies/annealing';
+export { binaryStates, flip } from './energies/binary';
+export { contrast, noiseContrast } from './energies/contrasts';
+export type { EnergyNetworkOptions } from './energies/networks';
+export type { ChainOptions, SamplerChain, Tilted, TiltedData } from './energies/tilted';
 
 // Families (steps 1 and 3)
 

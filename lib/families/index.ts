@@ -16,3 +16,7 @@ export * from './variational-diffusion';
 export * from './score-model';
 export * from './flow-matching';
 export * from './mean-flow';
+export * from './boltzmann';
+export * from './rbm';
+export * from './energy';
+export * from './jem';
