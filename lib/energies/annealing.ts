@@ -52,7 +52,7 @@ export interface AnnealedLogZ {
 /** A function that anneals along this path; its step is compiled once for all numbers of temperatures. */
 export function annealing(path: AnnealingPath): (options: AnnealingOptions, given?: tf.Tensor) => AnnealedLogZ {
   const run = loop(([x, logW], t, rng, [betas, given]) => {
-    const [before, beta] = [betas!.gather(t), betas!.gather(t.add(1))];
+    const [before, beta] = [betas!.gather(t), betas!.gather(t.add(tf.scalar(1, 'int32')))];
     const gain = path.negEnergy(x!, beta, given!).sub(path.negEnergy(x!, before, given!));
     return [path.move(x!, beta, rng, given!), logW!.add(gain)];
   });

@@ -101,7 +101,10 @@ export function tilted(data: TiltedData & SamplerChain, f: NegEnergy, who: strin
       ({ count, rng, engine }) => {
         const run = { steps: samplerSteps, eta: samplerEta, rng: rng.fork('chain') };
         const { x } = chains[engine](base(count, rng.fork('start')), run);
-        return x.mul(scale).add(centre).reshape([count, ...eventShape]);
+        return x
+          .mul(scale)
+          .add(centre)
+          .reshape([count, ...eventShape]);
       },
       { loops: chains },
     ),

@@ -179,7 +179,11 @@ function objectiveOf({ training, sweeps, chains }: RbmConfig, parts: Parts, rng:
         }),
     };
   const D = variables[1]!.shape[0]!;
-  const { memory, next, after } = replay(tf.tidy(() => flip(tf.zeros([chains, D]), rng)), 0, 'rbm');
+  const { memory, next, after } = replay(
+    tf.tidy(() => flip(tf.zeros([chains, D]), rng)),
+    0,
+    'rbm',
+  );
   return {
     ...{ name: 'persistent contrastive divergence', ...surrogate, memory: [memory] },
     loss: ({ x }, noise, remember) =>
@@ -197,7 +201,11 @@ function createLogPartition({ w, b, c }: RbmWeights, rowsOf: Parts['rowsOf']): R
   const [D, H] = w.shape as [number, number];
   const biasAt = (beta: tf.Tensor, base: tf.Tensor) => base.mul(tf.sub(1, beta)).add(b.mul(beta));
   const run = annealing({
-    logZ0: (base) => base.softplus().sum().add(H * Math.LN2),
+    logZ0: (base) =>
+      base
+        .softplus()
+        .sum()
+        .add(H * Math.LN2),
     start: (count, rng, base) => flip(tf.zeros([count, D]).add(base), rng),
     negEnergy: (x, beta, base) => freeOf(x, { w, b, c }, beta, biasAt(beta, base)),
     move(x, beta, rng, base) {
@@ -208,7 +216,10 @@ function createLogPartition({ w, b, c }: RbmWeights, rowsOf: Parts['rowsOf']): R
   return ({ like, ...options }) => {
     const base = tf.tidy(() => {
       if (!like) return tf.zeros([D]);
-      const mean = rowsOf(like).sum(0).add(1).div(like.shape[0]! + 2); // a pseudo-count of each value
+      const mean = rowsOf(like)
+        .sum(0)
+        .add(1)
+        .div(like.shape[0]! + 2); // a pseudo-count of each value
       return mean.log().sub(tf.sub(1, mean).log());
     });
     const result = run(options, base);

@@ -223,7 +223,8 @@ function meansOf(machine: Machine, x: Matrix, { hidden = sigmoid, count = x.leng
 } // prettier-ignore
 
 type Slip = Parameters<typeof meansOf>[2];
-const less = (a: Gradient, b: Gradient, which: Which) => a[which].map((row, i) => row.map((v, j) => v - b[which][i]![j]!));
+const less = (a: Gradient, b: Gradient, which: Which) =>
+  a[which].map((row, i) => row.map((v, j) => v - b[which][i]![j]!));
 
 const gradientBy = ({ machine, data, model }: Phases, which: Which, slip: Slip = {}) =>
   less(meansOf(machine, data, slip), meansOf(machine, model, slip), which);

@@ -14,7 +14,8 @@ import {
   type Machine,
 } from '../checks/energy-boltzmann';
 
-const everyX = (D: number) => Array.from({ length: 2 ** D }, (_, n) => Array.from({ length: D }, (__, d) => (n >> d) & 1));
+const everyX = (D: number) =>
+  Array.from({ length: 2 ** D }, (_, n) => Array.from({ length: D }, (__, d) => (n >> d) & 1));
 
 export const free: Hidden = {
   checks: [

@@ -3,24 +3,46 @@ import { answersTo, type TriedAnswers } from './answer';
 const FREE = (of: string, a = 'tf.matMul(x as tf.Tensor2D, w as tf.Tensor2D).add(c)') => `
   const a = ${a};
   return ${of};`;
-const GIBBS = ({ h = 'u.h.less(p).toFloat()', p = 'x.matMul(w).add(c).sigmoid()', q = 'h.matMul(w.transpose()).add(b).sigmoid()', x = 'u.x.less(q).toFloat()' } = {}) => `
+const GIBBS = ({
+  h = 'u.h.less(p).toFloat()',
+  p = 'x.matMul(w).add(c).sigmoid()',
+  q = 'h.matMul(w.transpose()).add(b).sigmoid()',
+  x = 'u.x.less(q).toFloat()',
+} = {}) => `
   const p = ${p};
   const h = ${h};
   const q = ${q};
   return ${x};`;
-const GRADIENT = ({ h = 'v.matMul(w).add(c).sigmoid()', of = 'data, model', w = 'of(A, (v, h) => v.transpose().matMul(h)).sub(of(Z, (v, h) => v.transpose().matMul(h)))', sign = '', n = 'v.shape[0]!' } = {}) => `
+const GRADIENT = ({
+  h = 'v.matMul(w).add(c).sigmoid()',
+  of = 'data, model',
+  w = 'of(A, (v, h) => v.transpose().matMul(h)).sub(of(Z, (v, h) => v.transpose().matMul(h)))',
+  sign = '',
+  n = 'v.shape[0]!',
+} = {}) => `
   const [A, Z] = [${of}];
   const hOf = (v: tf.Tensor) => ${h};
   const of = (v: tf.Tensor, f: (v: tf.Tensor, h: tf.Tensor) => tf.Tensor) => f(v, hOf(v)).div(${n});
   const part = (f: (v: tf.Tensor, h: tf.Tensor) => tf.Tensor) => of(A!, f).sub(of(Z!, f))${sign};
   return { w: (${w})${sign}, b: part((v) => v.sum(0)), c: part((_, h) => h.sum(0)) };`;
-const NOISE = ({ g = 'd.model.sub(logZ).sub(d.noise).sub(Math.log(nu))', real = 'g(data).neg().softplus().mean()', made = 'g(draws).softplus().mean().mul(nu)', nu = 'draws.model.shape[0]! / data.model.shape[0]!', all = 'real.add(made)' } = {}) => `
+const NOISE = ({
+  g = 'd.model.sub(logZ).sub(d.noise).sub(Math.log(nu))',
+  real = 'g(data).neg().softplus().mean()',
+  made = 'g(draws).softplus().mean().mul(nu)',
+  nu = 'draws.model.shape[0]! / data.model.shape[0]!',
+  all = 'real.add(made)',
+} = {}) => `
   const nu = ${nu};
   const g = (d: { model: tf.Tensor; noise: tf.Tensor }) => ${g};
   const real = ${real};
   const made = ${made};
   return ${all};`;
-const ANNEAL = ({ w = 'gains.sum(0).add(logZ0)', z = 'tf.logSumExp(logs).dataSync()[0]! - Math.log(M)', spread = 'Math.exp(v - top)', error = 'Math.sqrt(weights.reduce((s, v) => s + (v - mean) ** 2, 0) / (M - 1) / M) / mean' } = {}) => `
+const ANNEAL = ({
+  w = 'gains.sum(0).add(logZ0)',
+  z = 'tf.logSumExp(logs).dataSync()[0]! - Math.log(M)',
+  spread = 'Math.exp(v - top)',
+  error = 'Math.sqrt(weights.reduce((s, v) => s + (v - mean) ** 2, 0) / (M - 1) / M) / mean',
+} = {}) => `
   const logs = ${w};
   const values = Array.from(logs.dataSync());
   const M = values.length;
@@ -28,7 +50,12 @@ const ANNEAL = ({ w = 'gains.sum(0).add(logZ0)', z = 'tf.logSumExp(logs).dataSyn
   const weights = values.map((v) => ${spread});
   const mean = weights.reduce((s, v) => s + v, 0) / M;
   return { logZ: ${z}, error: ${error} };`;
-const REFRESH = ({ start = 'tf.where(chains.u.reshape([-1, 1]).less(restart), chains.fresh, chains.buffer)', slope = 'tf.grad((at: tf.Tensor) => energy(at).sum())(x)', move = 'x.sub(slope.mul(eta)).add(noise.mul((2 * eta) ** 0.5))', noise = 'tf.unstack(chains.noise)[k]!' } = {}) => `
+const REFRESH = ({
+  start = 'tf.where(chains.u.reshape([-1, 1]).less(restart), chains.fresh, chains.buffer)',
+  slope = 'tf.grad((at: tf.Tensor) => energy(at).sum())(x)',
+  move = 'x.sub(slope.mul(eta)).add(noise.mul((2 * eta) ** 0.5))',
+  noise = 'tf.unstack(chains.noise)[k]!',
+} = {}) => `
   let x: tf.Tensor = ${start};
   for (let k = 0; k < chains.noise.shape[0]!; k++) {
     const slope = ${slope};
