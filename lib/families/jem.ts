@@ -114,18 +114,18 @@ const defaults: JemConfig = {
   hidden: [256, 256],
   columns: 0,
   channels: 16,
-  dropout: 0.2,
-  weight: 1,
-  jitter: 0.15,
-  steps: 10,
-  eta: 0.01,
+  dropout: 0.3,
+  weight: 0.1, // at 1 the chains' part is some ten nats a step, and classes are hardly learnt
+  jitter: 0.3, // wide enough for steps of √(2 η)
+  steps: 5,
+  eta: 0.03,
   temperature: 1,
   chains: 1000,
   restart: 0.05,
   penalty: 0.001,
   samplerSteps: 2000,
   samplerEta: 0.01,
-  learningRate: 0.001,
+  learningRate: 0.002,
   batchSize: 50,
 };
 

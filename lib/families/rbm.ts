@@ -236,7 +236,7 @@ const defaults: RbmConfig = {
   chains: 100,
   samplerSweeps: 1000,
   scale: 0.01, // near 0 every hidden unit is a coin, and none is yet used
-  learningRate: 0.002,
+  learningRate: 0.01,
   batchSize: 50,
 };
 

@@ -84,7 +84,7 @@ export const anneal: Exercise = {
   points: 3,
   library: ['dgm.logMeanWeight', 'dgm.annealing'],
   hints: [
-    'Which of the two is Z: the mean of the weights, or exp of the mean of their logs? And what happens to exp of a ln w of 800?',
+    'Which of the two is Z: the mean of the weights, or exp of the mean of their logs? And what happens to exp of a ln w of 900?',
     'ln w of a chain is ln Z₀ plus the sum of its gains. ln Z is ln of the mean of w, the largest ln w taken out first. Its error is that of the mean, deviation / √M, divided by the mean.',
     'const logW = gains.sum(0).add(logZ0); logMeanExp(logW, 0) is ln Z; with w = exp(logW − max), deviation (over M − 1) of w / √M / mean of w is the error.',
   ],
@@ -101,7 +101,7 @@ export const anneal: Exercise = {
     {
       name: 'weights that overflow',
       sameForAll: true,
-      run: ({ call, rng }) => checkAnneal(call, gainsOf(rng, 10, 20, { level: 600, logZ0: 44.4, spread: 0.8 })),
+      run: ({ call, rng }) => checkAnneal(call, gainsOf(rng, 10, 20, { level: 800, logZ0: 44.4, spread: 0.8 })),
     },
   ],
 };

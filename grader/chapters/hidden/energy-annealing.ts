@@ -10,7 +10,7 @@ export const anneal: Hidden = {
       name: 'weights that underflow, and a single step',
       sameForAll: true,
       async run({ call, rng }) {
-        await checkAnneal(call, gainsOf(rng.fork('low'), 6, 30, { level: -700, logZ0: 13 }));
+        await checkAnneal(call, gainsOf(rng.fork('low'), 6, 30, { level: -800, logZ0: 13 }));
         await checkAnneal(call, gainsOf(rng.fork('one'), 1, 8, { logZ0: -3 }));
       },
     },

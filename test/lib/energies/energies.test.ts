@@ -137,7 +137,12 @@ describe('losses', () => {
       const p = grid.div(scale).square().mul(-0.5).exp();
       return p.div(p.sum());
     }); // prettier-ignore
-    const logit = tf.tidy(() => grid.square().mul(-0.5 + 0.125).add(Math.LN2));
+    const logit = tf.tidy(() =>
+      grid
+        .square()
+        .mul(-0.5 + 0.125)
+        .add(Math.LN2),
+    );
     const loss = (shift: number, ratio: number) =>
       tf.tidy(() => {
         const g = logit.add(shift);

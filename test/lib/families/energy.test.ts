@@ -1,5 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
-import { adam, createRng, energyModel, fit, jem, planeMixture, type EnergyConfig, type EnergyModel, type JemConfig } from 'dgm';
+import {
+  adam,
+  createRng,
+  energyModel,
+  fit,
+  jem,
+  planeMixture,
+  type EnergyConfig,
+  type EnergyModel,
+  type JemConfig,
+} from 'dgm';
 import { describe, expect, test } from 'vitest';
 import { lawsOf } from '../../laws/laws';
 import { lively, logPartition, specimenOf } from '../../laws/specimen';

@@ -32,7 +32,9 @@ describe('restricted', () => {
       const joint = (x: readonly number[]) =>
         logSumExp(enumerate([0, 1], hidden).map((h) => dot(b, x) + dot(c, h) + x.reduce((sum, v, i) => sum + v * dot(w[i]!, h), 0))); // prettier-ignore
       const world = enumerate([0, 1], 4);
-      expectClose(read(model.negEnergy(tf.tensor2d(world.map((row) => [...row])))), world.map(joint), { absolute: 1e-4 });
+      expectClose(read(model.negEnergy(tf.tensor2d(world.map((row) => [...row])))), world.map(joint), {
+        absolute: 1e-4,
+      });
       expectClose([sumOf(model)], [logSumExp(world.map(joint))], { absolute: 1e-4 });
     }
   });
