@@ -75,7 +75,9 @@ export { getWeights, loadWeights, saveWeights, setWeights, variablesOf, type Wei
 // Data: sets, and sources of known entropy
 
 export { datasets, load, type Dataset, type Labelled } from './data/datasets';
+export { letterPictures } from './data/letters';
 export {
+  barsAndStripes,
   circuitSource,
   dequantisedSource,
   grammarSource,
@@ -123,6 +125,7 @@ export {
   mlp,
   randomWeight,
   sequential,
+  swish,
   uniformWeight,
   weight,
   type Activation,
@@ -408,6 +411,29 @@ export {
   type ScoreSamplerName,
 } from './diffusion/score-sampler';
 export type { TimedOptions } from './diffusion/timed-networks';
+
+// Energies: chains, ln Z, losses that need no Z
+
+export {
+  adjustedLangevin,
+  adjustedLangevinStep,
+  energyAndScore,
+  type AdjustedOptions,
+  type ChainState,
+  type NegEnergy,
+} from './energies/adjusted-langevin';
+export {
+  annealing,
+  logMeanWeight,
+  normalised,
+  type AnnealedLogZ,
+  type AnnealingOptions,
+  type AnnealingPath,
+} from './energies/annealing';
+export { binaryStates, flip } from './energies/binary';
+export { contrast, noiseContrast } from './energies/contrasts';
+export type { EnergyNetworkOptions } from './energies/networks';
+export type { ChainOptions, SamplerChain, Tilted, TiltedData } from './energies/tilted';
 
 // Adversaries: games, penalties, critics
 

@@ -19,4 +19,8 @@ export * from './mean-flow';
 export * from './hybrid';
 export * from './blend';
 export * from './diva';
+export * from './boltzmann';
+export * from './rbm';
+export * from './energy';
+export * from './jem';
 export * from './gan';
