@@ -256,7 +256,7 @@ table(
 // %% [markdown] id="slopes-text"
 // ### Predict: what a generator is told by a critic that is sure
 //
-// The generator minimises $\mathbb{E} \ln(1 - D)$ in the minimax game. The same paper advises another loss, $-\mathbb{E} \ln D$ (**non-saturating**), with the same critic. *Before* you run the figure: the critic's logit of a sample is $f$. What are the derivatives of both losses by $f$? Which of them is left at $f = -8$, where a young generator's samples are?
+// The generator minimises $\mathbb{E} \ln(1 - D)$ in the minimax game. The same paper advises another loss, $-\mathbb{E} \ln D$ (**non-saturating**), with the same critic. *Before* you run the figure: the critic's logit of a sample is $f$. What are the derivatives of both losses by $f$? Which of them is left at $f = -8$, where the critic is sure of a fake?
 
 // %% id="slopes"
 /**
@@ -317,7 +317,7 @@ function adversarialLosses(real: tf.Tensor, fake: tf.Tensor): { critic: tf.Tenso
 await check('gan.losses', adversarialLosses);
 
 // %% [markdown] id="own-losses-text"
-// **Your losses** play a short game on the ring beside the library's, from the same weights and with the same noise; and beside the saturating one. On this ring that one does not fall behind: the critic is never sure for long. What you predicted bites where it is, early in a training above all (Goodfellow et al., 2014, section 3).
+// **Your losses** play a short game on the ring beside the library's, from the same weights and with the same noise; and beside the saturating one. That one learns, too: both players start together, and the critic is not that sure of the samples (last column; one seed, so that the other two say nothing of which is better).
 
 // %% id="own-losses"
 const ownLosses = yours(adversarialLosses, (real: tf.Tensor, fake: tf.Tensor) => ({
@@ -543,7 +543,7 @@ await check('gan.apart', howFarApart);
 //
 // ### Exercise: design a measure that cannot be fooled by one mode
 //
-// A sample belongs to its nearest mode, if that is no farther than a radius; else it is of low quality and belongs to none. Three numbers: how many modes are **covered** (by at least a tenth of the samples that are due to each, $N / K$, where $N$ counts all samples); the share of **high quality** (belongs to a mode); and $\mathrm{KL}$ of the shares, of those that belong to one, from $1/K$. One mode, drawn perfectly, has the second; noise has the first and the third. Which generators have all three?
+// A sample belongs to its nearest mode, if that is no farther than a radius; else it is of low quality and belongs to none. Three numbers: how many modes are **covered** (by at least a tenth of the samples that are due to each, $N / K$, where $N$ counts all samples); the share of **high quality** (belongs to a mode); and $\mathrm{KL}$ of the shares, of those that belong to one, from $1/K$. One mode, drawn perfectly, has the second; noise that is spread evenly has the third, and where it is dense enough the first. Which generators have all three?
 
 // %% id="coverage"
 /**
@@ -577,7 +577,7 @@ function coverage(
 await check('gan.coverage', coverage);
 
 // %% [markdown] id="train-text"
-// **By your measure**, six games over five seeds each: same data, same networks, as many steps of the critic. *Settled* is with the falling rate and the average; *spectral norm* and all below it are, too. But for WGAN-GP and the last, losses are non-saturating. True samples have a high-quality share of $1 - e^{-4.5} = 0.989$ within $3 \sigma$.
+// **By your measure**, six games over five seeds each: same data, same networks, as many steps of the critic. *Settled* is with the falling rate and the average; *spectral norm* and all below it are, too. But for WGAN-GP and the last, losses are non-saturating. From the third row on each differs from one above it in one thing: the rate and the average, the critic's matrices, the penalties, the pairs. True samples have a high-quality share of $1 - e^{-4.5} = 0.989$ within $3 \sigma$; a generator that is continuous cannot have that of separate modes, since what it makes of all $\mathbf{z}$ hangs together: from mode to mode lead threads (second figure), and learning makes them thinner.
 
 // %% id="train"
 const ownCoverage = yours(coverage, (samples: number[][], modes: number[][], radius: number) =>
@@ -629,7 +629,7 @@ table(
 ); // prettier-ignore
 
 // %% [markdown] id="instability-text"
-// **Instability**, seed by seed. Each line is one training. The plain game gains and loses modes until the end, and where it stops is chance. That has two causes, and each has its cure. A falling rate and an average of weights (*settled*) take the jumping out, and make modes narrow; but a mode may still be lost for good, as the worst KL says. A critic kept from being steep, by a penalty or by spectral normalisation, makes the shares even, in every seed. Between the last two games five seeds see no difference: here the penalty matters, not who is compared with whom.
+// **Instability**, seed by seed. Each line is one training. The plain game gains and loses modes until the end, and where it stops is chance. That has two causes, and each has its cure. A falling rate and an average of weights (*settled*) take the jumping out, and make modes narrow; but the shares stay uneven, and a mode may be lost for good, as the KL says. A critic kept from being steep, by penalties or by spectral normalisation, makes the shares even, in every seed. The last two games differ in the pairs alone, and five seeds see next to no difference: on this ring it is the penalties that matter, not who is compared with whom.
 
 // %% id="instability"
 const COLOURS = ['#d1495b', '#8d6a9f', '#e08e45', '#3a7ca5', '#1b998b', '#2e8b57'];
@@ -676,7 +676,7 @@ figure(
 // %% [markdown] id="likelihood-text"
 // ## 6 Hyperparameters and the likelihood of new inputs
 //
-// The price of steepness has to be chosen. Too little, and shares stay uneven; too much, and the critic is too flat to see how narrow a mode is. Between lie two powers of ten that are nearly as good. The energy distance to a validation set, for which no modes need be known, chooses from the same range.
+// The price of steepness has to be chosen: too little keeps no critic from being steep, too much makes it too flat to see how narrow a mode is. Over four powers of ten no mode is lost. What is left to choose by is finer, and the **energy distance** to a validation set sees it, for which no modes need be known: it is least in the middle of the range, at what the games above have.
 
 // %% id="sweep"
 const GAMMAS = [0.001, 0.01, 0.1, 1, 10].slice(0, Math.max(2, budgeted(5)));
@@ -701,7 +701,7 @@ table(sweepRows, { caption: 'Relativistic, R1 + R2, one seed', digits: 4 });
 // %% [markdown] id="judged-text"
 // **What one may still say of a model without a density.** Its samples can be compared with data, and the data's own spread says how large a difference is nothing.
 //
-// - **Two-sample tests.** Is the difference larger than when labels are dealt out anew? The kernel's distance (**maximum mean discrepancy**, Gretton et al., 2012) and the energy distance of chapter 2; the $p$-value is exact. A test that does not reject proves nothing: with these 150 samples neither of the two sees that all modes are blurred to four times their width.
+// - **Two-sample tests.** Is the difference larger than when labels are dealt out anew? The kernel's distance (**maximum mean discrepancy**, Gretton et al., 2012) and the energy distance of chapter 2; the $p$-value is exact. Where nothing differs it is spread evenly, so that one near 1 is no praise. A test that does not reject proves nothing: with these 150 samples neither of the two sees that all modes are blurred to four times their width.
 // - **Precision and recall** (Kynkäänniemi et al., 2019). Around each point of a set lies a ball up to its third neighbour. *Precision*: the share of samples in the balls of data. *Recall*: the share of data in the balls of samples. A collapsed model has the first, a blurred one the second.
 // - **Modes counted**, where they are known.
 //
@@ -735,9 +735,9 @@ table(
 // %% [markdown] id="sampling"
 // ## 7 Sampling
 //
-// One pass. And noise is a handle: along an arc from one $\mathbf{z}$ to another the example changes smoothly. (On a straight line $\lVert \mathbf{z} \rVert$ would be shorter half-way than the generator has ever seen it.)
+// One pass. And noise is a handle: along an arc from one $\mathbf{z}$ to another the example changes smoothly. (Half-way on a straight line $\lVert \mathbf{z} \rVert$ would be about $\sqrt{L / 2}$, and of all $\mathbf{z}$ of 16 coordinates 95 % are longer.)
 //
-// **Digits, by class.** Both players are told the label, as ten further inputs (**conditional GAN**, Mirza and Osindero, 2014). The game is the relativistic one, $L = 16$, two layers of 128; $G$ ends in $\tanh$, so that pixels stay between 0 and 16. With 64 coordinates the price of steepness has to be found anew: by precision plus recall against validation digits, in short trainings.
+// **Digits, by class.** Both players are told the label, as ten further inputs (**conditional GAN**, Mirza and Osindero, 2014). The game is the relativistic one, $L = 16$, two layers of 128; $G$ ends in $\tanh$, so that pixels stay between 0 and 16. With 64 coordinates the price of steepness has to be found anew: by precision plus recall against validation digits, in short trainings, over a range that has its best inside.
 
 // %% id="digits"
 const digits = load('digits');
@@ -777,7 +777,7 @@ imageGrid(rowsOf(digitModel.generate(between, threeClasses)), {
 });
 
 // %% [markdown] id="digit-judge-text"
-// **Judged without a likelihood.** Is a sample of the class that was asked for, by its nearest training digit? Precision and recall against test digits. And is it a copy: how far is it from the nearest training digit, compared with how far a test digit is?
+// **Judged without a likelihood.** Is a sample of the class that was asked for, by its nearest training digit? Precision and recall against test digits. And is it a copy: how far is it from the nearest training digit, compared with how far a validation digit is, which nobody trained on? (Nearer ones than that begin to be copies.)
 
 // %% id="digit-judge"
 const asked = evenly(JUDGED);
@@ -946,7 +946,7 @@ table([{ what: `a sample, of ${COUNT} at once`, microseconds: (1000 * (performan
 //
 // **Compare with chapter 12.** Flow matching learns the same kind of ring by least squares, without an opponent, and has a likelihood. What a GAN has over it is one evaluation a sample, which mean flow of the same chapter has, too, and without an opponent.
 //
-// **WGAN-GP, left alone.** Its learning rate was made for many more steps than these. That it covers so few modes is a statement about a few thousand steps of its critic, and a fifth as many of its generator, not about the distance that it plays for.
+// **WGAN-GP, left alone.** Its learning rate was made for many more steps than these. That it puts so few samples near a mode is a statement about thousands of steps of its critic, and a fifth as many of its generator, not about the distance that it plays for.
 //
 // **Conditional, but not calibrated.** Told a label, it draws; asked for a label, or for how sure it is, it has no answer: there is no $p(\mathbf{x} \mid y)$ to turn around.
 //
