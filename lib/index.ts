@@ -69,12 +69,15 @@ export {
   type DirectionDraw,
 } from './core/von-mises-fisher';
 export { batches, take, type OwnedBatch } from './core/batches';
+export { logOfLabels, UNLABELLED, type LabelledModel } from './core/labels';
 export { getWeights, loadWeights, saveWeights, setWeights, variablesOf, type Weight } from './core/weights';
 
 // Data: sets, and sources of known entropy
 
 export { datasets, load, type Dataset, type Labelled } from './data/datasets';
+export { letterPictures } from './data/letters';
 export {
+  barsAndStripes,
   circuitSource,
   dequantisedSource,
   grammarSource,
@@ -122,6 +125,7 @@ export {
   mlp,
   randomWeight,
   sequential,
+  swish,
   uniformWeight,
   weight,
   type Activation,
@@ -214,6 +218,8 @@ export {
   type Mixing,
   type SplineCouplingsOptions,
 } from './bijections/stacks';
+export type { DomainOptions } from './bijections/density';
+export type { LatticeFlow, LatticeFlowOptions } from './bijections/lattice-flow';
 export { integerSteps, type IntegerBijection, type IntegerStep } from './bijections/integer';
 export {
   convolutionExponential,
@@ -406,6 +412,35 @@ export {
 } from './diffusion/score-sampler';
 export type { TimedOptions } from './diffusion/timed-networks';
 
+// Energies: chains, ln Z, losses that need no Z
+
+export {
+  adjustedLangevin,
+  adjustedLangevinStep,
+  energyAndScore,
+  type AdjustedOptions,
+  type ChainState,
+  type NegEnergy,
+} from './energies/adjusted-langevin';
+export {
+  annealing,
+  logMeanWeight,
+  normalised,
+  type AnnealedLogZ,
+  type AnnealingOptions,
+  type AnnealingPath,
+} from './energies/annealing';
+export { binaryStates, flip } from './energies/binary';
+export { contrast, noiseContrast } from './energies/contrasts';
+export type { EnergyNetworkOptions } from './energies/networks';
+export type { ChainOptions, SamplerChain, Tilted, TiltedData } from './energies/tilted';
+
+// Adversaries: games, penalties, critics
+
+export { games, optimalCritic, type Game, type GameName } from './adversarial/games';
+export { gradientPenalty, interpolates, squaredSlope, zeroCentred, type Critic } from './adversarial/penalties';
+export { criticNetwork, spectralNorm, type CriticNetworkOptions } from './adversarial/spectral';
+
 // Families (steps 1 and 3)
 
 export * from './families';
@@ -457,7 +492,16 @@ export {
   type Interval,
   type LogProb,
   type TestResult,
+  type TwoSampleOptions,
 } from './statistics/oracles';
+export {
+  modeCoverage,
+  precisionRecall,
+  wasserstein1d,
+  type ModeCoverage,
+  type PrecisionRecall,
+  type SamplePoints,
+} from './statistics/samples';
 export { reliability, roc, type Reliability, type ReliabilityBin, type Roc } from './statistics/classification';
 
 // Sampling (step 7)

@@ -38,10 +38,12 @@ export const HOUSE: readonly Package[] = [
       }),
       rooms({
         bijections: 'layers of flows',
+        adversarial: 'games and critics',
         data: 'digits, data of known entropy',
         training: 'step 5: fit and em',
       }),
       rooms({ latents: 'priors, posteriors, the bound', diffusion: 'noise, scores, flows, solvers' }),
+      rooms({ energies: 'chains, ln Z, losses without Z' }),
       rooms({ families: 'steps 1 and 3: one file a family, read downwards through the seven steps' }),
       rooms({ comparison: 'baselines, and the ladder that a trained model has to climb' }),
     ],

@@ -9,15 +9,15 @@
  * Sohl-Dickstein and Bengio, RealNVP (2017); Papamakarios et al., Normalizing Flows (2021).
  * Left out: masked autoregressive flows, whose one way takes D passes, and continuous-time flows (chapter 12).
  */
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
+import { flowDensity, prepared, type DomainOptions } from '../bijections/density';
 import { dequantised, learntNoise, uniformNoise } from '../bijections/dequantisation';
-import { bases, chain, checkerboard, coarseToFine, logit, others, standardise, type Base } from '../bijections/layers';
+import { bases, chain, checkerboard, coarseToFine, others, type Base } from '../bijections/layers';
 import { planar, sylvester, type Orthogonality } from '../bijections/matrix';
 import { additiveCouplings, affineCouplings, normalisation, repeated, splineCouplings, type AffineCouplingsOptions, type SplineCouplingsOptions } from '../bijections/stacks'; // prettier-ignore
-import { logInterval } from '../core/distributions';
 import type { Bijection, Card, Family, GenerativeModel, Latent, Rng } from '../core/model';
 import { negativeLogLikelihood } from '../core/objective';
-import { eventRows, sizeOf } from '../core/tensor';
+import { sizeOf } from '../core/tensor';
 import { sampler } from '../sampling/sampler';
 
 // 1 Family: a bijection, and the density of its latents
@@ -31,19 +31,12 @@ export interface FlowModel extends GenerativeModel {
   toData(z: tf.Tensor): tf.Tensor;
 }
 
-export interface FlowConfig {
+export interface FlowConfig extends DomainOptions {
   readonly eventShape: readonly number[];
   /** Data are integers 0 … values − 1, made real by noise; null: they are real numbers. */
   readonly values: number | null;
   /** 'uniform' on [0, 1), or 'learnt': variational dequantisation. Of no effect on real data. */
   readonly noise: 'uniform' | 'learnt';
-  /**
-   * Where real x lie. 'interval': nowhere but in [low, high], which is mapped onto the line, or onto [0, 1].
-   * 'reals': mostly there; x is only brought to mean 0 and variance 1 as if uniform on it.
-   */
-  readonly domain: 'interval' | 'reals';
-  readonly low: number;
-  readonly high: number;
   /** Layers, or couplings; not of splines, which have one for every group. */
   readonly steps: number;
   /** Widths of the hidden layers of a coupling's network. */
@@ -67,12 +60,6 @@ export interface SylvesterFlowConfig extends FlowConfig {
 /** A configuration, and the size D of its events. */
 type Sized<Config extends FlowConfig> = Config & { readonly D: number };
 
-/** Data to about mean 0 and variance 1, with or without an end. */
-function prepared({ domain, low, high }: FlowConfig): Bijection {
-  if (domain === 'interval') return logit(low, high);
-  return standardise((low + high) / 2, (high - low) / Math.sqrt(12));
-}
-
 const additiveLayers = (config: Sized<FlowConfig>, rng: Rng): Bijection =>
   chain(prepared(config), additiveCouplings(config, rng), normalisation(config.D));
 
@@ -94,15 +81,8 @@ function sylvesterLayers(config: Sized<SylvesterFlowConfig>, rng: Rng): Bijectio
 
 /** ln p(x) of real x, and the contract around it. */
 function createFlow(config: Sized<FlowConfig>, bijection: Bijection, base: Base, rng: Rng): FlowModel {
-  const { eventShape, D, values, domain, low, high } = config;
-  const toLatent = (x: tf.Tensor) => tf.tidy(() => bijection.toLatent(eventRows('flow: x', x, eventShape)));
-  const toData = (z: tf.Tensor) => tf.tidy(() => bijection.toData(z).reshape([-1, ...eventShape]));
-  const logProb = (x: tf.Tensor) =>
-    tf.tidy(() => {
-      const { z, logDet } = toLatent(x);
-      const logP = base.logProb(z).add(logDet);
-      return domain === 'interval' ? logP.add(logInterval(x, low, high)) : logP;
-    });
+  const { eventShape, D, values } = config;
+  const { toLatent, toData, logProb, draw } = flowDensity(config, bijection, base);
   const density: GenerativeModel = {
     eventShape,
 
@@ -116,7 +96,7 @@ function createFlow(config: Sized<FlowConfig>, bijection: Bijection, base: Base,
     likelihood: { kind: 'exact', logProb },
 
     // 7 Sampling: latents from the base, then the bijection backwards
-    sample: sampler('flow', ({ count, rng }) => toData(base.sample([count, D], rng))),
+    sample: sampler('flow', ({ count, rng }) => draw(count, rng)),
     bijection,
   };
   if (values === null) return { ...density, bijection, toLatent, toData };

@@ -12,107 +12,37 @@
  * translation is rounded from a float32 sum: where the sum lies within its rounding error of a half-integer, another
  * machine, or another batch size, may round it the other way. A coder has to run both ways on the same program.
  */
-import * as tf from '@tensorflow/tfjs';
-import { integerSteps, type IntegerStep } from '../bijections/integer';
-import { requireCounts } from '../core/counts';
-import { logDiscretisedLogistic, logIntegers, oneHotValues } from '../core/distributions';
+import type * as tf from '@tensorflow/tfjs';
+import { latticeFlow, type LatticeFlow, type LatticeFlowOptions } from '../bijections/lattice-flow';
 import type { Bijection, Card, Family, GenerativeModel, Rng } from '../core/model';
 import { negativeLogLikelihood } from '../core/objective';
-import { categorical } from '../core/random';
-import { detach, eventRows, expectShape, logSumExp, sizeOf } from '../core/tensor';
-import { constantWeight, mlp } from '../networks/dense';
 import { sampler } from '../sampling/sampler';
 
 // 1 Family: integers, moved by integers (`integerSteps`), and a distribution over ℤ
 
-export interface IntegerFlowModel extends GenerativeModel {
-  readonly steps: readonly IntegerStep[];
+export interface IntegerFlowModel
+  extends GenerativeModel, Pick<LatticeFlow, 'steps' | 'toLatent' | 'toData' | 'logPrior'> {
   readonly bijection: Bijection;
-  /** Integers x [B, ...event] → integers z [B, D] */
-  toLatent(x: tf.Tensor): tf.Tensor;
-  /** Integers z [B, D] → integers x [B, ...event] */
-  toData(z: tf.Tensor): tf.Tensor;
-  /** ln p(z_d) of each coordinate: [B, D] → [B, D] */
-  logPrior(z: tf.Tensor): tf.Tensor;
 }
 
-export interface IntegerFlowConfig {
-  readonly eventShape: readonly number[];
-  /** Coordinates in a row of the picture: neighbours are dealt into different groups. */
-  readonly width: number;
-  /**
-   * In a round each group of coordinates in turn is moved by all others. 2 groups are a pair of couplings (IDF), more
-   * are a general invertible transformation.
-   */
-  readonly groups: number;
-  readonly rounds: number;
-  /** Hidden units of each layer of a translation's network. */
-  readonly hidden: readonly number[];
-  /** Logistics in the prior of each coordinate. */
-  readonly components: number;
-  /** Where data lie, roughly: the prior starts spread over it, and networks measure integers by it. No bounds. */
-  readonly low: number;
-  readonly high: number;
-  /**
-   * What goes backwards from ln p(z), straight through all roundings: its derivative at the integer z, or the
-   * difference to the neighbour that z would have been rounded to next.
-   */
-  readonly slope: 'derivative' | 'difference';
-  /** How many times as far a step carries the prior's weights as the networks'. */
-  readonly travel: number;
+export interface IntegerFlowConfig extends LatticeFlowOptions {
   readonly learningRate: number;
   readonly batchSize: number;
 }
 
+// 2 Network h: an MLP for every step, which sees all coordinates but those it moves; and the prior's table of weights
+
 function createIntegerFlow(config: IntegerFlowConfig, rng: Rng): IntegerFlowModel {
-  const { eventShape, low, high } = config;
-  const D = sizeOf(eventShape);
-
-  // 2 Network h: an MLP for every step, which sees all coordinates but those it moves; and the prior's table of weights
-
-  const steps = masksOf(config).map((mask, i): IntegerStep => {
-    const network = mlp([D, ...config.hidden, D], rng.fork(`step ${i}`));
-    // the last layer's weights are 0 at first, so that f is the identity (Kingma and Dhariwal, Glow, 2018)
-    for (const variable of network.variables.slice(-2)) tf.tidy(() => variable.assign(tf.zerosLike(variable)));
-    const scaled = (x: tf.Tensor) => x.sub((low + high) / 2).div((high - low) / 2);
-    return {
-      mask,
-      translation: { variables: network.variables, apply: (x) => tf.tidy(() => network.apply(scaled(x))) },
-    };
-  });
-  const prior = logisticMixture(D, config);
-  const bijection = integerSteps(steps);
-
-  const flat = (x: tf.Tensor) => eventRows('integerFlow: x', x, eventShape); // [B, D]
-  const toLatent = (x: tf.Tensor) => tf.tidy(() => bijection.toLatent(flat(x)).z);
-  const toData = (z: tf.Tensor) => {
-    expectShape('integerFlow: z', z, ['B', D]);
-    return tf.tidy(() => bijection.toData(z).reshape([-1, ...eventShape]));
-  };
-  const logProb = (x: tf.Tensor) => tf.tidy(() => prior.each(toLatent(x)).sum(1).add(logIntegers(x)));
-
-  /** ln p(x), whose gradient with respect to z is a difference of neighbours. */
-  const withDifferences = (x: tf.Tensor) => {
-    const { z, side } = bijection.rounded(flat(x));
-    const fixed = detach(z);
-    const here = prior.each(fixed); // [B, D]
-    const slope = detach(prior.each(fixed.add(side)).sub(here).mul(side)); // [B, D]
-    return here.add(z.sub(fixed).mul(slope)).sum(1).add(logIntegers(x));
-  };
-  const variables = [...bijection.variables, ...prior.variables];
-  const slopes = config.slope === 'difference' ? withDifferences : logProb;
+  const flow = latticeFlow(config, rng);
+  const { steps, bijection, toLatent, toData, logPrior, logProb } = flow;
+  const slopes = (x: tf.Tensor) => flow.inTraining(x).logProb;
   return {
-    eventShape,
-    steps,
-    bijection,
-    toLatent,
-    toData,
-    logPrior: (z) => tf.tidy(() => prior.each(z)),
+    ...{ eventShape: config.eventShape, steps, bijection, toLatent, toData, logPrior },
 
     // 3 Objective: the mean negative log-likelihood. As far as the networks are concerned its slope is 0 almost
     // everywhere; what goes backwards instead goes straight through the roundings
 
-    objectives: [{ ...negativeLogLikelihood(variables, slopes), gradient: 'surrogate' }],
+    objectives: [{ ...negativeLogLikelihood(flow.variables, slopes), gradient: 'surrogate' }],
 
     // 4 Optimiser: AdamW (`learningRate`) with little weight decay: more pulls the translations back to 0
     // 5 Training: `fit` (training/fit.ts), best with a moving average of the weights (`ema`)
@@ -123,61 +53,9 @@ function createIntegerFlow(config: IntegerFlowConfig, rng: Rng): IntegerFlowMode
 
     // 7 Sampling: integers from the prior, then all steps undone, the last one first
 
-    sample: sampler('integerFlow', ({ count, rng: noise }) => toData(prior.sample(count, noise))),
+    sample: sampler('integerFlow', ({ count, rng: noise }) => flow.draw(count, noise)),
   };
 }
-
-/** Of every step the coordinates it moves, [D] of 0 and 1: in round r, row i and column j, group ((r + 1) i + j) mod groups. */
-function masksOf({ eventShape, width, groups, rounds }: IntegerFlowConfig): number[][] {
-  const D = sizeOf(eventShape);
-  if (!Number.isInteger(groups) || groups < 2 || groups > width)
-    throw new Error(`integerFlow: groups must be an integer of 2 … ${width}, the width of a row, got ${groups}`);
-  return Array.from({ length: rounds * groups }, (_, step) => {
-    const [r, g] = [Math.floor(step / groups), step % groups];
-    const groupOf = (d: number) => ((r + 1) * Math.floor(d / width) + (d % width)) % groups;
-    return Array.from({ length: D }, (_, d) => (groupOf(d) === g ? 1 : 0));
-  });
-}
-
-interface Prior {
-  readonly variables: readonly tf.Variable[];
-  each(z: tf.Tensor): tf.Tensor; // [B, D] → [B, D]
-  sample(count: number, rng: Rng): tf.Tensor; // [count, D]
-}
-
-/** Each coordinate by itself: Σ_k π_dk Logistic(z_d; mu_dk, s_dk), discretised. */
-function logisticMixture(D: number, { components: K, low, high, travel }: IntegerFlowConfig): Prior {
-  requireCounts('integerFlow', { components: K });
-  const starts = [
-    () => 0,
-    (k: number) => (K === 1 ? (low + high) / 2 : low + (k * (high - low)) / (K - 1)),
-    () => Math.log((high - low) / (2 * K)), // neighbours overlap
-  ].map((start) => Array.from({ length: K }, (_, k) => start(k)));
-  const variables = starts.map(() => constantWeight([D, K], 0)); // how far each has moved from its start
-  const [logits, mu, logScale] = variables.map((moved, i) => () => moved.mul(travel).add(starts[i]!)) as [Table, Table, Table]; // prettier-ignore
-  return {
-    variables,
-    each: (z) =>
-      tf.tidy(() => {
-        expectShape('integerFlow: z', z, ['B', D]);
-        const each = logDiscretisedLogistic(z.expandDims(2), mu(), logScale()); // [B, D, K]
-        return logSumExp(each.add(tf.logSoftmax(logits())), 2);
-      }),
-    sample: (count, rng) =>
-      tf.tidy(() => {
-        const k = categorical(logits().expandDims(0).tile([count, 1, 1]), rng.fork('component')); // [count, D]
-        const own = (table: tf.Tensor) => oneHotValues(k, K).mul(table).sum(2); // [count, D]
-        const u = rng
-          .fork('u')
-          .uniform([count, D])
-          .maximum(2 ** -25); // ln 0 would be −∞
-        const logistic = u.log().sub(tf.sub(1, u).log());
-        return logistic.mul(own(logScale().exp())).add(own(mu())).round();
-      }),
-  };
-}
-
-type Table = () => tf.Tensor; // [D, K]
 
 const card: Card = {
   title: 'Integer discrete flow',

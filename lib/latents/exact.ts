@@ -24,22 +24,26 @@ export function normalGrid({ steps = 1000, reach = 7 }: { readonly steps?: numbe
 } // prettier-ignore
 
 /**
- * Any prior of one or two latents, by the midpoint rule on [−reach, reach] along each.
+ * Any prior of up to three latents, by the midpoint rule on [−reach, reach] along each.
  * @param rng for a prior whose density is estimated
  */
 export function priorGrid(
   prior: Prior,
   rng: Rng,
-  { steps = prior.latent === 1 ? 1000 : 120, reach = 7 }: { readonly steps?: number; readonly reach?: number } = {},
+  { steps = STEPS[prior.latent] ?? 1, reach = 7 }: { readonly steps?: number; readonly reach?: number } = {},
 ): LatentGrid {
-  if (prior.latent > 2) throw new Error(`priorGrid: expected a prior of 1 or 2 latents, got ${prior.latent}; a grid grows as steps^L`); // prettier-ignore
+  if (!(prior.latent in STEPS)) throw new Error(`priorGrid: expected a prior of 1 to 3 latents, got ${prior.latent}; a grid grows as steps^L`); // prettier-ignore
   const width = (2 * reach) / steps;
   const axis = Array.from({ length: steps }, (_, i) => -reach + (i + 0.5) * width);
-  const z = prior.latent === 1 ? axis.map((a) => [a]) : axis.flatMap((a) => axis.map((b) => [a, b]));
+  const more = (rows: number[][]) => rows.flatMap((row) => axis.map((a) => [...row, a]));
+  const z = Array.from({ length: prior.latent }).reduce((rows: number[][]) => more(rows), [[]]);
   const logProb = tf.tidy(() => prior.logProb(tf.tensor2d(z), rng).dataSync());
   const logCell = prior.latent * Math.log(width);
   return { z, logWeight: Array.from(logProb, (value) => value + logCell) };
 }
+
+/** Along each of so many latents. */
+const STEPS: Readonly<Record<number, number>> = { 1: 1000, 2: 120, 3: 28 };
 
 /** The unit circle, evenly. */
 export function circleGrid(steps = 1000): LatentGrid {

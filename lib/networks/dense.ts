@@ -62,6 +62,9 @@ export const gelu: Activation = (x) =>
     return x.mul(cdf);
   });
 
+/** x σ(x), smooth everywhere (Hendrycks and Gimpel, 2016; Ramachandran, Zoph and Le, 2017). */
+export const swish: Activation = (x) => tf.tidy(() => x.mul(x.sigmoid()));
+
 /** [..., 2 C] → [..., C]: tanh of one half times σ of the other (van den Oord et al., 2016). */
 export const gate: Activation = (x) =>
   tf.tidy(() => {

@@ -149,24 +149,36 @@ export interface TestResult {
   readonly pValue: number;
 }
 
+export interface TwoSampleOptions {
+  /** Default: 200 */
+  readonly permutations?: number;
+  /** Default: 'energy' */
+  readonly distance?: 'energy' | 'kernel';
+}
+
 /**
  * Do two samples come from the same distribution? The energy distance
  *   2 E‖a − b‖ − E‖a − a′‖ − E‖b − b′‖ ≥ 0, with 0 only for equal distributions (Székely and Rizzo, 2004),
  * against what it is when the labels are dealt out anew: the share of permutations at least as far, (1 + hits) /
  * (1 + permutations), is an exact p-value whatever the distribution. O((N + M)² D) and O((N + M)²) a permutation.
+ *
+ * By a kernel it is the squared maximum mean discrepancy, E k(a, a′) + E k(b, b′) − 2 E k(a, b), with
+ * k = exp(−‖a − b‖² / 2 w²) and w the median distance (Gretton et al., A kernel two-sample test, 2012): the same formula
+ * with 1 − k in place of the distance (Sejdinovic et al., 2013), blind to what lies farther than w.
  * @param a [N, ...event] @param b [M, ...event]
  */
 export function twoSampleTest(
   a: tf.Tensor,
   b: tf.Tensor,
   rng: Rng,
-  { permutations = 200 }: { readonly permutations?: number } = {},
+  { permutations = 200, distance = 'energy' }: TwoSampleOptions = {},
 ): TestResult {
   if (a.shape.slice(1).join() !== b.shape.slice(1).join())
     throw new Error(`twoSampleTest: samples of one shape, got [${a.shape.join(', ')}] and [${b.shape.join(', ')}]`);
   const [N, M] = [a.shape[0]!, b.shape[0]!];
   if (N < 2 || M < 2) throw new Error(`twoSampleTest: two examples or more on each side, got ${N} and ${M}`);
-  const distances = pairwiseDistances([...rowsOf(a), ...rowsOf(b)]);
+  const euclidean = pairwiseDistances([...rowsOf(a), ...rowsOf(b)]);
+  const distances = distance === 'kernel' ? byKernel(euclidean, N + M) : euclidean;
   const identity = Int32Array.from({ length: N + M }, (_, i) => i);
   const statistic = energyDistance(distances, identity, N);
   let hits = 0;
@@ -188,6 +200,15 @@ function pairwiseDistances(rows: readonly Float32Array[]): Float64Array {
       out[i * n + j] = out[j * n + i] = Math.sqrt(squared);
     }
   return out;
+}
+
+/** 1 − exp(−d² / 2 w²), with w the median of the distances between two points. */
+function byKernel(distances: Float64Array, n: number): Float64Array {
+  const apart = distances.filter((_, at) => at % n < Math.floor(at / n)).sort();
+  const width = apart[Math.floor(apart.length / 2)]!;
+  if (width === 0)
+    throw new Error('twoSampleTest: more than half of all points are the same; there is no median distance');
+  return distances.map((d) => 1 - Math.exp(-0.5 * (d / width) ** 2));
 }
 
 /** Of the first N rows in this order against the others. */

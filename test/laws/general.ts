@@ -67,7 +67,7 @@ export const generalLaws: readonly Law[] = [
         for (const { loss } of model.objectives)
           expect(await tensorsLeft(() => loss(data.train, createRng(1)).dispose())).toBe(0);
         await fit(model, data, { epochs: 1, batchSize: 10, rng: createRng(1), quiet: true });
-        tf.dispose(variablesOf(model));
+        tf.dispose([...variablesOf(model), ...model.objectives.flatMap(({ memory = [] }) => memory)]);
       });
       expect(left).toBe(0);
     },

@@ -78,3 +78,23 @@ export function isingSource({ height = 4, width = 4, coupling = 0.4, field = 0 }
   });
   return tableSource('Ising', [height, width], 2, logWeights);
 }
+
+/**
+ * Pictures of whole rows, or of whole columns: each of the 2^(size + 1) − 2 different ones as likely as the others. No
+ * pixel by itself, nor any pair of them, says which of the two it is: x [size, size] (MacKay, Information Theory,
+ * Inference, and Learning Algorithms, 2003, section 43.2, where they test a Boltzmann machine).
+ * @throws when there are more than 16 pixels, or fewer than 4
+ */
+export function barsAndStripes(size = 4): Source {
+  if (!Number.isInteger(size) || size < 2 || size > 4)
+    throw new Error(`barsAndStripes: size must be 2, 3 or 4, got ${size}`);
+  const same = (line: readonly number[]) => line.every((pixel) => pixel === line[0]);
+  const lines = Array.from({ length: size }, (_, i) => i);
+  const logWeights = Float64Array.from({ length: 2 ** (size * size) }, (_, index) => {
+    const pixel = (row: number, column: number) => (index >> (size * size - 1 - row * size - column)) & 1;
+    const rows = lines.every((row) => same(lines.map((column) => pixel(row, column))));
+    const columns = lines.every((column) => same(lines.map((row) => pixel(row, column))));
+    return rows || columns ? 0 : -Infinity;
+  });
+  return tableSource('bars and stripes', [size, size], 2, logWeights);
+}

@@ -119,6 +119,33 @@ function repairComparisonGradients(): void {
   tf.registerGradient({ kernelName: 'LogicalNot', inputsToSave: ['x'], gradFunc: (_, [x]) => ({ x: flat(x) }) });
 }
 
+/**
+ * 4.22 writes these derivatives in terms of y = f(x), which it clones before it writes down that f made y: whoever goes
+ * back along the tape has passed f when the clone's share arrives, and loses it. So the second derivative of tanh is an
+ * error, and that of x σ(x) a wrong number. While a tape listens to a derivative, y is made of x once more. (Not mended:
+ * tf.logSoftmax, which brings its derivative along.)
+ */
+function repairSecondDerivatives(): void {
+  const again: Readonly<Record<string, (x: tf.Tensor, attrs: tf.NamedAttrMap) => tf.Tensor>> = {
+    Sigmoid: (x) => tf.sigmoid(x),
+    Tanh: (x) => tf.tanh(x),
+    Exp: (x) => tf.exp(x),
+    Softmax: (x, { dim }) => tf.softmax(x, dim as number),
+  };
+  for (const [kernelName, f] of Object.entries(again)) {
+    const own = tf.getGradient(kernelName);
+    tf.registerGradient({
+      ...own,
+      inputsToSave: [kernelName === 'Softmax' ? 'logits' : 'x'],
+      outputsToSave: [true],
+      gradFunc: (dy, [x, y], attrs) => {
+        const heard = tf.engine().state.gradientDepth > 0; // the innermost gradient has ended its own by now
+        return own.gradFunc(dy, [heard ? f(x!, attrs) : y!], attrs);
+      },
+    });
+  }
+}
+
 const axisIn = ({ inputs, attrs }: Pick<Call, 'inputs' | 'attrs'>): number =>
   tf.util.parseAxisParam(attrs!['axis'] as number, (inputs['x'] as tf.TensorInfo).shape)[0]!;
 
@@ -131,6 +158,7 @@ export function repairCpu(): void {
   repairCpuEmpties();
   repairCumsumGradient();
   repairComparisonGradients();
+  repairSecondDerivatives();
   repairCpuScatter();
   checkIndices('cpu');
 }

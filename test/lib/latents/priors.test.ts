@@ -204,7 +204,7 @@ test('a flow’s log-determinant is counted once', () => {
 test('options that do not fit are refused, and the defaults are as they were', () => {
   expect(() => vae.create({ ...vae.tiny.config, prior: { kind: 'flow', coupling: 'affine', steps: 1, hidden: [4] } }, rng)).toThrow('couplings need 2 latents'); // prettier-ignore
   expect(() => vae.create({ ...vae.tiny.config, gradient: 'score', posterior: { kind: 'sylvester', steps: 1 } }, rng)).toThrow("gradient 'score' is of the diagonal posterior"); // prettier-ignore
-  expect(() => priorGrid(mixturePrior(3, 2, rng), rng)).toThrow('expected a prior of 1 or 2 latents, got 3');
+  expect(() => priorGrid(mixturePrior(4, 2, rng), rng)).toThrow('expected a prior of 1 to 3 latents, got 4');
   expect(() => mixturePrior(2, 0, rng)).toThrow('components must be an integer ≥ 1');
   expect(vae.create(vae.tiny.config, rng).prior.standard).toBe(true);
 });
