@@ -341,7 +341,7 @@ figure(
     { x: sigmas, y: ends.map((end) => end[which]), mode: 'markers', name: `${which === 'theta' ? 'of labels' : 'of images'}: by descent`, marker: { size: 9 } },
     { x: sigmas, y: sigmas.map((sigma) => foretold(sigma)?.[which] ?? null), mode: 'lines', name: `${which === 'theta' ? 'of labels' : 'of images'}: predicted` },
   ]),
-  { title: 'u = 1, a = ½ and v = −1, b = 2', xaxis: { title: 'σ', type: 'log' }, yaxis: { title: 'weight' } },
+  { xaxis: { title: 'σ', type: 'log' }, yaxis: { title: 'weight; u = 1, a = ½, v = −1, b = 2' } },
   { height: 320, alt: 'Two weights from a common value at small σ to their own optima' },
 ); // prettier-ignore
 
