@@ -25,8 +25,10 @@ const LOSSES = [
 
 test.each(['noise-contrastive', 'score-matching'] as const)('%s obeys the laws of losses', async (training) => {
   const own = specimen({ training });
-  const laws = lawsOf(own.create(createRng(1)), own).filter(({ name }) => LOSSES.includes(name));
-  expect(laws.length).toBe(LOSSES.length);
+  // the bias that no score sees is not of its objective, and the law of tensors disposes what objectives list
+  const asked = LOSSES.filter((name) => training !== 'score-matching' || name !== 'no tensor is left behind');
+  const laws = lawsOf(own.create(createRng(1)), own).filter(({ name }) => asked.includes(name));
+  expect(laws.length).toBe(asked.length);
   for (const law of laws) await law.check(own);
 });
 
@@ -55,14 +57,14 @@ describe('two hills', () => {
   const x = world.sample({ count: 1000, rng: createRng('test') });
 
   test.each([
-    ['noise-contrastive', 0.12],
+    ['noise-contrastive', 0.1],
     ['score-matching', 0.15],
     ['langevin', 0.2],
   ] as const)('are learnt by %s', async (training, bound) => {
     const own = specimen({ training, hidden: [32], spread: 2, chains: 400, steps: 5, eta: 0.05 });
     const model = own.create(createRng(1)) as EnergyModel;
-    const rate = (step: number) => 0.02 * Math.max(0.02, 1 - step / 400);
-    await fit(model, { train }, { epochs: 20, batchSize: 100, optimiser: adam(rate, { clipNorm: 5 }), ema: 0.98, rng: createRng('fit'), quiet: true }); // prettier-ignore
+    const rate = (step: number) => 0.02 * Math.max(0.02, 1 - step / 1200);
+    await fit(model, { train }, { epochs: 60, batchSize: 100, optimiser: adam(rate, { clipNorm: 5 }), ema: 0.98, rng: createRng('fit'), quiet: true }); // prettier-ignore
     const logZ = logPartition(own, model);
     const gaps = tf.tidy(() => read(world.logProb(x).sub(model.negEnergy(x)).add(logZ)));
     expect(mean(gaps)).toBeLessThan(bound);
