@@ -298,7 +298,7 @@ await check('gan.slopes', generatorSlopes);
 //
 // ### Exercise: both losses, from logits
 //
-// $-\ln \sigma(f) = \ln(1 + e^{-f}) = \mathrm{softplus}(-f)$ is right for every $f$; the logarithm of a $\sigma$ that has rounded to 0 is not. Write the critic's loss, $-V$, and the generator's *non-saturating* one.
+// $-\ln \sigma(f) = \ln(1 + e^{-f}) = \mathrm{softplus}(-f)$ is right for every $f$; the logarithm of a $\sigma$ that has rounded to 0 is not. (TensorFlow.js 4.22 has `logSigmoid`, too, but no gradient comes through it from what was computed before.) Write the critic's loss, $-V$, and the generator's *non-saturating* one.
 
 // %% id="losses"
 /**

@@ -62,21 +62,28 @@ function mistaken(scene: Scene): Record<keyof Measures, readonly (readonly [hint
   const due = samples.length / modes.length;
   const right = measure(scene);
   const total = sum(near);
+  const byFirst = modes.map((_, k) => samples.filter((x) => modes.findIndex((mode) => distance(x, mode) <= radius) === k).length);
+  const notFirst = 'a sample belongs to the nearest mode, not to the first that is near enough';
   return {
     covered: [
+      [notFirst, byFirst.filter((n) => n >= 0.1 * due).length],
       ['a stray sample is no covered mode: a tenth of what is due to it', near.filter((n) => n > 0).length],
       ['only samples within the radius count for a mode', every.filter((n) => n >= 0.1 * due).length],
-      ['a tenth of N / K, not all of it', near.filter((n) => n >= due).length],
+      ['a tenth of N / K, what is due to a mode: not all of it, nor a tenth of all', near.filter((n) => n >= due).length],
       ['a number of modes, not a share of them', right.covered / modes.length],
       ['due to a mode is its part of all samples, N / K, also of those that reached none', near.filter((n) => n >= (0.1 * total) / modes.length).length],
     ],
     highQuality: [
+      ['where modes are near each other a sample still belongs to one of them, the nearest', sum(modes.map((mode) => samples.filter((x) => distance(x, mode) <= radius).length)) / samples.length],
+      ['distances as the crow flies: the root of the sum of squares', samples.filter((x) => modes.some((mode) => sum(mode.map((v, d) => Math.abs(v - x[d]!))) <= radius)).length / samples.length],
       ['a share of the samples, not their number', total],
       ['those that are of no quality, not those that are', 1 - right.highQuality],
       ['within the radius of any mode, not of the first', samples.filter((x) => distance(x, modes[0]!) <= radius).length / samples.length],
       ['a distance is to be compared with the radius, not its square', samples.filter((x) => modes.some((mode) => distance(x, mode) ** 2 <= radius)).length / samples.length],
     ],
     kl: [
+      [notFirst, evenness(byFirst)],
+      ['shares of those that belong to a mode, which add up to 1', sum(near.map((n) => (n === 0 ? 0 : (n / samples.length) * Math.log((n / samples.length) * modes.length))))],
       ['shares of the samples near a mode: of those that reached none nobody can say whose they are', evenness(every)],
       ['the other way round: KL(shares ‖ even)', total === 0 || near.includes(0) ? Infinity : -sum(near.map((n) => Math.log((n / total) * modes.length))) / modes.length],
       ['that is the entropy of the shares; how far they are from even is ln K less that', Math.log(modes.length) - right.kl],
@@ -120,12 +127,15 @@ export const coverage: Exercise = {
   checks: [
     {
       name: 'by hand',
-      run: ({ call }) => checkCoverage(call, { samples: [[0, 0], [0.5, 0], [0, 0.9], [4, 0.3], [2, 2]], modes: CORNERS, radius: 1 }),
+      async run({ call }) {
+        await checkCoverage(call, { samples: [[0, 0], [0.5, 0], [0, 0.9], [4, 0.3], [2, 2]], modes: CORNERS, radius: 1 });
+        await checkCoverage(call, { samples: [[2.5, 0], [1, 0.5], [3.2, 3], [0, 2.4], [3, 0.2]], modes: CORNERS, radius: 3 });
+      },
     },
     {
       name: 'modes with many samples, with few and with none',
       sameForAll: true,
-      run: ({ call, rng }) => checkCoverage(call, sceneOf(rng, CORNERS, [60, 12, 2, 0], 0.8, 30)),
+      run: ({ call, rng }) => checkCoverage(call, sceneOf(rng, CORNERS, [60, 5, 2, 0], 0.8, 30)),
     },
     {
       name: 'samples that reach no mode',

@@ -31,6 +31,7 @@ const wrongCritics: readonly (readonly [hint: string, D: (p: Vector, q: Vector) 
   ['a ratio of densities is above 1 at times; D is a probability', (p, q) => p.map((v, i) => v / q[i]!)],
   ['how likely x is says nothing of where it came from: Bayes’ rule', (p) => [...p]],
   ['that is the critic where samples are as data', (p) => p.map(() => 0.5)],
+  ['how sure it is, not on which side: also between 0 and 1', (p, q) => p.map((v, i) => (v > q[i]! ? 1 : 0))],
   ['the difference of the densities is no probability', (p, q) => p.map((v, i) => v - q[i]!)],
   ['logits, or their exp? ln p − ln q is the number whose σ is asked for', (p, q) => p.map((v, i) => Math.log(v / q[i]!))],
 ]; // prettier-ignore
@@ -40,6 +41,11 @@ const wrongValues: readonly (readonly [hint: string, value: (p: Vector, q: Vecto
   ['at p = q the value is ln ½ twice, not 0: − ln 4 is missing', (p, q) => 2 * jensenShannon(p, q)],
   ['each of the two expectations brings a KL to the middle: 2 JSD', (p, q) => jensenShannon(p, q) - Math.log(4)],
   ['ln ½ of data, and ln ½ of samples: −ln 4, not −ln 2', (p, q) => 2 * jensenShannon(p, q) - Math.log(2)],
+  ['in nats: the natural logarithm', (p, q) => gameOf(p, q, best(p, q)) / Math.LN2],
+  ['that is the divergence JSD; the game is worth 2 JSD − ln 4', (p, q) => jensenShannon(p, q)],
+  ['− ln 4, not + ln 4', (p, q) => 2 * jensenShannon(p, q) + Math.log(4)],
+  ['data count by p with ln D, samples by q with ln(1 − D), not the other way round', (p, q) => gameOf(q, p, best(p, q))],
+  ['that is KL(p ‖ q); the best critic compares each with the middle of both', (p, q) => divergence(p, q)],
   ['that is the value where nothing can be told apart', () => -Math.log(4)],
   ['the second expectation is of ln(1 − D)', (p, q) => gameOf(p, q, best(p, q)) - sum(q.map((v, i) => weighted(v, 1 - best(p, q)[i]!))) + sum(q.map((v, i) => weighted(v, best(p, q)[i]!)))],
   ['both expectations: over the data, and over the samples', (p, q) => sum(p.map((v, i) => weighted(v, best(p, q)[i]!)))],
@@ -75,7 +81,7 @@ export const optimum: Exercise = {
   checks: [
     {
       name: 'two values',
-      run: ({ call }) => checkOptimum(call, [0.75, 0.25], [0.25, 0.75]),
+      run: ({ call }) => checkOptimum(call, [0.75, 0.25], [0.4, 0.6]),
     },
     {
       name: 'samples that are as data, and others',
@@ -142,7 +148,7 @@ export const slopes: Exercise = {
     'saturating −σ(f), nonSaturating −σ(−f), with σ(v) = 1 / (1 + e^(−v)).',
   ],
   checks: [
-    { name: 'a critic that cannot tell, and one that is nearly sure', run: async ({ call }) => { await checkSlopes(call, 0); await checkSlopes(call, -2); } },
+    { name: 'a critic that cannot tell, and one that is nearly sure', run: async ({ call }) => { await checkSlopes(call, -2); await checkSlopes(call, 0); } },
     { name: 'a critic that is sure, and one that is fooled', run: async ({ call }) => { await checkSlopes(call, -8); await checkSlopes(call, 3); } },
   ],
 }; // prettier-ignore
@@ -177,6 +183,9 @@ const wrongLosses: Readonly<Record<Player, readonly (readonly [hint: string, los
     ['half of it: the two means are added, not averaged', (n) => rightLosses.critic(n) / 2],
     ['samples count, too: − ln(1 − D) of each', ({ real }) => meanOf(real.map((v) => softplus(-v)))],
     ['data count, too: − ln D of each', ({ fake }) => meanOf(fake.map(softplus))],
+    ['that is Wasserstein’s critic, which knows no D', ({ real, fake }) => meanOf(fake) - meanOf(real)],
+    ['that is the hinge loss, of another game', ({ real, fake }) => meanOf(real.map((v) => Math.max(0, 1 - v))) + meanOf(fake.map((v) => Math.max(0, 1 + v)))],
+    ['that is least squares, of another game: here D = σ(logit) and logarithms', ({ real, fake }) => meanOf(real.map((v) => (v - 1) ** 2)) + meanOf(fake.map((v) => v * v))],
     ['that is the critic of a relativistic game, of differences', ({ real, fake }) => meanOf(real.map((v, i) => softplus(fake[i]! - v)))],
   ],
   generator: [
@@ -186,6 +195,8 @@ const wrongLosses: Readonly<Record<Player, readonly (readonly [hint: string, los
     ['of the samples, not of the data', ({ real }) => meanOf(real.map((v) => softplus(-v)))],
     ['a mean over the examples, not a sum', ({ fake }) => sum(fake.map((v) => softplus(-v)))],
     ['minimised, not maximised: −ln D', ({ fake }) => -meanOf(fake.map((v) => softplus(-v)))],
+    ['minus all of what the critic minimises is minimax; the non-saturating loss is −ln D of the samples', (n) => -rightLosses.critic(n)],
+    ['that is Wasserstein’s generator, which knows no D', ({ fake }) => -meanOf(fake)],
     ['not the probability but its logarithm: −ln D', ({ fake }) => -meanOf(fake.map(sigma))],
   ],
 }; // prettier-ignore
@@ -197,6 +208,7 @@ export async function checkLosses(call: Call, numbers: Numbers): Promise<void> {
   for (const player of PLAYERS) {
     const what = `the ${player}’s loss`;
     const overflow = 'σ rounds to 0 or 1 where the critic is sure, and ln 0 is no number: use softplus of the logits';
+    expectTensor(got[player], { what, shape: [], hint: 'one number: a mean over the examples', nonFinite: true });
     const value = expectTensor(got[player], { what, shape: [], hint: overflow }).dataSync()[0]!;
     const mistakes = wrongLosses[player].map(([told, loss]): KnownMistake => ({ hint: told, answer: () => loss(numbers) })); // prettier-ignore
     const wanted = rightLosses[player](numbers);
@@ -245,6 +257,9 @@ const rightDistances: Readonly<Record<Field, (theta: number) => number>> = {
 
 const wrongDistances: Readonly<Record<Field, readonly (readonly [hint: string, of: (theta: number) => number])[]>> = {
   jsd: [
+    ['what does not overlap counts already before nothing does', (t) => (Math.abs(t) >= 1 ? Math.LN2 : 0)],
+    ['half of it: data and samples, each has a share |θ| of its own', (t) => (Math.min(1, Math.abs(t)) * Math.LN2) / 2],
+    ['the divergence, not its root', (t) => Math.sqrt(Math.min(1, Math.abs(t)) * Math.LN2)],
     ['where both have the same density the critic says ½, and nothing is added: only what does not overlap counts', () => Math.LN2],
     ['once nothing overlaps the critic knows all there is to know, however far apart they are', (t) => Math.abs(t) * Math.LN2],
     ['that is the value of the game, 2 JSD − ln 4', (t) => 2 * Math.min(1, Math.abs(t)) * Math.LN2 - Math.log(4)],
@@ -255,6 +270,8 @@ const wrongDistances: Readonly<Record<Field, readonly (readonly [hint: string, o
     ['KL is Infinity here; JSD compares with the middle of both, which is 0 nowhere', () => Infinity],
   ],
   w1: [
+    ['all of the mass is moved, and by |θ|: not half of it', (t) => Math.abs(t) / 2],
+    ['as far as the whole interval is shifted, whatever its width', (t) => Math.abs(t) + 1],
     ['a distance is not below 0', (t) => t],
     ['mass is moved all the way, also when nothing overlaps any more', (t) => Math.min(1, Math.abs(t))],
     ['that is the mean square of the way, W₂²: W₁ is the mean way', (t) => t * t],

@@ -82,9 +82,31 @@ const slips: readonly (readonly [hint: string, change: Partial<Variant>])[] = [
   ['one length for each example, not one of the whole batch', { penalty: all }],
   ['a mean over the examples, not a sum', { penalty: (slopes) => sum(slopes.map((g) => (length(g) - 1) ** 2)) }],
   ['first the square of each, then the mean', { penalty: (slopes) => (meanOf(slopes.map(length)) - 1) ** 2 }],
-  ['one place for each example; and the length is of all its numbers', { share: perNumber, penalty: byColumns }],
-  ['three things at once: the place on the line, the axes of the length, and the mean in place of a sum', { share: perNumber, penalty: byColumns, factor: small }],
+  ['the length is of all the numbers of an example’s slope, not a mean of their squares', { penalty: (slopes) => meanOf(slopes.map((g) => (length(g) / Math.sqrt(g.length) - 1) ** 2)) }],
+  ['the length is Euclid’s: a root of squares', { penalty: (slopes) => meanOf(slopes.map((g) => (sum(g.map(Math.abs)) - 1) ** 2)) }],
+  ['the square of the difference from 1, not its size', { penalty: (slopes) => meanOf(slopes.map((g) => Math.abs(length(g) - 1))) }],
+  ['λ is for whoever calls: the penalty alone', { penalty: (slopes) => 10 * meanOf(slopes.map((g) => (length(g) - 1) ** 2)) }],
+  ['a place of its own by chance for each example, not the middle for all', { share: () => 0.5 }],
 ]; // prettier-ignore
+
+/** What is wrong with the code that is given, one by one. */
+const givenFaults: readonly (readonly [about: string, change: Partial<Variant>])[] = [
+  ['where the places on the lines come from', { share: perNumber }],
+  ['on which side of the data the points are', { share: beyond }],
+  ['of what the slope is taken', { factor: small }],
+  ['over which axes the length is', { penalty: byColumns }],
+];
+
+/** Two of these faults or more are left: how many, and where to look first. */
+const leftOver = Array.from({ length: 1 << givenFaults.length }, (_, set) => givenFaults.filter((_, i) => set & (1 << i)))
+  .filter((left) => left.length > 1)
+  .map((left): readonly [hint: string, change: Partial<Variant>] => [
+    `of the mistakes in the given code ${left.length} are left; look at ${left[0]![0]}`,
+    {
+      ...Object.assign({}, ...left.map(([, change]) => change)),
+      ...(left[0]![1].share && left[1]![1].share && { share: (p: Pictures, n: number, d: number) => 1 + perNumber(p, n, d) }),
+    },
+  ]); // prettier-ignore
 
 export async function checkPenalty(call: Call, p: Pictures): Promise<void> {
   const { H, W, real, fake, m, c, draws } = p;
@@ -98,7 +120,10 @@ export async function checkPenalty(call: Call, p: Pictures): Promise<void> {
   );
   const pictures = (rows: readonly Vector[]) => tf.tensor(rows.flat(), [B, H, W]);
   const got = expectTensor(await call(critic, pictures(real), pictures(fake), uniform), { what: 'the penalty', shape: [], hint: 'one number, a mean over the examples' }); // prettier-ignore
-  const mistakes = slips.map(([told, change]): KnownMistake => ({ hint: told, answer: () => penaltyBy(p, change) }));
+  const mistakes = [...slips, ...leftOver].map(([told, change]): KnownMistake => ({
+    hint: told,
+    answer: () => penaltyBy(p, change),
+  }));
   const what = `the penalty of ${B} pictures of ${H} × ${W}`;
   expectAnswer(got.dataSync()[0]!, penaltyBy(p), { what, rtol: 1e-3, atol: 1e-4, hint }, mistakes);
 }

@@ -110,6 +110,13 @@ const wrongWays: Readonly<Record<keyof Weights, readonly (readonly [hint: string
   ],
 }; // prettier-ignore
 
+/** Steps of another length: of slopes that were added up, or without the rate. */
+const wrongLengths = ({ x, rate }: Round): readonly (readonly [hint: string, factor: number])[] => [
+  ['a mean over the examples, not a sum', x.length],
+  ['the gradient times the rate', 1 / rate],
+  ['has not moved', 0],
+];
+
 export async function checkRound(call: Call, round: Round): Promise<void> {
   const { w, theta, x, z, rate } = round;
   const hint = 'w ← w − rate ∇_w L_critic; then θ ← θ − rate ∇_θ L_generator, with the new w';
@@ -119,7 +126,12 @@ export async function checkRound(call: Call, round: Round): Promise<void> {
   for (const player of ['critic', 'generator'] as const) {
     const tensor = expectTensor(got[player], { what: `the ${player}’s weights`, shape: [w.length], hint });
     const of = (ways?: Ways) => tf.tensor1d(play(round, ways)[player]);
-    const mistakes = wrongWays[player].map(([told, ways]): KnownMistake => ({ hint: told, answer: () => of(ways) }));
+    const lengths = wrongLengths(round).map(([told, factor]): readonly [string, Ways] => [
+      `the ${player}’s step: ${told}`,
+      { signs: player === 'critic' ? [factor, 1] : [1, factor] },
+    ]);
+    const ways = [...wrongWays[player], ...lengths];
+    const mistakes = ways.map(([told, way]): KnownMistake => ({ hint: told, answer: () => of(way) }));
     const what = `the ${player}’s weights after a round`;
     expectAnswer(tensor, of(), { what, rtol: 1e-4, atol: 1e-5, hint }, mistakes);
   }

@@ -63,6 +63,16 @@ const COVERAGE = ({ near, due, good, kl }: Count = {}) => `
     kl: ${kl ?? 'all === 0 ? Infinity : n.reduce((s, c) => s + (c > 0 ? (c / all) * (Math.log(c / all) + Math.log(K)) : 0), 0)'},
   };`;
 
+const EVERY = (counts: string) => `
+  const far = (x: number[], m: number[]) => Math.hypot(...m.map((v, d) => v - x[d]!));
+  const n = ${counts};
+  const [K, all] = [modes.length, n.reduce((a, b) => a + b, 0)];
+  return {
+    covered: n.filter((c) => c >= (0.1 * samples.length) / K).length,
+    highQuality: all / samples.length,
+    kl: all === 0 ? Infinity : n.reduce((s, c) => s + (c > 0 ? (c / all) * Math.log((c / all) * K) : 0), 0),
+  };`;
+
 export const answers: TriedAnswers = {
   right: [
     ...answersTo(
@@ -117,7 +127,9 @@ export const answers: TriedAnswers = {
       ['p itself', GAME('a', VALUE), 'Bayes’ rule'],
       ['no constant', GAME(BEST, `${VALUE} + Math.log(4)`), '− ln 4 is missing'],
       ['the sign', GAME(BEST, `-(${VALUE})`), 'below 0'],
-      ['one divergence', GAME(BEST, `(${VALUE} + Math.log(4)) / 2 - Math.log(4)`)],
+      ['one divergence', GAME(BEST, `(${VALUE} + Math.log(4)) / 2 - Math.log(4)`), '2 JSD'],
+      ['bits', GAME(BEST, `(${VALUE}) / Math.LN2`), 'in nats'],
+      ['weights changed about', GAME(BEST, 'D.reduce((s, d, i) => s + term(q[i]!, d) + term(p[i]!, 1 - d), 0)'), 'not the other way round'],
       ['NaN', GAME(BEST, 'D.reduce((s, d, i) => s + p[i]! * Math.log(d) + q[i]! * Math.log(1 - d), 0)'), '0 ln 0'],
       ['data alone', GAME(BEST, 'D.reduce((s, d, i) => s + term(p[i]!, d), 0)')],
     ),
@@ -141,6 +153,8 @@ export const answers: TriedAnswers = {
       ['maximised', LOSSES(`${CRITIC}.neg()`)],
       ['data alone', LOSSES('tf.softplus(tf.neg(real)).mean()')],
       ['the critic’s own', LOSSES(CRITIC, 'tf.softplus(fake).mean()')],
+      ['hinge', LOSSES('tf.relu(tf.sub(1, real)).mean().add(tf.relu(tf.add(1, fake)).mean())', 'fake.mean().neg()'), 'hinge loss'],
+      ['logarithms with an ε', LOSSES('tf.sigmoid(real).add(1e-7).log().mean().add(tf.sub(1, tf.sigmoid(fake)).add(1e-7).log().mean()).neg()'), 'use softplus'],
       ['a vector', LOSSES('tf.softplus(tf.neg(real)).add(tf.softplus(fake))')],
     ),
     ...answersTo(
@@ -153,6 +167,8 @@ export const answers: TriedAnswers = {
       ['labels', ROUND({ critic: 'tf.softplus(score(batch.x, w)).mean().add(tf.softplus(score(fakes, w).neg()).mean())' }), 'data are labelled 1'],
       ['no data', ROUND({ critic: 'tf.softplus(score(fakes, w)).mean()' }), 'data count, too'],
       ['a sum', ROUND({ critic: 'tf.softplus(score(batch.x, w).neg()).sum().add(tf.softplus(score(fakes, w)).sum())' })],
+      ['a sum for the generator', ROUND({ generator: 'tf.softplus(f.neg()).sum()' }), 'not a sum'],
+      ['the critic rests', `${ROUND().replace('critic: w2', 'critic: weights.critic')}`, 'has not moved'],
       ['the generator rests', `${ROUND().replace('generator: t2', 'generator: weights.generator')}`, 'has not moved'],
     ),
     ...answersTo(
@@ -164,6 +180,7 @@ export const answers: TriedAnswers = {
       ['2 JSD', APART('2 * Math.min(1, Math.abs(theta)) * Math.LN2')],
       ['the square', APART('Math.min(1, Math.abs(theta)) * Math.LN2', 'theta ** 2'), 'W₂²'],
       ['the gap', APART('Math.min(1, Math.abs(theta)) * Math.LN2', 'Math.max(0, Math.abs(theta) - 1)')],
+      ['half', APART('Math.min(1, Math.abs(theta)) * Math.LN2 / 2'), 'half of it'],
       ['flat', APART('Math.min(1, Math.abs(theta)) * Math.LN2', 'Math.min(1, Math.abs(theta))'), 'moved all the way'],
     ),
     ...answersTo(
@@ -180,7 +197,8 @@ export const answers: TriedAnswers = {
       ['towards 0', PENALTY({ end: 'length.square().mean()' })],
       ['the other end', PENALTY({ point: 'real.add(tf.sub(fake, real).mul(u))' }), 'u is the part of the data'],
       ['the mean first', PENALTY({ end: 'length.mean().sub(1).square()' })],
-      ['as given', 'const u = uniform(real.shape as number[]); const point = real.add(real.sub(fake).mul(u)); const slope = tf.grad((at: tf.Tensor) => critic(at).mean())(point); return slope.square().sum(1).sqrt().sub(1).square().mean();'],
+      ['two are left', PENALTY({ u: 'uniform([...real.shape])', slope: 'tf.grad((x: tf.Tensor) => critic(x).mean())(at)' }), '2 are left'],
+      ['as given', 'const u = uniform(real.shape as number[]); const point = real.add(real.sub(fake).mul(u)); const slope = tf.grad((at: tf.Tensor) => critic(at).mean())(point); return slope.square().sum(1).sqrt().sub(1).square().mean();', '4 are left'],
     ),
     ...answersTo(
       'gan.coverage',
@@ -192,6 +210,10 @@ export const answers: TriedAnswers = {
       ['entropy', COVERAGE({ kl: 'all === 0 ? Infinity : -n.reduce((s, c) => s + (c > 0 ? (c / all) * Math.log(c / all) : 0), 0)' })],
       ['no K', COVERAGE({ kl: 'all === 0 ? Infinity : n.reduce((s, c) => s + (c > 0 ? (c / all) * Math.log(c / all) : 0), 0)' })],
       ['turned round', COVERAGE({ kl: 'all === 0 ? Infinity : -n.reduce((s, c) => s + Math.log((c * K) / all), 0) / K' })],
+      ['a tenth of those that belong', COVERAGE({ due: 'c >= 0.1 * all' }), 'a tenth of N / K'],
+      ['a tenth of all', COVERAGE({ due: 'c >= 0.1 * samples.length' }), 'a tenth of N / K'],
+      ['of every mode that is near', EVERY('modes.map((m) => samples.filter((x) => far(x, m) <= radius).length)'), 'belongs to one of them'],
+      ['of the first that is near', EVERY('modes.map((_, k) => samples.filter((x) => modes.findIndex((m) => far(x, m) <= radius) === k).length)'), 'not to the first'],
       ['bits', COVERAGE({ kl: 'all === 0 ? Infinity : n.reduce((s, c) => s + (c > 0 ? (c / all) * Math.log2((c * K) / all) : 0), 0)' }), 'not in bits'],
       ['0 where nothing belongs', COVERAGE({ kl: 'n.reduce((s, c) => s + (c > 0 ? (c / all) * Math.log((c * K) / all) : 0), 0)' })],
     ),
