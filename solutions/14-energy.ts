@@ -293,7 +293,7 @@ figure(
     { x: [0, 12], y: [exactly, exactly], mode: 'lines', name: 'exact samples', line: { dash: 'dot' } },
   ],
   { xaxis: { title: 'sweeps' }, yaxis: { title: 'total variation', rangemode: 'tozero' } },
-  { height: 320, alt: 'The distance falls within some sweeps to that of exact samples' },
+  { height: 320, alt: 'Distance to the probabilities by number of sweeps, and that of exact samples' },
 );
 
 // %% [markdown] id="gradient-text"
@@ -426,7 +426,10 @@ figure(
     ...{ mode: 'lines+markers', name },
   })),
   { xaxis: { title: 'epoch of exact training' }, yaxis: { title: 'distance to the exact gradient', type: 'log' } },
-  { height: 360, alt: 'The error of gradients by short chains is larger than the gradient itself after some epochs' },
+  {
+    height: 360,
+    alt: 'By epoch: how far gradients by CD-1, CD-10 and long chains are from the exact one, and how long that is',
+  },
 );
 figure(
   barsWays.map(([name]) => ({
@@ -434,7 +437,7 @@ figure(
     ...{ y: barsRuns.get(name)!.course, mode: 'lines', name },
   })),
   { xaxis: { title: 'epoch' }, yaxis: { title: 'KL to the source, nats', type: 'log' } },
-  { height: 340, alt: 'KL by epoch of the four gradients: the exact one ends lowest' },
+  { height: 340, alt: 'KL to the source by epoch, for the four gradients' },
 );
 table(
   barsWays.map(([name]) => {
@@ -447,7 +450,7 @@ table(
 // %% [markdown] id="own-training-text"
 // As the machine learns, its hills part, a sweep leads nowhere else, and the samples of any chain of fixed length get worse: the first figure. PCD's chains have all of training to move, and each change of the weights pushes them away from where they are too often.
 //
-// **Your sweep and your gradient** train the same machine from the same weights, with chains that persist.
+// **Your sweep and your gradient** train the same machine from the same weights, with chains that persist. In fewer steps, and by momentum: it shows that they learn, and is no race.
 
 // %% id="own-training"
 const ownGradient = yours(phaseGradient, (data: tf.Tensor, model: tf.Tensor, ...weights: tf.Tensor[]) => {
@@ -661,14 +664,14 @@ figure(
     { x: noises, y: noises.map(() => RATIO / (1 + RATIO)), mode: 'lines', name: 'p', line: { dash: 'dot' } },
   ],
   { xaxis: { title: 'σ of the step, α = 0.02' }, yaxis: { title: 'share at the higher hill', range: [0.4, 1.05] } },
-  { height: 330, alt: 'With less noise more of the chains are at the higher hill; the share of p is met at σ = 0.2' },
+  { height: 330, alt: 'Shares of the chains at the higher hill by noise: measured, predicted, and that of p' },
 ); // prettier-ignore
 
 // %% id="check-temperature"
 await check('energy.temperature', higherHillShare);
 
 // %% [markdown] id="diverge-text"
-// **Diverging on purpose.** The same network on the ring, twice: as above; and with chains that start from noise every time, make five tiny steps, and no penalty on the size of $f$. Then the "samples" are noise whatever $f$ is, and the loss is $\mathbb{E} f(\text{noise}) - \mathbb{E} f(\text{data})$: a number that has **no lower bound**. It falls and falls, which looks like success; $f$ only grows steeper. That the loss of chains stays around 0 is the sign that samples keep up.
+// **Diverging on purpose.** The same network on the ring, twice: as above; and with chains that start from noise every time, make five tiny steps, and no penalty on the size of $f$. Then the "samples" are noise whatever $f$ is, and the loss is $\mathbb{E} f(\text{noise}) - \mathbb{E} f(\text{data})$: a number that has **no lower bound**. It falls by more than a hundred, which looks like success; $f$ only grows steeper, until even five tiny steps climb it. Then the loss comes back; how far the model is from the source by then, the table says. That the loss of chains stays around 0 is the sign that samples keep up.
 
 // %% id="diverge"
 const wild = await onRing({ training: 'langevin', restart: 1, steps: 5, eta: 0.0005, penalty: 0 });
@@ -679,14 +682,14 @@ figure(
     { x: wild.history.map(({ epoch }) => epoch), y: wild.history.map(({ loss }) => loss), mode: 'lines', name: 'five tiny steps from noise' },
   ],
   { xaxis: { title: 'epoch' }, yaxis: { title: 'loss: mean f(samples) − mean f(data)' } },
-  { height: 330, alt: 'One loss stays near 0, the other falls without end' },
+  { height: 330, alt: 'Loss by epoch of chains that go on, and of five tiny steps from noise' },
 ); // prettier-ignore
 table(
   [['chains that go on', tame.model], ['five tiny steps from noise', wild.model]].map(([samples, model]) => {
     const { mean, error } = toRing(model as EnergyModel);
     return { samples: samples as string, 'KL to the source': mean, 'standard error': error };
   }),
-  { caption: 'The lower loss is the worse model', digits: 3 },
+  { caption: 'How good the two are, whatever their losses say', digits: 3 },
 ); // prettier-ignore
 
 // %% [markdown] id="digits-rbm-text"
@@ -922,7 +925,7 @@ const shownSets = { 'test digits': digits.test.x, ...others };
 figure(
   Object.entries(shownSets).map(([name, x]) => ({ type: 'box', name, x: evidence(x), boxpoints: false })),
   { xaxis: { title: 'ln Σ exp f(x), JEM' }, showlegend: false, margin: { l: 140, r: 20, t: 20, b: 50 } },
-  { height: 320, alt: 'Evidence of test digits is higher than that of the other sets; upside down is nearest' },
+  { height: 320, alt: 'Boxes of the evidence of test digits and of four sets that are none' },
 ); // prettier-ignore
 calibrationPlot({ scores: surest(joint[0]!.model)(digits.test.x), positive: verdicts.get(joint[0]!.model)!.right, name: 'JEM' }, { title: 'JEM: stated and observed' }); // prettier-ignore
 

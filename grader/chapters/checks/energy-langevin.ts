@@ -70,7 +70,7 @@ export const temperature: Exercise = {
 // energy.refresh
 
 /** E(x) = Σ_d ½ k_d (x_d − m_d)² + a Σ_d sin x_d, with gradient k (x − m) + a cos x. */
-export interface Landscape {
+interface Landscape {
   readonly k: Vector;
   readonly m: Vector;
   readonly a: number;

@@ -11,7 +11,7 @@ const chapter = '14-energy';
 type Call = (...args: Value[]) => Promise<Value>;
 
 /** ln p̃ and ln q of some examples. */
-export interface Densities {
+interface Densities {
   readonly model: Vector;
   readonly noise: Vector;
 }
