@@ -293,7 +293,7 @@ figure(
     { x: [0, 12], y: [exactly, exactly], mode: 'lines', name: 'exact samples', line: { dash: 'dot' } },
   ],
   { xaxis: { title: 'sweeps' }, yaxis: { title: 'total variation', rangemode: 'tozero' } },
-  { height: 320, alt: 'The distance falls within some sweeps to that of exact samples' },
+  { height: 320, alt: 'Distance to the probabilities by number of sweeps, and that of exact samples' },
 );
 
 // %% [markdown] id="gradient-text"
@@ -426,7 +426,10 @@ figure(
     ...{ mode: 'lines+markers', name },
   })),
   { xaxis: { title: 'epoch of exact training' }, yaxis: { title: 'distance to the exact gradient', type: 'log' } },
-  { height: 360, alt: 'The error of gradients by short chains is larger than the gradient itself after some epochs' },
+  {
+    height: 360,
+    alt: 'By epoch: how far gradients by CD-1, CD-10 and long chains are from the exact one, and how long that is',
+  },
 );
 figure(
   barsWays.map(([name]) => ({
@@ -434,7 +437,7 @@ figure(
     ...{ y: barsRuns.get(name)!.course, mode: 'lines', name },
   })),
   { xaxis: { title: 'epoch' }, yaxis: { title: 'KL to the source, nats', type: 'log' } },
-  { height: 340, alt: 'KL by epoch of the four gradients: the exact one ends lowest' },
+  { height: 340, alt: 'KL to the source by epoch, for the four gradients' },
 );
 table(
   barsWays.map(([name]) => {
@@ -661,7 +664,7 @@ figure(
     { x: noises, y: noises.map(() => RATIO / (1 + RATIO)), mode: 'lines', name: 'p', line: { dash: 'dot' } },
   ],
   { xaxis: { title: 'σ of the step, α = 0.02' }, yaxis: { title: 'share at the higher hill', range: [0.4, 1.05] } },
-  { height: 330, alt: 'With less noise more of the chains are at the higher hill; the share of p is met at σ = 0.2' },
+  { height: 330, alt: 'Shares of the chains at the higher hill by noise: measured, predicted, and that of p' },
 ); // prettier-ignore
 
 // %% id="check-temperature"
@@ -679,14 +682,14 @@ figure(
     { x: wild.history.map(({ epoch }) => epoch), y: wild.history.map(({ loss }) => loss), mode: 'lines', name: 'five tiny steps from noise' },
   ],
   { xaxis: { title: 'epoch' }, yaxis: { title: 'loss: mean f(samples) − mean f(data)' } },
-  { height: 330, alt: 'One loss stays near 0, the other falls without end' },
+  { height: 330, alt: 'Loss by epoch of chains that go on, and of five tiny steps from noise' },
 ); // prettier-ignore
 table(
   [['chains that go on', tame.model], ['five tiny steps from noise', wild.model]].map(([samples, model]) => {
     const { mean, error } = toRing(model as EnergyModel);
     return { samples: samples as string, 'KL to the source': mean, 'standard error': error };
   }),
-  { caption: 'The lower loss is the worse model', digits: 3 },
+  { caption: 'How good the two are, whatever their losses say', digits: 3 },
 ); // prettier-ignore
 
 // %% [markdown] id="digits-rbm-text"
@@ -710,7 +713,7 @@ const filters = tf.tidy(() => rowsOf(machines[0]!.weights.w.transpose()).slice(0
 imageGrid(filters, { height: 8, width: 8, columns: 10, title: 'Columns of W: what thirty hidden units look for' });
 
 // %% [markdown] id="jem-text"
-// **A classifier as an energy.** One network, dense layers of 512 and 256, trained from the same weights on the same batches: on $-\ln p(y \mid \mathbf{x})$ alone, and on $-\ln p(y \mid \mathbf{x}) - \lambda \ln p(\mathbf{x})$ with $\lambda = 0.05$, whose second part comes from chains. At $\lambda = 1$ it would be the joint density's own loss; at less, classes count for more and the density for less (chapter 13). A thousand pictures are few for a classifier; so each is seen beside nine copies, slightly bent (**data augmentation**), and the density that is learnt is that of bent digits. A third network, without them, shows what they are worth. Pixels are brought to $-1 \dots 1$ and get noise of deviation 0.3: the density that is learnt is that of digits with this noise, which has a width that steps of 0.25 can follow.
+// **A classifier as an energy.** One network, dense layers of 512 and 256, trained from the same weights on the same batches: on $-\ln p(y \mid \mathbf{x})$ alone, and on $-\ln p(y \mid \mathbf{x}) - \lambda \ln p(\mathbf{x})$ with $\lambda = 0.03$, whose second part comes from chains. At $\lambda = 1$ it would be the joint density's own loss; at less, classes count for more and the density for less (chapter 13). A thousand pictures are few for a classifier; so each is seen beside nine copies, slightly bent (**data augmentation**), and the density that is learnt is that of bent digits. A third network, without them, shows what they are worth. Pixels are brought to $-1 \dots 1$ and get noise of deviation 0.3: the density that is learnt is that of digits with this noise, which has a width that steps of 0.25 can follow.
 
 // %% id="jem"
 /** Turned by up to 12°, sheared, zoomed and moved a little, by bilinear interpolation. @param u six draws of U(−1, 1) */
@@ -742,8 +745,8 @@ const bentTrain = (() => {
   return { x: tf.tensor2d([...rows, ...copies]), y };
 })();
 imageGrid(rowsOf(bentTrain.x).filter((_, n) => n % 1000 < 1), { height: 8, width: 8, columns: 10, levels: 17, title: 'A training picture, and nine bent copies of it' }); // prettier-ignore
-const JEM = { ...jem.defaults, hidden: [512, 256], weight: 0.05 };
-const JEM_STEPS = 200 * budgeted(6, 10); // epochs of the ten thousand
+const JEM = { ...jem.defaults, hidden: [512, 256], weight: 0.03 };
+const JEM_STEPS = 200 * budgeted(15, 20); // epochs of the ten thousand
 async function classifierOf(weight: number, seed: number, train: { x: tf.Tensor; y: tf.Tensor } = bentTrain) {
   const model = jem.create({ ...JEM, weight }, rng.fork(`jem ${seed}`));
   const optimiser = adam(falling(0.002, JEM_STEPS), { clipNorm: 10 });
@@ -922,7 +925,7 @@ const shownSets = { 'test digits': digits.test.x, ...others };
 figure(
   Object.entries(shownSets).map(([name, x]) => ({ type: 'box', name, x: evidence(x), boxpoints: false })),
   { xaxis: { title: 'ln Σ exp f(x), JEM' }, showlegend: false, margin: { l: 140, r: 20, t: 20, b: 50 } },
-  { height: 320, alt: 'Evidence of test digits is higher than that of the other sets; upside down is nearest' },
+  { height: 320, alt: 'Boxes of the evidence of test digits and of four sets that are none' },
 ); // prettier-ignore
 calibrationPlot({ scores: surest(joint[0]!.model)(digits.test.x), positive: verdicts.get(joint[0]!.model)!.right, name: 'JEM' }, { title: 'JEM: stated and observed' }); // prettier-ignore
 
