@@ -713,7 +713,7 @@ const filters = tf.tidy(() => rowsOf(machines[0]!.weights.w.transpose()).slice(0
 imageGrid(filters, { height: 8, width: 8, columns: 10, title: 'Columns of W: what thirty hidden units look for' });
 
 // %% [markdown] id="jem-text"
-// **A classifier as an energy.** One network, dense layers of 512 and 256, trained from the same weights on the same batches: on $-\ln p(y \mid \mathbf{x})$ alone, and on $-\ln p(y \mid \mathbf{x}) - \lambda \ln p(\mathbf{x})$ with $\lambda = 0.05$, whose second part comes from chains. At $\lambda = 1$ it would be the joint density's own loss; at less, classes count for more and the density for less (chapter 13). A thousand pictures are few for a classifier; so each is seen beside nine copies, slightly bent (**data augmentation**), and the density that is learnt is that of bent digits. A third network, without them, shows what they are worth. Pixels are brought to $-1 \dots 1$ and get noise of deviation 0.3: the density that is learnt is that of digits with this noise, which has a width that steps of 0.25 can follow.
+// **A classifier as an energy.** One network, dense layers of 512 and 256, trained from the same weights on the same batches: on $-\ln p(y \mid \mathbf{x})$ alone, and on $-\ln p(y \mid \mathbf{x}) - \lambda \ln p(\mathbf{x})$ with $\lambda = 0.03$, whose second part comes from chains. At $\lambda = 1$ it would be the joint density's own loss; at less, classes count for more and the density for less (chapter 13). A thousand pictures are few for a classifier; so each is seen beside nine copies, slightly bent (**data augmentation**), and the density that is learnt is that of bent digits. A third network, without them, shows what they are worth. Pixels are brought to $-1 \dots 1$ and get noise of deviation 0.3: the density that is learnt is that of digits with this noise, which has a width that steps of 0.25 can follow.
 
 // %% id="jem"
 /** Turned by up to 12°, sheared, zoomed and moved a little, by bilinear interpolation. @param u six draws of U(−1, 1) */
@@ -745,8 +745,8 @@ const bentTrain = (() => {
   return { x: tf.tensor2d([...rows, ...copies]), y };
 })();
 imageGrid(rowsOf(bentTrain.x).filter((_, n) => n % 1000 < 1), { height: 8, width: 8, columns: 10, levels: 17, title: 'A training picture, and nine bent copies of it' }); // prettier-ignore
-const JEM = { ...jem.defaults, hidden: [512, 256], weight: 0.05 };
-const JEM_STEPS = 200 * budgeted(6, 10); // epochs of the ten thousand
+const JEM = { ...jem.defaults, hidden: [512, 256], weight: 0.03 };
+const JEM_STEPS = 200 * budgeted(15, 20); // epochs of the ten thousand
 async function classifierOf(weight: number, seed: number, train: { x: tf.Tensor; y: tf.Tensor } = bentTrain) {
   const model = jem.create({ ...JEM, weight }, rng.fork(`jem ${seed}`));
   const optimiser = adam(falling(0.002, JEM_STEPS), { clipNorm: 10 });
