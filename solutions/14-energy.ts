@@ -448,7 +448,7 @@ table(
 ); // prettier-ignore
 
 // %% [markdown] id="own-training-text"
-// As the machine learns, its hills part, a sweep leads nowhere else, and the samples of any chain of fixed length get worse: the first figure. PCD's chains have all of training to move, and each change of the weights pushes them away from where they are too often.
+// As the machine learns, its hills part, and a sweep leads nowhere else. The first figure has two sides of it. Chains from coins end in the hill that they began near, however long they run, and so in the wrong shares. Chains from the data begin in the right shares, and are nearer; but once the exact gradient is as short as their error, that error is all that still moves the weights. PCD's chains go on where they ended, and each change of the weights pushes them away from where they are too often; the table says how far one sweep a step gets with that. The lowest that any model can have on the 500 training pictures is the entropy of their frequencies; against that the exact gradient is to be judged, since the source is not what it sees.
 //
 // **Your sweep and your gradient** train the same machine from the same weights, with chains that persist. In fewer steps, and by momentum: it shows that they learn, and is no race.
 
@@ -671,7 +671,7 @@ figure(
 await check('energy.temperature', higherHillShare);
 
 // %% [markdown] id="diverge-text"
-// **Diverging on purpose.** The same network on the ring, twice: as above; and with chains that start from noise every time, make five tiny steps, and no penalty on the size of $f$. Then the "samples" are noise whatever $f$ is, and the loss is $\mathbb{E} f(\text{noise}) - \mathbb{E} f(\text{data})$: a number that has **no lower bound**. It falls by more than a hundred, which looks like success; $f$ only grows steeper, until even five tiny steps climb it. Then the loss comes back; how far the model is from the source by then, the table says. That the loss of chains stays around 0 is the sign that samples keep up.
+// **Diverging on purpose.** The same network on the ring, twice: as above; and with chains that start from noise every time, make five tiny steps, and no penalty on the size of $f$. Then the "samples" are noise whatever $f$ is, and the loss is $\mathbb{E} f(\text{noise}) - \mathbb{E} f(\text{data})$: a number that has **no lower bound**. It falls far below 0, which looks like success; $f$ only grows steeper. That the loss of chains stays around 0 is the sign that samples keep up.
 
 // %% id="diverge"
 const wild = await onRing({ training: 'langevin', restart: 1, steps: 5, eta: 0.0005, penalty: 0 });
@@ -693,7 +693,7 @@ table(
 ); // prettier-ignore
 
 // %% [markdown] id="digits-rbm-text"
-// **An RBM on digits**, made binary: a pixel is 1 from a grey level of 8 on. 100 hidden units, PCD with five sweeps. Training images get better with more epochs, validation images up to a point: the table of section 6 has both.
+// **An RBM on digits**, made binary: a pixel is 1 from a grey level of 8 on. 100 hidden units, PCD with five sweeps. How far its training and validation images are apart, the table of section 6 says.
 
 // %% id="digits-rbm"
 const digits = load('digits');
@@ -875,7 +875,7 @@ table(
 ); // prettier-ignore
 
 // %% [markdown] id="ood-text"
-// **What JEM's height is good for.** Both networks see the test digits and four sets that are none: letters drawn as the digits were, random pixels, digits turned by a quarter, and digits upside down. The score is $\ln \sum_y \exp f_y$; for the plain classifier also its largest probability. Whether the score tells digits from the set is measured by the area under the ROC curve (0.5 is chance). **Calibration**: how far stated and observed probabilities differ.
+// **What JEM's height is good for.** The networks see the test digits and four sets that are none: letters drawn as the digits were, random pixels, digits turned by a quarter, and digits upside down. The score is $\ln \sum_y \exp f_y$; for the plain classifier also its largest probability. Whether the score tells digits from the set is measured by the area under the ROC curve (0.5 is chance). **Calibration**: how far stated and observed probabilities differ. Two questions to the table: what does the density cost in errors, the first row against the second? And what are the bent copies worth, the second against the last?
 
 // %% id="ood"
 const pictures = (x: tf.Tensor) => x.reshape([-1, 8, 8]);
@@ -1056,7 +1056,7 @@ table(
 //
 // **A loss that says nothing.** $\mathbb{E} f(\text{samples}) - \mathbb{E} f(\text{data})$ is near 0 for a good model and for one that has learnt nothing, and lowest for one that diverges. Whoever wants to know how good an energy is needs $Z$, or samples.
 //
-// **Chains that do not cross.** Between far hills no chain of any affordable length goes; what it shows is where it began. The bias of CD grew in section 3 while the machine learnt, and with ten steps of annealing on it few chains of five hundred counted.
+// **Chains that do not cross.** Between far hills no chain of any affordable length goes; what it shows is where it began. In section 3 even long chains from coins missed the exact gradient, and the table of annealing says how few of five hundred chains counted with ten steps.
 //
 // **Estimates of ln Z flatter.** From below in expectation, and if a hill is never found, without any sign: the weights then agree, and are all too small.
 //
