@@ -119,7 +119,7 @@ async function trained<Model extends GenerativeModel>(model: Model, train: Batch
 // %% [markdown] id="why"
 // ## Why: sure, and of what?
 //
-// A hybrid on an integer flow, trained as the sections below say. Each point is an image: to the right, how sure the model is of its label; upwards, how probable it finds the image. A classifier has the horizontal axis alone, and on that axis noise and digits upside down are not told from digits.
+// A hybrid on an integer flow, trained as the sections below say. Each point is an image: to the right, how sure the model is of its label; upwards, how probable it finds the image. A classifier has the horizontal axis alone, and on that axis noise and digits upside down overlap with digits.
 
 // %% id="why-picture"
 const HEAD = { channels: 24, blocks: 2, dropout: 0.4, inputDropout: 0.2 }; // section 6 says why
@@ -297,7 +297,7 @@ table(
 //
 // $$p(\theta, \tilde\theta) \propto \exp\Bigl(-\frac{\lVert \theta - \tilde\theta \rVert^2}{2 \sigma^2}\Bigr), \qquad \mathcal{L} = -\sum_n \bigl(\ln p(y_n \mid \mathbf{x}_n; \theta) + \ln p(\mathbf{x}_n; \tilde\theta)\bigr) - \ln p(\theta, \tilde\theta).$$
 //
-// For every $\sigma$ this is the logarithm of a probability: of labels, images and weights. $\sigma \to 0$ is one **generative** model, $\sigma \to \infty$ a **discriminative** one beside a density that has nothing to say to it.
+// For every $\sigma$ this is the logarithm of a joint density of labels, images and weights, up to a constant (it says nothing of $\theta + \tilde\theta$, and is improper there until a weight decay on both makes it proper). $\sigma \to 0$ is one **generative** model, $\sigma \to \infty$ a **discriminative** one beside a density that has nothing to say to it.
 //
 // ### Predict: where a blend ends up
 //
@@ -496,7 +496,7 @@ table(
 ); // prettier-ignore
 
 // %% [markdown] id="few"
-// No divergence is below 0. That of the strings is the integer flow's, which leaves much of what symbols know of each other, as in chapter 7, in a shorter training; the label hangs on two symbols far apart, and costs little more than it must.
+// No divergence is below 0. That of the strings is the integer flow's, which leaves much of what symbols know of each other, as in chapter 7, in a shorter training; the label hangs on two symbols far apart, and its divergence is what the head has not learnt of that.
 //
 // ### Few labels, many images
 //
@@ -666,7 +666,7 @@ await check('hybrid.narrow', surpriseOf);
 //
 // ### Exercise: typical, neither too improbable nor too probable
 //
-// With $N$ held-out images: of these, one share is *at most* as probable as $\mathbf{x}$, another is *at least* as probable. Twice the smaller of the two, but no more than 1, is the $p$-value of a rank test with two sides.
+// With $N$ held-out images: of these, one share is *at most* as probable as $\mathbf{x}$, another is *at least* as probable. Twice the smaller of the two, but no more than 1, is the $p$-value of a rank test with two sides. (An exact test counts $\mathbf{x}$ itself in, $(k + 1) / (N + 1)$ for $k / N$, so that it is never 0; with 350 images the two hardly differ.)
 
 // %% id="typical"
 /**
@@ -804,7 +804,7 @@ table(
 ); // prettier-ignore
 
 // %% [markdown] id="decline-reading"
-// Noise on black pixels is what scans do not have: $p(\mathbf{x})$ declines every image of it, the harmless ones, too, whose label is right in nineteen cases of twenty. The calibrated classifier passes what it is sure of, and lets a good part of the deceptions through. But an attacker who leaves black pixels black, as in chapter 1, is past $p(\mathbf{x})$ as well, and asking the classifier about itself is then the better of the two questions. Both factors have gradients, and an attacker may use both.
+// ("Worst" is meant to first order: one step along the sign of the gradient.) Noise on black pixels is what scans do not have: $p(\mathbf{x})$ declines every image of it, the harmless ones, too, whose label is right in nineteen cases of twenty. The calibrated classifier passes what it is sure of, and lets a good part of the deceptions through. But an attacker who leaves black pixels black, as in chapter 1, is past $p(\mathbf{x})$ as well, and asking the classifier about itself is then the better of the two questions. Both factors have gradients, and an attacker may use both.
 //
 // ### Three latents: DIVA
 //
@@ -888,7 +888,7 @@ for (const weight of budgeted(3) < 3 ? [40] : [4, 40, 400]) {
 table(byWeight, { caption: 'DIVA on validation images at the four angles with labels, by α (shorter trainings)', digits: 1 }); // prettier-ignore
 
 // %% [markdown] id="domain-weights-reading"
-// With a small $\alpha$ the images drown the labels, of which the bound alone is next to nothing; a large one buys no more of them, and costs nats. The middle one it is, chosen at angles with labels: the one that is held out may choose nothing.
+// With a small $\alpha$ the images drown the labels, of which the bound alone is next to nothing; a large one gains a point or two at the most (one seed), and costs tens of nats of the bound. The middle one it is, chosen at angles with labels: the one that is held out may choose nothing.
 
 // %% id="domains-trained"
 /** The same network without a flow to serve: dense layers, no z to share. */
@@ -945,7 +945,7 @@ table(
 ); // prettier-ignore
 
 // %% [markdown] id="domains-reading"
-// The three latents come apart as they should, as the map below and the swapped digits of section 7 show. For the *classifier* they buy little. On angles with labels the plain network is as good, since DIVA has images to explain besides; at 70° the latents alone gain nothing, and with the images without labels some points, about twice their standard error over three pairs. The formulas say why it need not be more: of an image without a label the bound asks that its $\mathbf{z}_y$ lie where *some* class has its prior, and with $\mathbf{z}_d$ and $\mathbf{z}_x$ explain the pixels. That it be the right class's, nobody asks. (The paper reports gains on larger digits, with angles 15° apart.)
+// The three latents come apart as they should, as the map below and the swapped digits of section 7 show. For the *classifier* they buy little. On angles with labels the plain network is as good, and after short trainings better, since DIVA has images to explain besides; at 70° the latents alone gain nothing, and with the images without labels some points, about twice their standard error over three pairs. The formulas say why it need not be more: of an image without a label the bound asks that its $\mathbf{z}_y$ lie where *some* class has its prior, and with $\mathbf{z}_d$ and $\mathbf{z}_x$ explain the pixels. That it be the right class's, nobody asks. (The paper reports gains on larger digits, with angles 15° apart.)
 //
 // **Your bound** on test digits at −15°, of which DIVA is told domain and class, beside the bound by draws on $\ln p(\mathbf{x})$ when it is told nothing: knowing both is worth up to $\ln 5 + \ln 10 = 3.9$ nats.
 

@@ -16,7 +16,7 @@ import { logCategoricalComponents, logLattice, oneHotValues } from '../core/dist
 import { logOfLabels, type LabelledModel } from '../core/labels';
 import type { Card, Family, Objective, Rng } from '../core/model';
 import { categorical } from '../core/random';
-import { eventRows, logSumExp, sizeOf } from '../core/tensor';
+import { eventRows, expectShape, logSumExp, sizeOf } from '../core/tensor';
 import { constantWeight, randomWeight, weight } from '../networks/dense';
 import { sampler } from '../sampling/sampler';
 
@@ -80,6 +80,7 @@ function createBlend({ eventShape, values: V, classes: C, tie, pseudoCount }: Bl
   const start = (x: tf.Tensor, y: tf.Tensor) =>
     tf.tidy(() => {
       const seen = oneHotValues(eventRows('blend: x', x, eventShape), V); // [N, D, V]
+      expectShape('blend: y', y, [x.shape[0]!]);
       const member = y.toFloat().expandDims(1).equal(tf.range(0, C)).toFloat(); // [N, C]
       const counts = member.matMul(seen.reshape([-1, D * V]), true).reshape([C, D, V]);
       const levels = seen

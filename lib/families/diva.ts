@@ -12,7 +12,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { requireCounts } from '../core/counts';
 import { logNormal, logNormalComponents } from '../core/distributions';
-import { logOfLabels } from '../core/labels';
+import { logOfLabels, UNLABELLED } from '../core/labels';
 import type { Card, Family, Objective, Rng } from '../core/model';
 import { createRng } from '../core/random';
 import { eventRows, expectShape, logSumExp } from '../core/tensor';
@@ -63,12 +63,19 @@ export interface DivaModel extends VariationalModel {
 /**
  * One number for a domain and a class, as a batch has them: d (C + 1) + y, and y = C stands for a class not known.
  * @param domain [B], 0 … domains − 1 @param y [B], 0 … C − 1, or −1
+ * @throws Error for a domain below 0, a class that is none, or a number that is no integer
  * @example divaLabels([0, 1, 1], [2, 0, -1], 3) // → [2, 4, 7]
  */
 export function divaLabels(domain: ArrayLike<number>, y: ArrayLike<number>, classes: number): tf.Tensor {
   if (domain.length !== y.length)
     throw new Error(`divaLabels: expected a class for each domain, ${domain.length}, got ${y.length}`);
-  const codes = Int32Array.from(domain, (d, n) => d * (classes + 1) + (y[n]! < 0 ? classes : y[n]!));
+  for (const [n, d] of Array.from(domain).entries()) {
+    if (!(Number.isInteger(d) && d >= 0))
+      throw new Error(`divaLabels: domains are integers from 0 on, got ${d} at ${n}`);
+    if (!(Number.isInteger(y[n]) && y[n]! >= UNLABELLED && y[n]! < classes))
+      throw new Error(`divaLabels: classes are integers from 0 to ${classes - 1}, or −1, got ${y[n]} at ${n}`);
+  }
+  const codes = Int32Array.from(domain, (d, n) => d * (classes + 1) + (y[n] === UNLABELLED ? classes : y[n]!));
   return tf.tensor1d(codes, 'int32');
 }
 

@@ -79,7 +79,7 @@ function headOf(config: HeadConfig, D: number, rng: Rng): Network {
 
 function hybrid(config: HeadConfig, body: Body, rng: Rng): HybridModel {
   const { lambda, classes } = config;
-  if (!(lambda >= 0)) throw new Error(`hybrid: lambda must be ≥ 0, got ${lambda}`);
+  if (!(lambda >= 0 && lambda < Infinity)) throw new Error(`hybrid: lambda must be ≥ 0 and finite, got ${lambda}`);
   const head = headOf(config, sizeOf(body.eventShape), rng.fork('head'));
   const logClasses = (z: tf.Tensor, noise?: Rng) => tf.logSoftmax(head.apply(z, noise));
 

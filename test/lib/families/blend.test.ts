@@ -68,5 +68,6 @@ test('untied, the classes learn nothing of images without labels; tied hard, the
 test('says what is out of range', () => {
   expect(() => blend.create({ ...tiny, tie: -1 }, rng)).toThrow('tie must be ≥ 0, got -1');
   expect(() => blend.create({ ...tiny, pseudoCount: 0 }, rng)).toThrow('pseudoCount must be > 0, got 0');
+  expect(() => blend.create(tiny, rng).start(batch.x, tf.zeros([1]))).toThrow('blend: y');
   expect(() => blend.create(tiny, rng).objectives[0]!.loss({ x: batch.x }, rng)).toThrow('no labels y');
 });

@@ -18,6 +18,10 @@ describe('labels of two things', () => {
   test('one number for both, and a class that is not known', () => {
     expect(read(divaLabels([0, 0, 1, 1], [0, 2, 1, -1], 3))).toEqual([0, 2, 5, 7]);
     expect(() => divaLabels([0], [1, 2], 3)).toThrow('expected a class for each domain, 1, got 2');
+    expect(() => divaLabels([0, -1], [1, 2], 3)).toThrow('domains are integers from 0 on, got -1 at 1');
+    expect(() => divaLabels([0.5], [1], 3)).toThrow('domains are integers from 0 on, got 0.5 at 0');
+    for (const wrong of [3, -2, 1.5, NaN])
+      expect(() => divaLabels([0], [wrong], 3)).toThrow(`classes are integers from 0 to 2, or −1, got ${wrong} at 0`);
   });
 
   test('each label is taken apart as it was put together', () => {

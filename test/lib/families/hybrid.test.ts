@@ -116,7 +116,8 @@ test('learns the class from few labels, and says of what it learnt', async () =>
 test('says what is missing, or out of range', () => {
   const model = integers();
   expect(() => model.objectives[0]!.loss({ x: tf.zeros([2, 2]) }, rng)).toThrow('the batch has no labels y');
-  expect(() => integers({ lambda: -1 })).toThrow('lambda must be ≥ 0, got -1');
+  expect(() => integers({ lambda: -1 })).toThrow('lambda must be ≥ 0 and finite, got -1');
+  expect(() => integers({ lambda: Infinity })).toThrow('lambda must be ≥ 0 and finite, got Infinity');
   expect(() => integers({ classes: 0 })).toThrow('classes');
 });
 
