@@ -142,8 +142,8 @@ export function chainTraining(
     contrast: (rows, noise) => {
       const count = rows.shape[0]!;
       let x = next(count, base(count, noise.fork('fresh')), noise.fork('restart'));
-      for (let k = 0; k < steps; k++) {
-        const shake = noise.fork(`step ${k}`).normal(x.shape).mul(Math.sqrt(temperature));
+      for (let taken = 0; taken < steps; taken++) {
+        const shake = noise.fork(`step ${taken}`).normal(x.shape).mul(Math.sqrt(temperature));
         x = langevinStep(x, energyAndScore(ofRows, x).score, eta, shake);
       }
       const model = detach(x); // no gradient through how the samples came about

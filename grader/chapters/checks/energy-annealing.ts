@@ -86,7 +86,7 @@ export const anneal: Exercise = {
   hints: [
     'Which of the two is Z: the mean of the weights, or exp of the mean of their logs? And what happens to exp of a ln w of 900?',
     'ln w of a chain is ln Z₀ plus the sum of its gains. ln Z is ln of the mean of w, the largest ln w taken out first. Its error is that of the mean, deviation / √M, divided by the mean.',
-    'const logW = gains.sum(0).add(logZ0); logMeanExp(logW, 0) is ln Z; with w = exp(logW − max), deviation (over M − 1) of w / √M / mean of w is the error.',
+    'Sum the gains over axis 0 and add logZ0: that is ln w, [M]. logMeanExp(ln w, 0) is ln Z; with w = exp(ln w − max), deviation (over M − 1) of w / √M / mean of w is the error.',
   ],
   checks: [
     {

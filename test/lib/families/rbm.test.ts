@@ -106,9 +106,7 @@ describe('without hidden units', () => {
     const model = boltzmann.create({ ...boltzmann.defaults, scale: 1e-9 }, createRng(1));
     const [a, b] = variablesOf(model) as [tf.Variable, tf.Variable];
     const near = (i: number, j: number) => Math.abs((i >> 2) - (j >> 2)) + Math.abs((i % 4) - (j % 4)) === 1;
-    const J = Array.from({ length: 16 }, (_, i) =>
-      Array.from({ length: 16 }, (__, j) => (near(i, j) ? 1.6 : 0) as number),
-    );
+    const J = Array.from({ length: 16 }, (_, i) => Array.from({ length: 16 }, (__, j) => Number(near(i, j)) * 1.6));
     a.assign(tf.tensor2d(J));
     b.assign(tf.tensor1d(J.map((row) => -row.reduce((sum, v) => sum + v, 0) / 2))); // s = 2 x − 1
     const source = isingSource({ coupling: 0.4 });
