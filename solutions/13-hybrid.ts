@@ -123,7 +123,7 @@ async function trained<Model extends GenerativeModel>(model: Model, train: Batch
 
 // %% id="why-picture"
 const HEAD = { channels: 24, blocks: 2, dropout: 0.4, inputDropout: 0.2 }; // section 6 says why
-const EPOCHS = budgeted(40, 60);
+const EPOCHS = budgeted(30, 60);
 const trainHybrid = (here: Rng) =>
   trained(
     hybridIntegerFlow.create({ ...hybridIntegerFlow.defaults, ...HEAD, lambda: 1 }, here.fork('weights')),
@@ -366,7 +366,7 @@ lossCurve(first.run, { title: 'The hybrid of the first picture', unit: '−ln p(
 // First $\lambda$, on the validation set, all else equal (shorter trainings of a smaller head). $\lambda = 0$ is the head alone, on a flow that only serves it. Then a larger head with more dropout, once as shortly, and once as the model of the first picture was trained.
 
 // %% id="lambdas"
-const SHORT = budgeted(14, 30);
+const SHORT = budgeted(12, 30);
 const onValidation = (name: string, lambda: number, model: HybridModel) => {
   const [nats, joint] = [-meanOf(logProbOf(model, digits.validation.x)), meanOf(jointNatsOf(model, digits.validation))];
   const error = errorRate(model, digits.validation);
@@ -400,7 +400,7 @@ const overRealNvps: HybridModel[] = [];
 for (let seed = 0; seed < Math.min(3, budgeted(1, 3)); seed++) {
   const here = rng.fork(`nvp ${seed}`);
   const config = { ...hybridFlow.defaults, ...HEAD, steps: 4 };
-  const run = await trained(hybridFlow.create(config, here.fork('weights')), digits.train, here.fork('fit'), { epochs: budgeted(25, 60) }); // prettier-ignore
+  const run = await trained(hybridFlow.create(config, here.fork('weights')), digits.train, here.fork('fit'), { epochs: budgeted(20, 60) }); // prettier-ignore
   overRealNvps.push(run.model);
 }
 const DRAWS = budgeted(16);
@@ -516,7 +516,7 @@ const flowPair = async (train: Batch, here: Rng) => {
   const errors = [];
   for (const lambda of [0, 1]) {
     const model = hybridIntegerFlow.create({ ...hybridIntegerFlow.defaults, lambda }, here.fork('weights'));
-    await trained(model, train, here.fork('fit'), { epochs: budgeted(10, 60) });
+    await trained(model, train, here.fork('fit'), { epochs: budgeted(8, 60) });
     errors.push(errorRate(model, digits.test));
   }
   return errors as [number, number];
