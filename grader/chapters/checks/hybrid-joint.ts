@@ -222,6 +222,9 @@ function natsBy({ x, y, M, beta, W, lambda }: Flow, { moved, prior, weight, seen
 const slips: readonly (readonly [hint: string, change: Partial<Variant>])[] = [
   ['z is not on the lattice: an integer plus β times an integer is an integer only if β is one, and a table of integers has no probability for it', { moved: (t, beta) => Math.round(t) * beta }],
   ['nothing is rounded at all, so that z is no integer', { moved: (t, beta) => t * beta }],
+  ['to the nearest integer: neither always down nor always up', { moved: (t, beta) => Math.floor(t * beta) }],
+  ['to the nearest integer: neither always down nor always up', { moved: (t, beta) => Math.ceil(t * beta) }],
+  ['the translation is added to b: taken off, it is the way back', { moved: (t, beta) => -Math.round(t * beta) }],
   ['β is missing in the translation', { moved: (t) => Math.round(t) }],
   ['what is reported is weighted by λ: ln p(y | x) + λ ln p(x) is what is trained, and no joint probability', { weight: (lambda) => lambda }],
   ['ln p(x) is the sum over the coordinates: a mean is nats a pixel, and is added to nats an image', { prior: meanOf }],

@@ -142,6 +142,7 @@ const slips = (weight: number): readonly (readonly [hint: string, change: Partia
   ['all three parts cost: their sum, not their mean', { all: meanOf }],
   ['one part’s divergence is missing: domain, rest and class all cost', { all: (values) => total(values.slice(1)) }],
   ['one part’s divergence is missing: domain, rest and class all cost', { all: (values) => total(values.slice(0, -1)) }],
+  ['one part’s divergence is missing: domain, rest and class all cost', { all: (values) => total(values.filter((_, i) => i !== 1)) }],
   ['a divergence is taken off', { sign: 1 }],
   ['the classifiers are trained along, and are no part of the bound: with them, it bounds nothing', { counted: weight }],
   ['the classifiers are no part of the bound', { counted: 1 }],

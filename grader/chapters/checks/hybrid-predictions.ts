@@ -59,6 +59,7 @@ const blendSlips: Slips<'theta' | 'tilde', Halves> = {
     ['these are the halves in each other’s place: θ is pulled to u, θ̃ to v', (h) => blended(h).tilde],
     ['that is where the two would meet: a tie of finite strength leaves them apart', (h) => mixed(h, { sigma: 0 }).theta],
     ['how curved each half is says how much it yields: a and b', (h) => mixed(h, { a: 1, b: 1 }).theta],
+    ['a is the curvature of θ’s half, b that of θ̃’s: they are in each other’s place', (h) => mixed(h, { a: h.b, b: h.a }).theta],
     ['θ̃ moves, too: solve for both at once', (h) => (h.a * h.u + h.v / h.sigma ** 2) / (h.a + 1 / h.sigma ** 2)],
     ['untied: σ is finite', (h) => h.u],
   ],
