@@ -219,7 +219,7 @@ export {
   type SplineCouplingsOptions,
 } from './bijections/stacks';
 export type { DomainOptions } from './bijections/density';
-export type { LatticeFlow, LatticeFlowOptions } from './bijections/lattice-flow';
+export type { IntegersInTraining, LatticeFlow, LatticeFlowOptions } from './bijections/lattice-flow';
 export { integerSteps, type IntegerBijection, type IntegerStep } from './bijections/integer';
 export {
   convolutionExponential,

@@ -39,7 +39,8 @@ export interface LatticeFlowOptions {
   readonly travel: number;
 }
 
-interface IntegersInTraining extends tf.TensorContainerObject {
+/** Integers as training sees them: their latents, and ln p(x). */
+export interface IntegersInTraining extends tf.TensorContainerObject {
   /** [B, D] */
   readonly z: tf.Tensor;
   /** [B] */

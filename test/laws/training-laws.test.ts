@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { createRng, families, fit, type FitOptions, type GenerativeModel, getWeights, type Objective, type Remember, sgd, type Support } from 'dgm'; // prettier-ignore
+import { type Batch, createRng, families, fit, type FitOptions, type GenerativeModel, getWeights, type Objective, type Remember, sgd, type Support } from 'dgm'; // prettier-ignore
 import { describe, expect, test } from 'vitest';
 import { createSteppers } from '../../lib/engine/step/step';
 import { read } from '../helpers';
@@ -11,6 +11,8 @@ import { asked, bits, boltzmann, pair, points, remembering } from '../lib/traini
 interface Specimen {
   readonly name: string;
   readonly x: tf.Tensor;
+  /** How many labels examples have, where they have some. */
+  readonly labels?: number;
   create(seed: number): GenerativeModel;
 }
 
@@ -21,12 +23,18 @@ interface Law {
   readonly mutant: Specimen;
 }
 
+/** The examples, with labels drawn evenly where the specimen has some. */
+const batchOf = ({ x, labels }: Specimen): Batch =>
+  labels === undefined ? { x } : { x, y: createRng('labels').uniform([x.shape[0]!]).mul(labels).floor().toInt() };
+
 /** Points of the tiny world, each as likely as the other. */
 function pointsOf(support: Support, shape: readonly number[]): tf.Tensor {
   const u = createRng('points').uniform(shape);
   if (support.kind === 'continuous') return u.mul(support.high - support.low).add(support.low);
   return tf.gather([...support.values], u.mul(support.values.length).floor().toInt());
 }
+
+const COUNT = 50; // as many as the fewest chains of a tiny member
 
 const special = ({ objectives }: GenerativeModel) =>
   objectives.some(({ memory, every, optimiser }) => memory ?? every ?? optimiser);
@@ -35,7 +43,8 @@ const specimens: readonly Specimen[] = [
   ...families
     .map(({ name, tiny, create }): Specimen => {
       const make = (seed: number) => create(tiny.config, createRng(seed));
-      return { name, create: make, x: pointsOf(tiny.support, [60, ...make(1).eventShape]) };
+      const x = pointsOf(tiny.support, [COUNT, ...make(1).eventShape]);
+      return { name, create: make, x, ...(tiny.labels !== undefined && { labels: tiny.labels }) };
     })
     .filter(({ create }) => special(create(1))),
   { name: 'a Boltzmann machine', x: bits.x, create: (seed) => boltzmann(seed).model },
@@ -60,16 +69,16 @@ const withLoss = (change: (objective: Objective) => Objective['loss']): Specimen
 const laws: readonly Law[] = [
   {
     name: 'what a loss remembers is fixed by the weights, the memory, the batch and the rng; that somebody listens changes nothing',
-    async check({ x, create }) {
-      const model = create(1);
+    async check(specimen) {
+      const [model, batch] = [specimen.create(1), batchOf(specimen)];
       for (const { loss } of model.objectives) {
         const heard = () => {
           const memory: number[][] = [];
           const remember: Remember = (next) => next.forEach((tensor) => memory.push(Array.from(tensor.dataSync())));
-          return [read(loss({ x }, createRng('a'), remember)), memory];
+          return [read(loss(batch, createRng('a'), remember)), memory];
         };
         expect(heard()).toEqual(heard());
-        expect(heard()[0]).toEqual(read(loss({ x }, createRng('a'))));
+        expect(heard()[0]).toEqual(read(loss(batch, createRng('a'))));
       }
     },
     mutant: withLoss((objective) => {
@@ -80,8 +89,8 @@ const laws: readonly Law[] = [
   },
   {
     name: 'a step moves the memory of its own objective alone, and a look at a loss moves none',
-    async check({ x, create }) {
-      const model = create(1);
+    async check(specimen) {
+      const [model, batch] = [specimen.create(1), batchOf(specimen)];
       const steppers = createSteppers(model.objectives, sgd(0.01));
       const memories = () => {
         steppers.write();
@@ -89,9 +98,9 @@ const laws: readonly Law[] = [
       };
       for (const [i, { step, objective }] of steppers.each.entries()) {
         const before = memories();
-        read(objective.loss({ x }, createRng('look')));
+        read(objective.loss(batch, createRng('look')));
         expect(model.objectives.map(({ memory = [] }) => valuesOf(memory))).toEqual(before);
-        await step({ x }, createRng('step'), 'this law');
+        await step(batch, createRng('step'), 'this law');
         memories().forEach((after, k) => {
           const moves = k === i && after.length > 0;
           if (moves) expect(after).not.toEqual(before[k]);
@@ -131,7 +140,8 @@ const laws: readonly Law[] = [
   },
   {
     name: 'training resumed is training uninterrupted',
-    async check({ x, create }) {
+    async check(specimen) {
+      const { create } = specimen;
       const options: FitOptions = {
         epochs: 3,
         batchSize: 25,
@@ -140,7 +150,7 @@ const laws: readonly Law[] = [
         quiet: true,
       };
       const run = async (model: GenerativeModel, other: Partial<FitOptions> = {}) => {
-        const { checkpoint, history } = await fit(model, { train: { x } }, { ...options, ...other });
+        const { checkpoint, history } = await fit(model, { train: batchOf(specimen) }, { ...options, ...other });
         return { checkpoint, history, weights: getWeights(model), memory: valuesOf(memoriesOf(model)) };
       };
       const { checkpoint: resume } = await run(create(1), { epochs: 1 });
